@@ -1,0 +1,182 @@
+//! What the proxy tells the rest of the program: the test language of everything downstream.
+//!
+//! Events of one exchange arrive in the order in which they happened; events of different exchanges
+//! interleave. Nothing in them is parsed, and every credential in a head is masked already.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::clock::At;
+use super::head::{Field, RequestHead, ResponseHead};
+
+/// One request and its answer, upgraded or not, as the proxy relays it. Unique within a run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct ExchangeId(pub u64);
+
+/// Which way bytes travel, seen from Codex.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Direction {
+    /// From Codex to the upstream.
+    Out,
+    /// From the upstream to Codex.
+    In,
+}
+
+impl Direction {
+    /// `out` or `in`, as captures spell it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Out => "out",
+            Self::In => "in",
+        }
+    }
+}
+
+/// Something that happened to an exchange.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Event {
+    /// The exchange it happened to.
+    pub exchange: ExchangeId,
+    /// When the proxy saw it.
+    pub at: At,
+    /// What happened.
+    pub kind: Kind,
+}
+
+/// What can happen to an exchange, in the order of a life.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Kind {
+    /// A request arrived: always the first event of an exchange.
+    Opened {
+        /// The address of the client's end of the connection.
+        client: SocketAddr,
+        /// Scheme and authority of the upstream the route leads to; empty when no route matched.
+        upstream: Arc<str>,
+    },
+    /// The request's head, as the client sent it.
+    Request(RequestHead),
+    /// The final response head (or the 101), as the client gets it.
+    Response(ResponseHead),
+    /// The connection now carries another protocol: all [`Kind::Data`] from here on are its bytes.
+    Upgraded,
+    /// Body or upgraded bytes that were forwarded.
+    Data {
+        /// Which way they travelled.
+        dir: Direction,
+        /// The bytes, shared with the forwarding path.
+        bytes: Bytes,
+    },
+    /// The trailer section of a body.
+    Trailers {
+        /// Which way it travelled.
+        dir: Direction,
+        /// The trailer fields, credentials masked.
+        fields: Vec<Field>,
+    },
+    /// Bytes that were forwarded but not copied, because the channel's budget was spent.
+    Missed {
+        /// Which way they travelled.
+        dir: Direction,
+        /// How many.
+        bytes: u64,
+    },
+    /// Something failed. The exchange may go on (a 502 of our own follows an unreachable upstream).
+    Failed(Failure),
+    /// One direction is over. The exchange is over when both are.
+    Ended {
+        /// Which direction.
+        dir: Direction,
+        /// Whether it came to its proper end.
+        how: End,
+    },
+}
+
+/// How a direction ended.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum End {
+    /// With the end that its framing announced, or a FIN on an upgraded stream.
+    Complete,
+    /// Before it: the receiver went away, or a [`Kind::Failed`] tells what broke.
+    Aborted,
+}
+
+/// A failure, told the way a log line needs it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Failure {
+    /// Whose half of the exchange failed.
+    pub side: Side,
+    /// What was being done.
+    pub phase: Phase,
+    /// The failing call and the operating system's word for it, in one line.
+    pub message: String,
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} side, {}: {}", self.side.as_str(), self.phase.as_str(), self.message)
+    }
+}
+
+/// The two halves of an exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Side {
+    /// Between Codex and the proxy.
+    Client,
+    /// Between the proxy and the upstream.
+    Upstream,
+}
+
+impl Side {
+    /// `client` or `upstream`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Client => "client",
+            Self::Upstream => "upstream",
+        }
+    }
+}
+
+/// What an exchange was doing when it failed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Phase {
+    /// Choosing an upstream.
+    Route,
+    /// Resolving, connecting or the TLS handshake.
+    Connect,
+    /// Passing the request on.
+    Request,
+    /// Waiting for the response head or the upgrade's answer.
+    Head,
+    /// Passing the response body on.
+    Body,
+    /// Relaying upgraded bytes.
+    Relay,
+}
+
+impl Phase {
+    /// The phase in one or two words, for log lines.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Connect => "connect",
+            Self::Request => "request",
+            Self::Head => "response head",
+            Self::Body => "response body",
+            Self::Relay => "relay",
+        }
+    }
+
+    /// The phase that [`Phase::as_str`] names.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Route, Self::Connect, Self::Request, Self::Head, Self::Body, Self::Relay]
+            .into_iter()
+            .find(|phase| phase.as_str() == name)
+    }
+}

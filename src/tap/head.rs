@@ -1,0 +1,76 @@
+//! Heads as the tap tells them: names and values in order, credentials masked.
+
+use http::{HeaderMap, HeaderValue, Version};
+
+use super::secret::{Redactor, Secret};
+
+/// The head of a request.
+#[derive(Clone, PartialEq, Debug)]
+pub struct RequestHead {
+    /// The method, as sent.
+    pub method: String,
+    /// The request target (RFC 9112 §3.2): path and query as sent, secrets in the query masked.
+    pub target: String,
+    /// The protocol version on the client's side.
+    pub version: Version,
+    /// Header fields in the order of the message, one entry per line.
+    pub fields: Vec<Field>,
+}
+
+/// The head of a response.
+#[derive(Clone, PartialEq, Debug)]
+pub struct ResponseHead {
+    /// The status code.
+    pub status: u16,
+    /// The protocol version on the upstream's side.
+    pub version: Version,
+    /// Header fields in the order of the message, one entry per line.
+    pub fields: Vec<Field>,
+}
+
+/// One header or trailer field line.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Field {
+    /// The field's name, in lower case.
+    pub name: String,
+    /// Its value.
+    pub value: Value,
+}
+
+/// A field's value.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Value {
+    /// Anything that is no credential. Bytes above 0x7f are kept.
+    Plain(HeaderValue),
+    /// A credential: only its mark is left.
+    Secret(Secret),
+}
+
+impl Value {
+    /// The value as text: bytes that are no UTF-8 become U+FFFD, a secret becomes its mark.
+    #[must_use]
+    pub fn as_text(&self) -> std::borrow::Cow<'_, str> {
+        match self {
+            Self::Plain(value) => String::from_utf8_lossy(value.as_bytes()),
+            Self::Secret(secret) => secret.as_str().into(),
+        }
+    }
+}
+
+/// The fields of `headers`, each credential replaced by its mark.
+#[must_use]
+pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {
+    headers
+        .iter()
+        .map(|(name, value)| Field {
+            name: name.as_str().to_owned(),
+            value: redactor.field(name.as_str(), value),
+        })
+        .collect()
+}
+
+/// The value of the first field called `name` (lower case), as text.
+#[must_use]
+pub fn field<'a>(fields: &'a [Field], name: &str) -> Option<std::borrow::Cow<'a, str>> {
+    fields.iter().find(|field| field.name == name).map(|field| field.value.as_text())
+}

@@ -1,0 +1,298 @@
+//! Credentials are masked where they enter the program, so nothing behind the tap can print one.
+//!
+//! A secret is replaced by a mark such as `Bearer <redacted:3fa9c1d2>`. The hexadecimal digits are a
+//! keyed hash (HMAC-SHA-256, 32 bits of it, under a key drawn anew for every run): equal secrets have equal
+//! marks within a run, and no character of the secret can be read off it.
+//!
+//! Masked are: credential header fields, secrets in a query, user-info of URLs, and, in JSON text,
+//! the members that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use http::HeaderValue;
+use ring::hmac;
+use ring::rand::SystemRandom;
+
+use super::head::Value;
+
+/// What is shown in place of a credential. It holds no part of the credential itself.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Secret(String);
+
+impl Secret {
+    /// The mark, with the authentication scheme in front where there was one.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// A mark that was read back from a capture.
+    #[must_use]
+    pub fn from_mark(mark: &str) -> Option<Self> {
+        mark.contains(MARK).then(|| Self(mark.to_owned()))
+    }
+}
+
+impl fmt::Display for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Replaces credentials by their marks. Clones share one key.
+#[derive(Clone)]
+pub struct Redactor {
+    /// `None` keeps everything readable: the user asked for it with `--no-redact`.
+    key: Option<Arc<hmac::Key>>,
+}
+
+impl fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Redactor").field("active", &self.is_active()).finish()
+    }
+}
+
+impl Redactor {
+    /// A redactor with a fresh random key.
+    ///
+    /// Should the system have no randomness to give, a fixed key is used: marks can then be
+    /// compared with those of another run, and still hide what they stand for.
+    #[must_use]
+    pub fn new() -> Self {
+        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
+            .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"codextap"));
+        Self { key: Some(Arc::new(key)) }
+    }
+
+    /// A redactor that changes nothing.
+    #[must_use]
+    pub fn off() -> Self {
+        Self { key: None }
+    }
+
+    /// Whether anything is masked at all.
+    #[must_use]
+    pub fn is_active(&self) -> bool {
+        self.key.is_some()
+    }
+
+    /// The value of the header field `name` (lower case).
+    #[must_use]
+    pub fn field(&self, name: &str, value: &HeaderValue) -> Value {
+        if !self.is_active() {
+            return Value::Plain(value.clone());
+        }
+        if is_secret_field(name) {
+            return Value::Secret(Secret(self.credential(&String::from_utf8_lossy(value.as_bytes()))));
+        }
+        let Ok(text) = value.to_str() else { return Value::Plain(value.clone()) };
+        let masked = match text.as_bytes().first() {
+            Some(b'{' | b'[') => self.json(text),
+            _ => self.user_info(text),
+        };
+        match masked {
+            Cow::Borrowed(_) => Value::Plain(value.clone()),
+            Cow::Owned(text) => {
+                HeaderValue::from_str(&text).map_or_else(|_| Value::Secret(Secret(text)), Value::Plain)
+            }
+        }
+    }
+
+    /// A request target or URL: user-info and secret query parameters masked.
+    #[must_use]
+    pub fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
+        let target = self.user_info(target);
+        let Some(query_at) = target.find('?').filter(|_| self.is_active()) else { return target };
+        let (path, query) = target.split_at(query_at + 1);
+        let is_secret = |pair: &str| {
+            pair.split_once('=')
+                .is_some_and(|(name, value)| !value.is_empty() && is_secret_parameter(name))
+        };
+        if !query.split('&').any(is_secret) {
+            return target;
+        }
+        let pairs: Vec<Cow<'_, str>> = query
+            .split('&')
+            .map(|pair| match pair.split_once('=') {
+                Some((name, value)) if is_secret(pair) => {
+                    format!("{name}={}", self.mark(value)).into()
+                }
+                _ => pair.into(),
+            })
+            .collect();
+        Cow::Owned(format!("{path}{}", pairs.join("&")))
+    }
+
+    /// JSON text with the values of [`SECRET_MEMBERS`] masked and every other byte kept.
+    ///
+    /// Text that is no JSON is scanned the same way: whatever looks like a secret member in it is masked.
+    #[must_use]
+    pub fn json<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.is_active() {
+            return Cow::Borrowed(text);
+        }
+        super::mask::json(text, self)
+    }
+
+    /// The mark that stands for `secret`.
+    #[must_use]
+    pub fn mark(&self, secret: &str) -> String {
+        let Some(key) = &self.key else { return secret.to_owned() };
+        if secret.contains(MARK) {
+            return secret.to_owned();
+        }
+        let tag = hmac::sign(key, secret.as_bytes());
+        let hash = tag.as_ref().iter().take(4).fold(0_u32, |hash, byte| hash << 8 | u32::from(*byte));
+        format!("{MARK}{hash:08x}>")
+    }
+
+    /// Masks a credential but keeps its authentication scheme (RFC 9110 §11.4).
+    fn credential(&self, value: &str) -> String {
+        match value.split_once(' ') {
+            Some((scheme, secret)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
+                format!("{scheme} {}", self.mark(secret))
+            }
+            _ => self.mark(value),
+        }
+    }
+
+    /// Masks the user-info (RFC 3986 §3.2.1) of every URL in `text`.
+    pub(super) fn user_info<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.is_active() || !text.contains("://") {
+            return Cow::Borrowed(text);
+        }
+        let mut masked = String::new();
+        let mut rest = text;
+        while let Some(at) = rest.find("://") {
+            let (before, after) = rest.split_at(at + 3);
+            let end = after
+                .find(|c: char| matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '\\') || c.is_whitespace())
+                .unwrap_or(after.len());
+            masked.push_str(before);
+            rest = after;
+            if let Some(sign) = after[..end].rfind('@').filter(|sign| *sign > 0) {
+                masked.push_str(&self.mark(&after[..sign]));
+                rest = &after[sign..];
+            }
+        }
+        if masked.len() + rest.len() == text.len() && text.ends_with(rest) && text.starts_with(&masked) {
+            return Cow::Borrowed(text);
+        }
+        masked.push_str(rest);
+        Cow::Owned(masked)
+    }
+}
+
+impl Default for Redactor {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Whether the whole value of the header field `name` is a credential.
+fn is_secret_field(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization"
+            | "proxy-authorization"
+            | "cookie"
+            | "set-cookie"
+            | "api-key"
+            | "x-api-key"
+            | "chatgpt-account-id"
+            | "x-codex-turn-state"
+            | "x-codex-installation-id"
+            | "x-oai-attestation"
+            | "x-codextap-token"
+    )
+}
+
+/// Whether a query parameter called `name` carries a credential.
+fn is_secret_parameter(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    is_secret_member(&name) || matches!(name.as_str(), "key" | "sig" | "signature" | "token" | "code")
+}
+
+/// Whether a JSON member called `name` carries a credential.
+pub(super) fn is_secret_member(name: &str) -> bool {
+    SECRET_MEMBERS.contains(&name)
+}
+
+/// JSON members whose string value is masked.
+pub const SECRET_MEMBERS: [&str; 18] = [
+    "access_token",
+    "account_id",
+    "api_key",
+    "apikey",
+    "authorization",
+    "chatgpt-account-id",
+    "chatgpt_account_id",
+    "client_secret",
+    "cookie",
+    "id_token",
+    "installation_id",
+    "OPENAI_API_KEY",
+    "password",
+    "refresh_token",
+    "set-cookie",
+    "x-codex-installation-id",
+    "x-codex-turn-state",
+    "x-api-key",
+];
+
+/// How every mark begins.
+const MARK: &str = "<redacted:";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(redactor: &Redactor, name: &str, value: &str) -> String {
+        redactor.field(name, &HeaderValue::from_str(value).unwrap()).as_text().into_owned()
+    }
+
+    #[test]
+    fn a_credential_keeps_its_scheme_and_nothing_else() {
+        let redactor = Redactor::new();
+        let mark = shown(&redactor, "authorization", "Bearer sk-secret");
+        assert!(mark.starts_with("Bearer <redacted:") && !mark.contains("sk-"), "{mark}");
+        assert_eq!(mark, shown(&redactor, "authorization", "Bearer sk-secret"));
+        assert_ne!(mark, shown(&redactor, "authorization", "Bearer sk-other"));
+        assert_eq!(shown(&redactor, "cookie", "a=b; c=d").len(), "<redacted:00000000>".len());
+    }
+
+    #[test]
+    fn another_run_has_another_key() {
+        assert_ne!(Redactor::new().mark("x"), Redactor::new().mark("x"));
+    }
+
+    #[test]
+    fn off_changes_nothing() {
+        let redactor = Redactor::off();
+        assert_eq!(shown(&redactor, "authorization", "Bearer x"), "Bearer x");
+        assert_eq!(redactor.target("/a?token=x"), "/a?token=x");
+        assert_eq!(redactor.json(r#"{"api_key":"x"}"#), r#"{"api_key":"x"}"#);
+    }
+
+    #[test]
+    fn query_secrets_and_user_info_are_masked() {
+        let redactor = Redactor::new();
+        let mark = redactor.mark("abc");
+        assert_eq!(redactor.target("/v1/x?token=abc&a=1"), format!("/v1/x?token={mark}&a=1"));
+        assert_eq!(redactor.target("/v1/x?a=1"), "/v1/x?a=1");
+        let userinfo = redactor.mark("me:pw");
+        assert_eq!(
+            redactor.user_info("see https://me:pw@host/x and http://plain/y@z"),
+            format!("see https://{userinfo}@host/x and http://plain/y@z")
+        );
+    }
+
+    #[test]
+    fn a_mark_is_not_masked_again() {
+        let redactor = Redactor::new();
+        let mark = redactor.mark("abc");
+        assert_eq!(Redactor::new().mark(&mark), mark);
+    }
+}
