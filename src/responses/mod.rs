@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The vocabulary of the Responses API, and one model response assembled from its events.
+//!
+//! [`Request`] reads what Codex sends, [`Turn`] assembles what comes back, event by event, whether
+//! the events came as server-sent events or as WebSocket messages. Nothing here knows time, sockets
+//! or flows: moments are ordinals, the number of an event within its turn, which the caller maps to times.
+//! Whatever is unknown is kept verbatim: no event, item or member is dropped.
+
+mod event;
+mod failure;
+mod identity;
+mod item;
+mod request;
+mod turn;
+mod usage;
+
+pub use event::EventKind;
+pub use failure::Failure;
+pub use identity::{Agent, Identity};
+pub use item::{Item, ItemKind, Part, ToolCall, ToolKind, ToolOutput};
+pub use request::{Request, Tool};
+pub use turn::{Status, Turn};
+pub use usage::Usage;

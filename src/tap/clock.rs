@@ -48,10 +48,18 @@ pub struct Clock {
 impl Clock {
     /// Reads the wall clock once; later steps of the wall clock do not move this one.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "this is the module that reads the clocks")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the module that reads the clocks"
+    )]
     pub fn start() -> Self {
-        let wall = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Self { start: Instant::now(), epoch: At(wall.as_micros() as u64) }
+        let wall = SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default();
+        Self {
+            start: Instant::now(),
+            epoch: At(wall.as_micros() as u64),
+        }
     }
 
     /// The present moment.

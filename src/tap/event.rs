@@ -117,7 +117,13 @@ pub struct Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} side, {}: {}", self.side.as_str(), self.phase.as_str(), self.message)
+        write!(
+            f,
+            "{} side, {}: {}",
+            self.side.as_str(),
+            self.phase.as_str(),
+            self.message
+        )
     }
 }
 
@@ -175,8 +181,15 @@ impl Phase {
     /// The phase that [`Phase::as_str`] names.
     #[must_use]
     pub fn from_name(name: &str) -> Option<Self> {
-        [Self::Route, Self::Connect, Self::Request, Self::Head, Self::Body, Self::Relay]
-            .into_iter()
-            .find(|phase| phase.as_str() == name)
+        [
+            Self::Route,
+            Self::Connect,
+            Self::Request,
+            Self::Head,
+            Self::Body,
+            Self::Relay,
+        ]
+        .into_iter()
+        .find(|phase| phase.as_str() == name)
     }
 }

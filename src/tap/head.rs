@@ -72,5 +72,8 @@ pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {
 /// The value of the first field called `name` (lower case), as text.
 #[must_use]
 pub fn field<'a>(fields: &'a [Field], name: &str) -> Option<std::borrow::Cow<'a, str>> {
-    fields.iter().find(|field| field.name == name).map(|field| field.value.as_text())
+    fields
+        .iter()
+        .find(|field| field.name == name)
+        .map(|field| field.value.as_text())
 }

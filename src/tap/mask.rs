@@ -31,7 +31,9 @@ fn mask<'a>(text: &'a str, redactor: &Redactor, nesting: u8) -> Cow<'a, str> {
         }
         let replacement = match name.take() {
             // Only the value right after the name belongs to it: `"name": "value"`.
-            Some(name) if is_secret_member(name) && follows_colon(text, start) && !inner.is_empty() => {
+            Some(name)
+                if is_secret_member(name) && follows_colon(text, start) && !inner.is_empty() =>
+            {
                 Some(redactor.mark(inner))
             }
             _ => nested(inner, redactor, nesting),
@@ -109,7 +111,10 @@ mod tests {
         let redactor = Redactor::new();
         let text = r#"{"m":"{\"installation_id\":\"i-1\",\"url\":\"https://u:p@h/r.git\",\"ok\":\"yes\"}"}"#;
         let masked = json(text, &redactor);
-        assert!(!masked.contains("i-1") && !masked.contains("u:p"), "{masked}");
+        assert!(
+            !masked.contains("i-1") && !masked.contains("u:p"),
+            "{masked}"
+        );
         let outer: serde_json::Value = serde_json::from_str(&masked).unwrap();
         let inner: serde_json::Value = serde_json::from_str(outer["m"].as_str().unwrap()).unwrap();
         assert_eq!(inner["ok"], "yes");
@@ -119,7 +124,14 @@ mod tests {
     #[test]
     fn text_without_secrets_is_borrowed() {
         let redactor = Redactor::new();
-        for text in ["", "{}", "not json", r#"{"a":"b\"c"}"#, r#"{"broken":"#, r#""\"#] {
+        for text in [
+            "",
+            "{}",
+            "not json",
+            r#"{"a":"b\"c"}"#,
+            r#"{"broken":"#,
+            r#""\"#,
+        ] {
             assert!(matches!(json(text, &redactor), Cow::Borrowed(_)), "{text}");
         }
     }

@@ -50,7 +50,9 @@ pub struct Redactor {
 
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Redactor").field("active", &self.is_active()).finish()
+        f.debug_struct("Redactor")
+            .field("active", &self.is_active())
+            .finish()
     }
 }
 
@@ -63,7 +65,9 @@ impl Redactor {
     pub fn new() -> Self {
         let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
             .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"codextap"));
-        Self { key: Some(Arc::new(key)) }
+        Self {
+            key: Some(Arc::new(key)),
+        }
     }
 
     /// A redactor that changes nothing.
@@ -85,18 +89,21 @@ impl Redactor {
             return Value::Plain(value.clone());
         }
         if is_secret_field(name) {
-            return Value::Secret(Secret(self.credential(&String::from_utf8_lossy(value.as_bytes()))));
+            return Value::Secret(Secret(
+                self.credential(&String::from_utf8_lossy(value.as_bytes())),
+            ));
         }
-        let Ok(text) = value.to_str() else { return Value::Plain(value.clone()) };
+        let Ok(text) = value.to_str() else {
+            return Value::Plain(value.clone());
+        };
         let masked = match text.as_bytes().first() {
             Some(b'{' | b'[') => self.json(text),
             _ => self.user_info(text),
         };
         match masked {
             Cow::Borrowed(_) => Value::Plain(value.clone()),
-            Cow::Owned(text) => {
-                HeaderValue::from_str(&text).map_or_else(|_| Value::Secret(Secret(text)), Value::Plain)
-            }
+            Cow::Owned(text) => HeaderValue::from_str(&text)
+                .map_or_else(|_| Value::Secret(Secret(text)), Value::Plain),
         }
     }
 
@@ -104,7 +111,9 @@ impl Redactor {
     #[must_use]
     pub fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
         let target = self.user_info(target);
-        let Some(query_at) = target.find('?').filter(|_| self.is_active()) else { return target };
+        let Some(query_at) = target.find('?').filter(|_| self.is_active()) else {
+            return target;
+        };
         let (path, query) = target.split_at(query_at + 1);
         let is_secret = |pair: &str| {
             pair.split_once('=')
@@ -139,19 +148,29 @@ impl Redactor {
     /// The mark that stands for `secret`.
     #[must_use]
     pub fn mark(&self, secret: &str) -> String {
-        let Some(key) = &self.key else { return secret.to_owned() };
+        let Some(key) = &self.key else {
+            return secret.to_owned();
+        };
         if secret.contains(MARK) {
             return secret.to_owned();
         }
         let tag = hmac::sign(key, secret.as_bytes());
-        let hash = tag.as_ref().iter().take(4).fold(0_u32, |hash, byte| hash << 8 | u32::from(*byte));
+        let hash = tag
+            .as_ref()
+            .iter()
+            .take(4)
+            .fold(0_u32, |hash, byte| hash << 8 | u32::from(*byte));
         format!("{MARK}{hash:08x}>")
     }
 
     /// Masks a credential but keeps its authentication scheme (RFC 9110 §11.4).
     fn credential(&self, value: &str) -> String {
         match value.split_once(' ') {
-            Some((scheme, secret)) if scheme.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
+            Some((scheme, secret))
+                if scheme
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+            {
                 format!("{scheme} {}", self.mark(secret))
             }
             _ => self.mark(value),
@@ -168,7 +187,10 @@ impl Redactor {
         while let Some(at) = rest.find("://") {
             let (before, after) = rest.split_at(at + 3);
             let end = after
-                .find(|c: char| matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '\\') || c.is_whitespace())
+                .find(|c: char| {
+                    matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '\\')
+                        || c.is_whitespace()
+                })
                 .unwrap_or(after.len());
             masked.push_str(before);
             rest = after;
@@ -177,7 +199,10 @@ impl Redactor {
                 rest = &after[sign..];
             }
         }
-        if masked.len() + rest.len() == text.len() && text.ends_with(rest) && text.starts_with(&masked) {
+        if masked.len() + rest.len() == text.len()
+            && text.ends_with(rest)
+            && text.starts_with(&masked)
+        {
             return Cow::Borrowed(text);
         }
         masked.push_str(rest);
@@ -212,7 +237,11 @@ fn is_secret_field(name: &str) -> bool {
 /// Whether a query parameter called `name` carries a credential.
 fn is_secret_parameter(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    is_secret_member(&name) || matches!(name.as_str(), "key" | "sig" | "signature" | "token" | "code")
+    is_secret_member(&name)
+        || matches!(
+            name.as_str(),
+            "key" | "sig" | "signature" | "token" | "code"
+        )
 }
 
 /// Whether a JSON member called `name` carries a credential.
@@ -250,17 +279,26 @@ mod tests {
     use super::*;
 
     fn shown(redactor: &Redactor, name: &str, value: &str) -> String {
-        redactor.field(name, &HeaderValue::from_str(value).unwrap()).as_text().into_owned()
+        redactor
+            .field(name, &HeaderValue::from_str(value).unwrap())
+            .as_text()
+            .into_owned()
     }
 
     #[test]
     fn a_credential_keeps_its_scheme_and_nothing_else() {
         let redactor = Redactor::new();
         let mark = shown(&redactor, "authorization", "Bearer sk-secret");
-        assert!(mark.starts_with("Bearer <redacted:") && !mark.contains("sk-"), "{mark}");
+        assert!(
+            mark.starts_with("Bearer <redacted:") && !mark.contains("sk-"),
+            "{mark}"
+        );
         assert_eq!(mark, shown(&redactor, "authorization", "Bearer sk-secret"));
         assert_ne!(mark, shown(&redactor, "authorization", "Bearer sk-other"));
-        assert_eq!(shown(&redactor, "cookie", "a=b; c=d").len(), "<redacted:00000000>".len());
+        assert_eq!(
+            shown(&redactor, "cookie", "a=b; c=d").len(),
+            "<redacted:00000000>".len()
+        );
     }
 
     #[test]
@@ -280,7 +318,10 @@ mod tests {
     fn query_secrets_and_user_info_are_masked() {
         let redactor = Redactor::new();
         let mark = redactor.mark("abc");
-        assert_eq!(redactor.target("/v1/x?token=abc&a=1"), format!("/v1/x?token={mark}&a=1"));
+        assert_eq!(
+            redactor.target("/v1/x?token=abc&a=1"),
+            format!("/v1/x?token={mark}&a=1")
+        );
         assert_eq!(redactor.target("/v1/x?a=1"), "/v1/x?a=1");
         let userinfo = redactor.mark("me:pw");
         assert_eq!(
