@@ -1,1 +1,248 @@
-//! Placeholder.
+//! What happened, in order: flows, assembled from the tap's events or read back from a capture.
+//!
+//! A [`Flow`] is one row of the request list and one line of a capture: an HTTP exchange, a WebSocket
+//! connection, or one turn on a WebSocket connection. [`Recorder`] makes flows from tap events and
+//! keeps them in the [`Store`]; a capture's lines go through the same decoding with the times they carry, so that a flow
+//! looks the same live and re-opened. Secrets are masked before anything is stored.
+
+mod body;
+mod channel;
+mod frame;
+mod store;
+
+use std::sync::Arc;
+
+use crate::responses::{Agent, Identity, Status, Turn};
+use crate::tap::{At, Failure, Field, RequestHead, ResponseHead};
+
+pub use body::{Body, Fault};
+pub use channel::{Channel, Transport};
+pub use frame::{Frame, Op};
+pub use store::Store;
+
+/// Position of a flow in the store: ascending in the order in which flows began. Unique within a run.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct FlowId(pub u32);
+
+/// An HTTP exchange, a WebSocket connection, or one turn on a WebSocket connection.
+#[derive(Clone, Debug)]
+pub struct Flow {
+    /// Its place in the store.
+    pub id: FlowId,
+    /// Its id in captures: unique across runs, such as `0mfx2k1q-12`.
+    pub name: String,
+    /// Which of the three it is.
+    pub kind: FlowKind,
+    /// What kind of traffic it is.
+    pub channel: Channel,
+    /// Address and port of the client's end, as text.
+    pub client: String,
+    /// Scheme and authority of the upstream; empty when no route matched.
+    pub upstream: Arc<str>,
+    /// When it began.
+    pub started: At,
+    /// When it ended; `None` while it is live.
+    pub ended: Option<At>,
+    /// The request: of a turn on a WebSocket, the handshake's head with the body that Codex sent as a message.
+    pub request: Request,
+    /// The answer; its head is missing until it came.
+    pub response: Response,
+    /// WebSocket frames, or the events of an SSE body, in order of arrival.
+    pub frames: Vec<Frame>,
+    /// The model response, where the flow is one.
+    pub turn: Option<Turn>,
+    /// Codex's own identifiers.
+    pub identity: Identity,
+    /// The model asked for.
+    pub model: Option<String>,
+    /// What it is about, in a few words: the last user text, a tool's output, or the path.
+    pub gist: String,
+    /// Whether it asked for no output (`generate: false`).
+    pub is_warm_up: bool,
+    /// What failed, each as the log has it.
+    pub failures: Vec<Failure>,
+    /// What was wrong in the bytes: broken frames, wrong codings, malformed streams.
+    pub faults: Vec<Fault>,
+    /// How a WebSocket ended.
+    pub close: Option<Close>,
+    /// Grows with every change; caches compare it.
+    pub revision: u64,
+}
+
+/// What a flow is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FlowKind {
+    /// A request and its response.
+    Http,
+    /// A WebSocket connection: the handshake, and the frames that belong to no turn.
+    Ws,
+    /// One turn on a WebSocket connection.
+    WsTurn {
+        /// The connection it ran on.
+        connection: FlowId,
+        /// The how-manieth turn of the connection, from 1.
+        number: u32,
+    },
+}
+
+/// What was sent.
+#[derive(Clone, Default, Debug)]
+pub struct Request {
+    /// Method, target and fields; missing only in a capture that lacks them.
+    pub head: Option<RequestHead>,
+    /// The body, or the messages from Codex.
+    pub body: Body,
+    /// Trailer fields.
+    pub trailers: Vec<Field>,
+}
+
+/// What came back.
+#[derive(Clone, Default, Debug)]
+pub struct Response {
+    /// Status and fields.
+    pub head: Option<ResponseHead>,
+    /// The body, or the messages from the upstream.
+    pub body: Body,
+    /// Trailer fields.
+    pub trailers: Vec<Field>,
+    /// When the head came.
+    pub head_at: Option<At>,
+}
+
+/// How a WebSocket connection ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Close {
+    /// The close frame's code; `None` when there was no close frame, or none in it.
+    pub code: Option<u16>,
+    /// The close frame's reason.
+    pub reason: String,
+    /// Who ended it first.
+    pub dir: crate::tap::Direction,
+    /// Whether a close frame was seen (RFC 6455 §7.1.5), or the TCP stream just ended.
+    pub is_framed: bool,
+}
+
+/// Where a flow stands, as one word for the list. The first that applies wins.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum State {
+    /// Sent, nothing came back yet.
+    Waiting,
+    /// The answer is arriving, or the connection is open.
+    Streaming,
+    /// Ended as it should.
+    Complete,
+    /// Ended with less than was asked for: incomplete, cancelled.
+    Partial,
+    /// Ended with an error: status 400 and above, a failed turn, a lost connection.
+    Failed,
+}
+
+impl Flow {
+    /// The HTTP status, once the head is here.
+    #[must_use]
+    pub fn status(&self) -> Option<u16> {
+        self.response.head.as_ref().map(|head| head.status)
+    }
+
+    /// The method; empty if unknown.
+    #[must_use]
+    pub fn method(&self) -> &str {
+        self.request.head.as_ref().map_or("", |head| &head.method)
+    }
+
+    /// The request target, path and query; empty if unknown.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        self.request.head.as_ref().map_or("", |head| &head.target)
+    }
+
+    /// How its bytes travel.
+    #[must_use]
+    pub fn transport(&self) -> Transport {
+        match self.kind {
+            FlowKind::Ws | FlowKind::WsTurn { .. } => Transport::WebSocket,
+            FlowKind::Http if self.frames.is_empty() && !self.is_event_stream() => Transport::Http,
+            FlowKind::Http => Transport::Sse,
+        }
+    }
+
+    /// Whether the response announced itself as an event stream.
+    #[must_use]
+    pub fn is_event_stream(&self) -> bool {
+        self.response.head.as_ref().is_some_and(|head| {
+            crate::tap::field(&head.fields, "content-type")
+                .is_some_and(|value| value.starts_with("text/event-stream"))
+        })
+    }
+
+    /// The agent, where the wire tells.
+    #[must_use]
+    pub fn agent(&self) -> &Agent {
+        &self.identity.agent
+    }
+
+    /// Whether it still goes on.
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// Where it stands.
+    #[must_use]
+    pub fn state(&self) -> State {
+        let turn = self.turn.as_ref().map(|turn| turn.status);
+        match turn {
+            Some(Status::Completed) => return State::Complete,
+            Some(Status::Incomplete | Status::Cancelled) => return State::Partial,
+            Some(Status::Failed | Status::Error | Status::Lost) => return State::Failed,
+            Some(Status::InProgress) | None => {}
+        }
+        if !self.failures.is_empty() || self.status().is_some_and(|status| status >= 400) {
+            return State::Failed;
+        }
+        match (self.ended, &self.response.head) {
+            (Some(_), _) => State::Complete,
+            (None, Some(_)) => State::Streaming,
+            (None, None) => State::Waiting,
+        }
+    }
+
+    /// From its start to its end.
+    #[must_use]
+    pub fn duration(&self) -> Option<std::time::Duration> {
+        self.ended.map(|ended| ended.since(self.started))
+    }
+
+    /// From its start to the first generated text or arguments.
+    #[must_use]
+    pub fn first_delta(&self) -> Option<std::time::Duration> {
+        let ordinal = self.turn.as_ref()?.first_delta?;
+        self.event_at(ordinal).map(|at| at.since(self.started))
+    }
+
+    /// When the turn's event number `ordinal` arrived.
+    #[must_use]
+    pub fn event_at(&self, ordinal: u32) -> Option<At> {
+        self.frames
+            .iter()
+            .filter(|frame| frame.ordinal.is_some())
+            .nth(ordinal as usize)
+            .map(|frame| frame.at)
+    }
+
+    /// Bytes on the wire, both ways: bodies, or frames.
+    #[must_use]
+    pub fn wire_len(&self) -> u64 {
+        self.request.body.wire_len + self.response.body.wire_len
+    }
+
+    /// The bytes of a frame's text, masked.
+    #[must_use]
+    pub fn frame_bytes(&self, frame: &Frame) -> &[u8] {
+        let body = match frame.dir {
+            crate::tap::Direction::Out => &self.request.body,
+            crate::tap::Direction::In => &self.response.body,
+        };
+        body.bytes().get(frame.span.clone()).unwrap_or_default()
+    }
+}

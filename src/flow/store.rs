@@ -1,0 +1,84 @@
+//! All flows of a run or a capture, in the order in which they began and in the order of the list.
+
+use super::{Flow, FlowId, FlowKind};
+
+/// Every flow. Flows are added and changed, never removed.
+#[derive(Default, Debug)]
+pub struct Store {
+    /// Position = id.
+    flows: Vec<Flow>,
+    /// Flows as the list shows them: by start, turns right under their connection.
+    rows: Vec<FlowId>,
+    /// Grows with every change of any flow.
+    revision: u64,
+}
+
+impl Store {
+    /// Every flow, in the order in which they began.
+    #[must_use]
+    pub fn flows(&self) -> &[Flow] {
+        &self.flows
+    }
+
+    /// Every flow, in the order of the list: by start, but turns right under their connection.
+    #[must_use]
+    pub fn rows(&self) -> &[FlowId] {
+        &self.rows
+    }
+
+    /// The flow with this id.
+    #[must_use]
+    pub fn get(&self, id: FlowId) -> Option<&Flow> {
+        self.flows.get(id.0 as usize)
+    }
+
+    /// A number that grows with every change of any flow.
+    #[must_use]
+    pub fn revision(&self) -> u64 {
+        self.revision
+    }
+
+    /// The turns of a connection, in order.
+    pub fn turns(&self, connection: FlowId) -> impl Iterator<Item = &Flow> {
+        let from = connection.0 as usize + 1;
+        self.flows.iter().skip(from).filter(
+            move |flow| matches!(flow.kind, FlowKind::WsTurn { connection: of, .. } if of == connection),
+        )
+    }
+
+    /// Adds a flow and gives it its id.
+    pub fn push(&mut self, mut flow: Flow) -> FlowId {
+        let id = FlowId(self.flows.len() as u32);
+        flow.id = id;
+        self.revision += 1;
+        flow.revision = self.revision;
+        let row = match flow.kind {
+            FlowKind::Http | FlowKind::Ws => self.rows.len(),
+            FlowKind::WsTurn { connection, .. } => self.end_of(connection),
+        };
+        self.rows.insert(row, id);
+        self.flows.push(flow);
+        id
+    }
+
+    /// Changes a flow: the only way to do so, so that no change is missed by a cache.
+    pub fn change<T>(&mut self, id: FlowId, change: impl FnOnce(&mut Flow) -> T) -> Option<T> {
+        let flow = self.flows.get_mut(id.0 as usize)?;
+        self.revision += 1;
+        flow.revision = self.revision;
+        Some(change(flow))
+    }
+
+    /// The row after the last turn of `connection`. Found from the end: the newest connection is the busy one.
+    fn end_of(&self, connection: FlowId) -> usize {
+        let belongs = |id: &FlowId| {
+            *id == connection
+                || matches!(self.get(*id).map(|flow| flow.kind),
+                    Some(FlowKind::WsTurn { connection: of, .. }) if of == connection)
+        };
+        self.rows
+            .iter()
+            .rposition(belongs)
+            .map_or(self.rows.len(), |row| row + 1)
+    }
+}
