@@ -1,4 +1,12 @@
 //! Who made a request, and for what: read from headers and `client_metadata`, never guessed.
+//!
+//! The body's `client_metadata` wins over headers: on a WebSocket the headers are the handshake's, and
+//! describe its first request only. `x-codex-turn-metadata`, JSON within a string, says most.
+
+use std::borrow::Cow;
+
+use super::Request;
+use super::lenient::Members;
 
 /// Codex's own identifiers of a request.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -36,5 +44,197 @@ impl Agent {
             Self::Main => Some("main"),
             Self::Sub(name) => Some(name),
         }
+    }
+}
+
+impl Identity {
+    /// Reads who asks, from a request's header fields (`header` gives the value of a field) and body.
+    #[must_use]
+    pub fn of(header: impl Fn(&str) -> Option<String>, body: Option<&Request>) -> Self {
+        let header = |name: &str| header(name).filter(|value| !value.is_empty());
+        let in_body = |name: &str| {
+            let pairs = &body?.metadata;
+            let value = pairs.iter().rev().find(|(member, _)| member == name);
+            value
+                .map(|(_, value)| value.clone())
+                .filter(|value| !value.is_empty())
+        };
+        let either = |name: &str| in_body(name).or_else(|| header(name));
+        // Never both: what the handshake says of its first request is wrong of a later one.
+        let told = either(TURN_METADATA).unwrap_or_default();
+        let told = Members::of(&told).unwrap_or_default();
+        let told = |name: &str| {
+            let text = told.text(name).map(Cow::into_owned);
+            text.filter(|text| !text.is_empty())
+        };
+        let id = |name: &str, field: &str| {
+            let of_body = told(name).or_else(|| in_body(name));
+            of_body.or_else(|| header(field)).or_else(|| header(name))
+        };
+
+        let session = id("session_id", "session-id");
+        let purpose = told("request_kind").or_else(|| {
+            let is_warm_up = body.is_some_and(|body| body.is_warm_up);
+            is_warm_up.then(|| "prewarm".to_owned())
+        });
+        let marks = Marks {
+            label: either("x-openai-subagent"),
+            kind: told("subagent_kind"),
+            source: told("thread_source"),
+            name: told("agent_name"),
+            has_session: session.is_some(),
+        };
+        Self {
+            // Versions before 0.169 have one identifier for both.
+            thread: id("thread_id", "thread-id").or_else(|| session.clone()),
+            turn: told("turn_id").or_else(|| in_body("turn_id")),
+            agent: marks.agent(),
+            purpose,
+            session,
+        }
+    }
+}
+
+/// What the wire says about the agent.
+struct Marks {
+    /// `x-openai-subagent`.
+    label: Option<String>,
+    /// `subagent_kind`.
+    kind: Option<String>,
+    /// `thread_source`.
+    source: Option<String>,
+    /// `agent_name`: a path from `/root`.
+    name: Option<String>,
+    has_session: bool,
+}
+
+impl Marks {
+    fn agent(&self) -> Agent {
+        let sub = |name: &str| Agent::Sub(name.to_owned());
+        let source = self.source.as_deref();
+        if source == Some("thread_title") {
+            return sub("title");
+        }
+        // A spawned agent is better known by its own name than as one that was spawned.
+        let path = self.name.as_deref().filter(|name| *name != ROOT);
+        let last = path.and_then(|path| path.rsplit('/').next());
+        if let Some(last) = last.filter(|last| !last.is_empty()) {
+            return sub(last);
+        }
+        if let Some(kind) = self.kind.as_deref().or(self.label.as_deref()) {
+            return sub(kind);
+        }
+        match (source, self.name.as_deref()) {
+            (Some("user") | None, Some(ROOT)) | (Some("user"), None) => Agent::Main,
+            (Some(source), _) => sub(source),
+            (None, Some(name)) => sub(name),
+            // Before 0.169 only sub-agents are labelled, so that no label says as much.
+            (None, None) if self.has_session => Agent::Main,
+            (None, None) => Agent::Unknown,
+        }
+    }
+}
+
+const TURN_METADATA: &str = "x-codex-turn-metadata";
+
+/// The main agent's `agent_name`, and the root of every other one's.
+const ROOT: &str = "/root";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identify(headers: &[(&str, &str)], metadata: &[(&str, &str)]) -> Identity {
+        let request = Request {
+            metadata: metadata
+                .iter()
+                .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+                .collect(),
+            ..Request::default()
+        };
+        let header = |name: &str| {
+            let value = headers.iter().find(|(field, _)| *field == name);
+            value.map(|(_, value)| (*value).to_owned())
+        };
+        Identity::of(header, Some(&request))
+    }
+
+    #[test]
+    fn the_agent_is_named_as_the_wire_names_it() {
+        let cases = [
+            (
+                r#"{"agent_name":"/root","thread_source":"user"}"#,
+                "",
+                Some("main"),
+            ),
+            (r#"{"agent_name":"/root"}"#, "", Some("main")),
+            (
+                r#"{"agent_name":"/root","thread_source":"subagent","subagent_kind":"review"}"#,
+                "review",
+                Some("review"),
+            ),
+            (
+                r#"{"agent_name":"/root/a/scout","thread_source":"subagent","subagent_kind":"thread_spawn"}"#,
+                "collab_spawn",
+                Some("scout"),
+            ),
+            (
+                r#"{"agent_name":"/root","thread_source":"thread_title"}"#,
+                "",
+                Some("title"),
+            ),
+            (
+                r#"{"agent_name":"/root","thread_source":"automation"}"#,
+                "",
+                Some("automation"),
+            ),
+            ("", "compact", Some("compact")),
+            ("", "review", Some("review")),
+            ("", "", None),
+            ("not JSON", "", None),
+        ];
+        for (told, label, name) in cases {
+            let headers = [(TURN_METADATA, told), ("x-openai-subagent", label)];
+            assert_eq!(identify(&headers, &[]).agent.name(), name, "{told} {label}");
+            assert_eq!(identify(&[], &headers).agent.name(), name, "{told} {label}");
+        }
+    }
+
+    #[test]
+    fn the_body_wins_over_the_headers_of_the_handshake() {
+        let headers = [
+            ("session-id", "s-head"),
+            ("thread-id", "t-head"),
+            (
+                TURN_METADATA,
+                r#"{"request_kind":"prewarm","turn_id":"","agent_name":"/root"}"#,
+            ),
+        ];
+        let metadata = [
+            ("turn_id", "turn-2"),
+            (
+                TURN_METADATA,
+                r#"{"session_id":"s","thread_id":"t","request_kind":"turn"}"#,
+            ),
+        ];
+        let identity = identify(&headers, &metadata);
+        assert_eq!(identity.session.as_deref(), Some("s"));
+        assert_eq!(identity.thread.as_deref(), Some("t"));
+        assert_eq!(identity.turn.as_deref(), Some("turn-2"));
+        assert_eq!(identity.purpose.as_deref(), Some("turn"));
+
+        let identity = identify(&headers, &[]);
+        assert_eq!(identity.thread.as_deref(), Some("t-head"));
+        assert_eq!(identity.turn, None, "an empty identifier is none");
+        assert_eq!(identity.purpose.as_deref(), Some("prewarm"));
+    }
+
+    #[test]
+    fn old_versions_give_one_identifier() {
+        let identity = identify(&[("session_id", "x")], &[]);
+        assert_eq!(identity.session.as_deref(), Some("x"));
+        assert_eq!(identity.thread.as_deref(), Some("x"));
+        assert_eq!(identity.agent, Agent::Main);
+        assert_eq!(Identity::of(|_| None, None), Identity::default());
     }
 }

@@ -5,18 +5,24 @@
 //! or flows: moments are ordinals, the number of an event within its turn, which the caller maps to times.
 //! Whatever is unknown is kept verbatim: no event, item or member is dropped.
 
+mod assembly;
+mod error;
 mod event;
 mod failure;
 mod identity;
 mod item;
+mod kind;
+mod lenient;
 mod request;
 mod turn;
 mod usage;
 
-pub use event::EventKind;
+pub use error::ParseError;
+pub use event::{Event, event_name};
 pub use failure::Failure;
 pub use identity::{Agent, Identity};
 pub use item::{Item, ItemKind, Part, ToolCall, ToolKind, ToolOutput};
+pub use kind::EventKind;
 pub use request::{Request, Tool};
 pub use turn::{Status, Turn};
 pub use usage::Usage;

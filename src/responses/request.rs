@@ -1,6 +1,14 @@
 //! What a request asks for.
+//!
+//! One reader for the three shapes that Codex sends: instructions and tools as members of their own,
+//! instructions as the first developer message, and everything within `input`. Whatever has no field
+//! here is kept verbatim in [`Request::other`]; what is malformed counts as absent there and is kept too.
 
-use super::item::Item;
+use std::borrow::Cow;
+
+use super::item::{Item, ItemKind, Part, ToolOutput, join};
+use super::lenient::{self, Members};
+use super::{Identity, ParseError};
 
 /// The body of `POST …/responses`, or a `response.create` message.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -29,7 +37,8 @@ pub struct Request {
     pub input: Vec<Item>,
     /// `client_metadata`, in order.
     pub metadata: Vec<(String, String)>,
-    /// Every other top-level member, name and verbatim JSON, in order.
+    /// Every other top-level member, name and verbatim JSON, in order; `reasoning` and `text` too, if they
+    /// say more than the fields above.
     pub other: Vec<(String, String)>,
 }
 
@@ -45,3 +54,290 @@ pub struct Tool {
     /// Length of its JSON, in bytes.
     pub bytes: usize,
 }
+
+impl Request {
+    /// Reads the body of a request, or a `response.create` or `response.append` message.
+    ///
+    /// Fails on text that is not one JSON object.
+    pub fn parse(json: &str) -> Result<Self, ParseError> {
+        if !json.trim_ascii_start().starts_with('{') {
+            return Err(ParseError::not_an_object("request"));
+        }
+        let members = Members::of(json).map_err(|error| ParseError::new("request", &error))?;
+        let mut request = Self::default();
+        for (name, value) in &members.0 {
+            if !request.take(name, value.get()) {
+                let member = (name.clone().into_owned(), value.get().to_owned());
+                request.other.push(member);
+            }
+        }
+        for item in &request.input {
+            if let ItemKind::Tools(tools) = &item.kind {
+                request.tools.extend_from_slice(tools);
+            }
+        }
+        if request.instructions.is_none() {
+            request.instructions = request.first_developer_text();
+        }
+        Ok(request)
+    }
+
+    /// Takes one top-level member in; false if it is to be kept verbatim as well.
+    fn take(&mut self, name: &str, json: &str) -> bool {
+        let field = match name {
+            "model" => &mut self.model,
+            "service_tier" => &mut self.service_tier,
+            "prompt_cache_key" => &mut self.prompt_cache_key,
+            "previous_response_id" => &mut self.previous_response_id,
+            "instructions" => &mut self.instructions,
+            "reasoning" => {
+                let members = Members::of(json).unwrap_or_default();
+                self.effort = members.text("effort").map(Cow::into_owned);
+                self.summary = members.text("summary").map(Cow::into_owned);
+                return only(&members, &["effort", "summary"]);
+            }
+            "text" => {
+                let members = Members::of(json).unwrap_or_default();
+                self.verbosity = members.text("verbosity").map(Cow::into_owned);
+                return only(&members, &["verbosity"]);
+            }
+            "generate" => {
+                self.is_warm_up = json == "false";
+                return self.is_warm_up;
+            }
+            "tools" => {
+                self.tools = Tool::read_all(Some(json));
+                return lenient::elements(json).is_some();
+            }
+            "input" => return self.take_input(json),
+            "client_metadata" => return self.take_metadata(json),
+            _ => return false,
+        };
+        let text = lenient::text(json).map(Cow::into_owned);
+        let is_taken = text.is_some();
+        *field = text;
+        is_taken
+    }
+
+    fn take_input(&mut self, json: &str) -> bool {
+        if let Some(items) = lenient::elements(json) {
+            self.input = items.iter().map(|item| Item::read(item.get(), 0)).collect();
+            return true;
+        }
+        // The API's short form: a string is one message of the user.
+        let Some(text) = lenient::text(json) else {
+            return false;
+        };
+        self.input = vec![Item {
+            id: None,
+            kind: ItemKind::Message {
+                role: "user".to_owned(),
+                phase: None,
+                parts: vec![Part {
+                    kind: "input_text".to_owned(),
+                    text: text.into_owned(),
+                    began: 0,
+                }],
+            },
+            began: 0,
+            ended: None,
+            raw: json.to_owned(),
+        }];
+        true
+    }
+
+    fn take_metadata(&mut self, json: &str) -> bool {
+        let Ok(members) = Members::of(json) else {
+            return false;
+        };
+        let pairs = members.0.into_iter().map(|(name, value)| {
+            let value = lenient::text_or_json(value.get()).unwrap_or_default();
+            (name.into_owned(), value)
+        });
+        self.metadata = pairs.collect();
+        true
+    }
+
+    /// The system prompt among the developer messages that open the input. Codex tags its other
+    /// sections (`<permissions instructions>`), which a follow-up may begin with.
+    fn first_developer_text(&self) -> Option<String> {
+        let mut opening = self
+            .input
+            .iter()
+            .filter(|item| !matches!(item.kind, ItemKind::Tools(_)))
+            .map_while(|item| match &item.kind {
+                ItemKind::Message { role, parts, .. }
+                    if role == "developer" || role == "system" =>
+                {
+                    Some(parts)
+                }
+                _ => None,
+            });
+        let is_untagged = |parts: &&Vec<Part>| {
+            let first = parts.first();
+            first.is_some_and(|part| !part.text.trim_start().starts_with('<'))
+        };
+        let parts = match &self.previous_response_id {
+            Some(_) => opening.find(is_untagged)?,
+            None => {
+                let first = opening.next()?;
+                opening
+                    .find(is_untagged)
+                    .filter(|_| !is_untagged(&first))
+                    .unwrap_or(first)
+            }
+        };
+        Some(join(parts))
+    }
+
+    /// What the user said last, without what Codex says in the user's name: the environment, the
+    /// project's instructions, notes about an interrupted turn.
+    #[must_use]
+    pub fn last_user_text(&self) -> Option<&str> {
+        self.input.iter().rev().find_map(user_text)
+    }
+
+    /// One line that says what the request is about, for the request list.
+    ///
+    /// The user's words if they are the newest item, otherwise what the newest item brings: a tool's
+    /// output (`↩ exec_command → Process exited with code 0`), another agent's message, a compaction.
+    #[must_use]
+    pub fn gist(&self) -> String {
+        if self.is_warm_up {
+            return "warm-up".to_owned();
+        }
+        let purpose = Identity::of(|_| None, Some(self)).purpose;
+        if purpose.as_deref() == Some("compaction") {
+            return "compaction".to_owned();
+        }
+        let Some(newest) = self.input.last() else {
+            return String::new();
+        };
+        match &newest.kind {
+            ItemKind::Output(output) => self.output_gist(output),
+            ItemKind::Other { kind } if kind == "compaction_trigger" => "compaction".to_owned(),
+            ItemKind::Message { role, parts, .. } if role.starts_with('/') => {
+                format!("{role}: {}", first_line(&join(parts)))
+            }
+            kind => match self.last_user_text() {
+                Some(text) => first_line(text),
+                None => kind.noun().to_owned(),
+            },
+        }
+    }
+
+    fn output_gist(&self, output: &ToolOutput) -> String {
+        let name = self.input.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Call(call) if call.call_id == output.call_id => Some(call.name.as_str()),
+            _ => None,
+        });
+        // Codex puts the outcome of a command below a preamble of identifiers and times.
+        let outcome = output
+            .text
+            .lines()
+            .take(OUTCOME_WITHIN)
+            .find(|line| line.starts_with("Process "));
+        let line = first_line(outcome.unwrap_or(&output.text));
+        let outputs = self.input.iter().rev();
+        let more = outputs
+            .take_while(|item| matches!(item.kind, ItemKind::Output(_)))
+            .count()
+            .saturating_sub(1);
+        let tail = match more {
+            0 => String::new(),
+            more => format!(" (+{more} more)"),
+        };
+        match name {
+            Some(name) => format!("↩ {name} → {line}{tail}"),
+            None => format!("↩ {line}{tail}"),
+        }
+    }
+}
+
+impl Tool {
+    /// The tools that an array of JSON lists; those of a namespace one by one.
+    pub(super) fn read_all(json: Option<&str>) -> Vec<Self> {
+        let mut tools = Vec::new();
+        for element in json.and_then(lenient::elements).unwrap_or_default() {
+            let members = Members::of(element.get()).unwrap_or_default();
+            let is_namespace = members.text("type").as_deref() == Some("namespace");
+            let inner = is_namespace.then(|| lenient::elements(members.find("tools")?));
+            let Some(inner) = inner.flatten() else {
+                tools.push(Self::read(element.get(), None));
+                continue;
+            };
+            let namespace = members.text("name");
+            let inner = inner.iter();
+            tools.extend(inner.map(|tool| Self::read(tool.get(), namespace.as_deref())));
+        }
+        tools
+    }
+
+    fn read(json: &str, namespace: Option<&str>) -> Self {
+        let members = Members::of(json).unwrap_or_default();
+        let kind = members.text("type").unwrap_or_default();
+        Self {
+            name: members
+                .text("name")
+                .unwrap_or_else(|| kind.clone())
+                .into_owned(),
+            kind: kind.into_owned(),
+            namespace: namespace.map(str::to_owned),
+            bytes: json.len(),
+        }
+    }
+}
+
+/// Whether the object has no members but these.
+fn only(members: &Members<'_>, names: &[&str]) -> bool {
+    members
+        .0
+        .iter()
+        .all(|(name, _)| names.contains(&name.as_ref()))
+}
+
+/// What the user wrote in this item, if it is a message of the user and not of Codex in their name.
+fn user_text(item: &Item) -> Option<&str> {
+    let ItemKind::Message { role, parts, .. } = &item.kind else {
+        return None;
+    };
+    if role != "user" {
+        return None;
+    }
+    let is_written = |part: &&Part| {
+        let text = part.text.trim_start();
+        part.is_text() && !text.is_empty() && !WRAPPERS.iter().any(|tag| text.starts_with(tag))
+    };
+    let part = parts.iter().find(is_written)?;
+    Some(&part.text)
+}
+
+/// The first line that is not blank, shortened to what a list can show.
+fn first_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).find(|line| !line.is_empty());
+    let line = line.unwrap_or_default();
+    match line.char_indices().nth(GIST_CHARS) {
+        Some((end, _)) => format!("{}…", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
+    }
+}
+
+/// Characters of a gist's text: more than the widest list shows.
+const GIST_CHARS: usize = 300;
+
+/// Lines at the start of a tool's output within which its outcome is looked for.
+const OUTCOME_WITHIN: usize = 6;
+
+/// How user messages begin that Codex writes itself.
+const WRAPPERS: &[&str] = &[
+    "<environment_context>",
+    "<turn_aborted>",
+    "<user_instructions>",
+    "<INSTRUCTIONS>",
+    "<permissions instructions>",
+    "<skill>",
+    "<subagent_notification>",
+    "<image",
+    "</image",
+    "# AGENTS.md instructions",
+];

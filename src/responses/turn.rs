@@ -1,8 +1,17 @@
 //! One model response, assembled from its events.
+//!
+//! [`Turn::apply`] takes the JSON of one event after another, from server-sent events and WebSocket
+//! messages alike, and is total: what cannot be read becomes a lint. Deltas append, so that the work
+//! grows with the input and no faster. The first terminal event counts; nothing reopens a response.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::{EventKind, Failure, Item, Usage};
+use serde_json::value::RawValue;
+
+use super::assembly::Places;
+use super::lenient::{self, Members};
+use super::{Event, EventKind, Failure, Item, ItemKind, Part, ToolCall, Usage};
 
 /// A response as far as it has arrived.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -29,8 +38,204 @@ pub struct Turn {
     pub first_delta: Option<u32>,
     /// Things that were wrong with the stream, each in one line.
     pub lints: Vec<String>,
-    /// Status kept apart so that a late event cannot reopen a response.
-    _kind: std::marker::PhantomData<EventKind>,
+    /// Where in `items` each output index and item id is.
+    pub(super) places: Places,
+    /// The newest `sequence_number`.
+    sequence: Option<u64>,
+    /// An event came after the terminal one: said once.
+    has_late_events: bool,
+}
+
+impl Turn {
+    /// Takes one event in and says of which kind it is. What is no JSON object is counted as
+    /// `(not JSON)` and noted.
+    pub fn apply(&mut self, json: &str) -> EventKind {
+        let ordinal = self.events;
+        self.events = self.events.saturating_add(1);
+        let event = match Event::parse(json) {
+            Ok(event) => event,
+            Err(error) => {
+                // A habit of the chat API, which bridges keep.
+                let is_end_mark = json.trim_ascii() == END_MARK;
+                self.count(if is_end_mark { END_MARK } else { "(not JSON)" }, json);
+                if !is_end_mark {
+                    self.lint(format!("event {ordinal}: {error}"));
+                }
+                return EventKind::Other;
+            }
+        };
+        let kind = event.kind();
+        self.count(event.name(), json);
+        self.check_sequence(&event, ordinal);
+        if self.is_over() {
+            self.note_late(&event, ordinal);
+            return kind;
+        }
+        match kind {
+            EventKind::Created | EventKind::InProgress | EventKind::Queued => {
+                self.take_response(event.response, ordinal);
+            }
+            EventKind::Completed => self.close(Status::Completed, event.response, ordinal),
+            EventKind::Incomplete => self.close(Status::Incomplete, event.response, ordinal),
+            EventKind::Failed => self.close(Status::Failed, event.response, ordinal),
+            EventKind::Cancelled => self.close(Status::Cancelled, event.response, ordinal),
+            EventKind::Error => {
+                self.status = Status::Error;
+                self.failure = Some(Failure::from_event(json));
+            }
+            _ => self.assemble(kind, &event, ordinal),
+        }
+        kind
+    }
+
+    /// Says that no event will follow: a response that is still in progress is lost.
+    pub fn end_of_stream(&mut self) {
+        if self.status == Status::InProgress {
+            self.status = Status::Lost;
+        }
+    }
+
+    /// Whether the response has ended, well or not.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.status != Status::InProgress
+    }
+
+    /// What the model said: the text parts and refusals of all messages, an empty line between two.
+    #[must_use]
+    pub fn output_text(&self) -> String {
+        let texts: Vec<&str> = self
+            .items
+            .iter()
+            .filter_map(|item| match &item.kind {
+                ItemKind::Message { parts, .. } => Some(parts),
+                _ => None,
+            })
+            .flatten()
+            .filter(|part| part.is_text())
+            .map(|part| part.text.as_str())
+            .collect();
+        texts.join("\n\n")
+    }
+
+    /// The parts of all reasoning summaries in order.
+    pub fn reasoning_summaries(&self) -> impl Iterator<Item = &Part> {
+        let summaries = self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Reasoning { summary, .. } => Some(summary),
+            _ => None,
+        });
+        summaries.flatten()
+    }
+
+    /// The tool calls in order.
+    pub fn calls(&self) -> impl Iterator<Item = &ToolCall> {
+        self.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Call(call) => Some(call),
+            _ => None,
+        })
+    }
+
+    /// Notes something wrong with the stream. The first [`MAX_LINTS`] are kept.
+    pub(super) fn lint(&mut self, lint: impl Into<String>) {
+        match self.lints.len() {
+            MAX_LINTS => self.lints.push("more like these are not listed".to_owned()),
+            kept if kept < MAX_LINTS => self.lints.push(lint.into()),
+            _ => {}
+        }
+    }
+
+    fn count(&mut self, name: &str, json: &str) {
+        let name = if name.is_empty() { "(no type)" } else { name };
+        let bytes = json.len() as u64;
+        if let Some((events, total)) = self.counts.get_mut(name) {
+            *events = events.saturating_add(1);
+            *total = total.saturating_add(bytes);
+        } else if self.counts.len() < MAX_NAMES {
+            self.counts.insert(name.to_owned(), (1, bytes));
+        } else {
+            let (events, total) = self.counts.entry("(others)".to_owned()).or_default();
+            *events = events.saturating_add(1);
+            *total = total.saturating_add(bytes);
+        }
+    }
+
+    fn check_sequence(&mut self, event: &Event<'_>, ordinal: u32) {
+        let Some(number) = event.sequence_number() else {
+            return;
+        };
+        if let Some(last) = self.sequence
+            && last.checked_add(1) != Some(number)
+        {
+            self.lint(format!(
+                "event {ordinal}: sequence_number {number} follows {last}"
+            ));
+        }
+        self.sequence = Some(number);
+    }
+
+    fn note_late(&mut self, event: &Event<'_>, ordinal: u32) {
+        let name = event.name();
+        if event.kind().is_terminal() {
+            self.lint(format!(
+                "event {ordinal}: {name}, but the response was over: the first end counts"
+            ));
+        } else if !event.kind().is_aside() && !self.has_late_events {
+            self.has_late_events = true;
+            self.lint(format!(
+                "event {ordinal}: {name} after the response was over"
+            ));
+        }
+    }
+
+    /// Takes in the response object that some events carry.
+    fn take_response<'a>(&mut self, json: Option<&'a RawValue>, ordinal: u32) -> Members<'a> {
+        let members = json.map_or("{}", RawValue::get);
+        let members = Members::of(members).unwrap_or_default();
+        if let Some(id) = members.text("id") {
+            match &self.response_id {
+                None => self.response_id = Some(id.into_owned()),
+                Some(known) if *known == id => {}
+                Some(known) => {
+                    let lint = format!("event {ordinal}: is of response {id}, not of {known}");
+                    self.lint(lint);
+                }
+            }
+        }
+        if let Some(model) = members.text("model") {
+            self.model = Some(model.into_owned());
+        }
+        if let Some(usage) = members.find("usage").and_then(Usage::read) {
+            self.usage = Some(usage);
+        }
+        if let Some(failure) = members.find("error").and_then(Failure::read) {
+            self.failure = Some(failure);
+        }
+        if let Some(details) = members.find("incomplete_details") {
+            let details = Members::of(details).unwrap_or_default();
+            self.incomplete_reason = details.text("reason").map(Cow::into_owned);
+        }
+        members
+    }
+
+    fn close(&mut self, status: Status, response: Option<&RawValue>, ordinal: u32) {
+        let members = self.take_response(response, ordinal);
+        self.status = status;
+        if let Some(output) = members.find("output").and_then(lenient::elements) {
+            self.take_output(&output, ordinal);
+        }
+        match status {
+            Status::Completed => {
+                if members.text("id").is_none() {
+                    self.lint("response.completed has no id: Codex takes the stream for lost");
+                }
+                self.note_unfinished();
+            }
+            Status::Failed if self.failure.is_none() => {
+                self.lint("response.failed does not say why");
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Where a response stands.
@@ -52,3 +257,14 @@ pub enum Status {
     /// The stream ended without a terminal event.
     Lost,
 }
+
+/// How many lints are kept.
+pub(super) const MAX_LINTS: usize = 100;
+
+/// How many names of events are told apart: the vocabulary several times over.
+const MAX_NAMES: usize = 400;
+
+const END_MARK: &str = "[DONE]";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! The names of the messages and events of the Responses API, as one table.
+//!
+//! The table lists what Codex sends over a WebSocket and what the server streams, in the order of the
+//! API reference. Everything that depends on which event it is (what is terminal, what is a delta)
+//! is asked here, so that a new event is one new row.
+
+macro_rules! vocabulary {
+    ($($variant:ident = $name:literal,)+) => {
+        /// What kind of event a message or SSE block carries, in the order of the API reference.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum EventKind {
+            $(#[doc = concat!("`", $name, "`.")] $variant,)+
+            /// Not in the vocabulary: kept and shown verbatim.
+            Other,
+        }
+
+        impl EventKind {
+            /// Every kind that has a name.
+            pub const ALL: &[Self] = &[$(Self::$variant,)+];
+
+            /// The kind whose `type` is `name`; [`EventKind::Other`] for every other name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Self {
+                match name {
+                    $($name => Self::$variant,)+
+                    _ => Self::Other,
+                }
+            }
+
+            /// The `type` on the wire; `other` for [`EventKind::Other`].
+            #[must_use]
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)+
+                    Self::Other => "other",
+                }
+            }
+        }
+    };
+}
+
+vocabulary! {
+    Create = "response.create",
+    Append = "response.append",
+    Interrupt = "response.interrupt",
+    Processed = "response.processed",
+    Created = "response.created",
+    InProgress = "response.in_progress",
+    Queued = "response.queued",
+    Completed = "response.completed",
+    Incomplete = "response.incomplete",
+    Failed = "response.failed",
+    Cancelled = "response.cancelled",
+    Error = "error",
+    OutputItemAdded = "response.output_item.added",
+    OutputItemDone = "response.output_item.done",
+    ContentPartAdded = "response.content_part.added",
+    ContentPartDone = "response.content_part.done",
+    OutputTextDelta = "response.output_text.delta",
+    OutputTextDone = "response.output_text.done",
+    OutputTextAnnotationAdded = "response.output_text.annotation.added",
+    RefusalDelta = "response.refusal.delta",
+    RefusalDone = "response.refusal.done",
+    ReasoningSummaryPartAdded = "response.reasoning_summary_part.added",
+    ReasoningSummaryPartDone = "response.reasoning_summary_part.done",
+    ReasoningSummaryTextDelta = "response.reasoning_summary_text.delta",
+    ReasoningSummaryTextDone = "response.reasoning_summary_text.done",
+    ReasoningTextDelta = "response.reasoning_text.delta",
+    ReasoningTextDone = "response.reasoning_text.done",
+    FunctionCallArgumentsDelta = "response.function_call_arguments.delta",
+    FunctionCallArgumentsDone = "response.function_call_arguments.done",
+    CustomToolCallInputDelta = "response.custom_tool_call_input.delta",
+    CustomToolCallInputDone = "response.custom_tool_call_input.done",
+    WebSearchCallInProgress = "response.web_search_call.in_progress",
+    WebSearchCallSearching = "response.web_search_call.searching",
+    WebSearchCallCompleted = "response.web_search_call.completed",
+    FileSearchCallInProgress = "response.file_search_call.in_progress",
+    FileSearchCallSearching = "response.file_search_call.searching",
+    FileSearchCallCompleted = "response.file_search_call.completed",
+    CodeInterpreterCallInProgress = "response.code_interpreter_call.in_progress",
+    CodeInterpreterCallInterpreting = "response.code_interpreter_call.interpreting",
+    CodeInterpreterCallCompleted = "response.code_interpreter_call.completed",
+    CodeInterpreterCallCodeDelta = "response.code_interpreter_call_code.delta",
+    CodeInterpreterCallCodeDone = "response.code_interpreter_call_code.done",
+    ImageGenerationCallInProgress = "response.image_generation_call.in_progress",
+    ImageGenerationCallGenerating = "response.image_generation_call.generating",
+    ImageGenerationCallPartialImage = "response.image_generation_call.partial_image",
+    ImageGenerationCallCompleted = "response.image_generation_call.completed",
+    McpCallInProgress = "response.mcp_call.in_progress",
+    McpCallCompleted = "response.mcp_call.completed",
+    McpCallFailed = "response.mcp_call.failed",
+    McpCallArgumentsDelta = "response.mcp_call_arguments.delta",
+    McpCallArgumentsDone = "response.mcp_call_arguments.done",
+    McpListToolsInProgress = "response.mcp_list_tools.in_progress",
+    McpListToolsCompleted = "response.mcp_list_tools.completed",
+    McpListToolsFailed = "response.mcp_list_tools.failed",
+    AudioDelta = "response.audio.delta",
+    AudioDone = "response.audio.done",
+    AudioTranscriptDelta = "response.audio.transcript.delta",
+    AudioTranscriptDone = "response.audio.transcript.done",
+    AudioTranscriptionDelta = "response.audio_transcript.delta",
+    AudioTranscriptionDone = "response.audio_transcript.done",
+    Metadata = "response.metadata",
+    RateLimits = "codex.rate_limits",
+    WebSocketTiming = "responsesapi.websocket_timing",
+}
+
+impl EventKind {
+    /// Whether the response is over with this event.
+    #[must_use]
+    pub fn is_terminal(self) -> bool {
+        matches!(
+            self,
+            Self::Completed | Self::Incomplete | Self::Failed | Self::Cancelled | Self::Error
+        )
+    }
+
+    /// Whether the event carries a piece of text, arguments or audio that the next one continues.
+    #[must_use]
+    pub fn is_delta(self) -> bool {
+        matches!(
+            self,
+            Self::OutputTextDelta
+                | Self::RefusalDelta
+                | Self::ReasoningSummaryTextDelta
+                | Self::ReasoningTextDelta
+                | Self::FunctionCallArgumentsDelta
+                | Self::CustomToolCallInputDelta
+                | Self::CodeInterpreterCallCodeDelta
+                | Self::McpCallArgumentsDelta
+                | Self::AudioDelta
+                | Self::AudioTranscriptDelta
+                | Self::AudioTranscriptionDelta
+        )
+    }
+
+    /// Whether Codex sends it; every other kind comes from the server.
+    #[must_use]
+    pub fn is_from_client(self) -> bool {
+        matches!(
+            self,
+            Self::Create | Self::Append | Self::Interrupt | Self::Processed
+        )
+    }
+
+    /// Whether it speaks of the connection or the account, so that it may come outside a response.
+    #[must_use]
+    pub fn is_aside(self) -> bool {
+        matches!(
+            self,
+            Self::Metadata | Self::RateLimits | Self::WebSocketTiming
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_and_kinds_are_one_to_one() {
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::from_name(kind.as_str()), *kind);
+            let ends_in_delta = kind.as_str().ends_with(".delta");
+            assert_eq!(kind.is_delta(), ends_in_delta, "{kind:?}");
+        }
+        for name in [
+            "",
+            "session.update",
+            "response",
+            "Response.created",
+            "other",
+        ] {
+            assert_eq!(EventKind::from_name(name), EventKind::Other, "{name}");
+        }
+    }
+
+    #[test]
+    fn five_kinds_end_a_response() {
+        let terminal: Vec<_> = EventKind::ALL
+            .iter()
+            .filter(|kind| kind.is_terminal())
+            .map(|kind| kind.as_str())
+            .collect();
+        let expected = [
+            "response.completed",
+            "response.incomplete",
+            "response.failed",
+            "response.cancelled",
+            "error",
+        ];
+        assert_eq!(terminal, expected);
+    }
+}
