@@ -5,6 +5,7 @@
 //! the deltas gave, and `response.output_item.done` replaces the item, as Codex itself goes by it.
 
 use std::collections::BTreeMap;
+use std::mem;
 
 use serde_json::value::RawValue;
 
@@ -130,8 +131,13 @@ impl Turn {
     /// Whether the item at `place` is still open and may be this one.
     fn is_same(&self, place: usize, item: &Item) -> bool {
         self.items.get(place).is_some_and(|known| {
-            let is_other = known.id.is_some() && item.id.is_some() && known.id != item.id;
-            known.ended.is_none() && !is_other
+            let is_known = known.id.is_some() && item.id.is_some();
+            let is_alike = if is_known {
+                known.id == item.id
+            } else {
+                mem::discriminant(&known.kind) == mem::discriminant(&item.kind)
+            };
+            known.ended.is_none() && is_alike
         })
     }
 
@@ -322,12 +328,13 @@ impl Turn {
                 let is_other = id.is_some() && known != id;
                 is_other.then(by_id).flatten().or(Some(place))
             }
-            None if index.is_some() || id.is_some() => by_id(),
-            None => {
+            None if index.is_some() => by_id(),
+            None => by_id().or_else(|| {
                 let newest = self.items.len().checked_sub(1)?;
-                let is_open = self.items.get(newest)?.ended.is_none();
-                is_open.then_some(newest)
-            }
+                let item = self.items.get(newest)?;
+                let is_nameless = id.is_none() || item.id.is_none();
+                (item.ended.is_none() && is_nameless).then_some(newest)
+            }),
         }
     }
 
@@ -478,7 +485,7 @@ fn merge(known: &mut ItemKind, new: ItemKind, is_whole: bool) -> Merged {
             let merged = if new.input == call.input || call.input.is_empty() {
                 Merged::Agreed
             } else if new.input.is_empty() {
-                new.input = std::mem::take(&mut call.input);
+                new.input = mem::take(&mut call.input);
                 if is_whole {
                     Merged::LeftOut
                 } else {
@@ -519,7 +526,7 @@ fn merge_parts(known: &mut Vec<Part>, mut new: Vec<Part>, is_whole: bool) -> Mer
             continue;
         }
         if new.text.is_empty() {
-            new.text = std::mem::take(&mut old.text);
+            new.text = mem::take(&mut old.text);
             if is_whole {
                 merged = merged.max(Merged::LeftOut);
             }

@@ -341,3 +341,6 @@ const WRAPPERS: &[&str] = &[
     "</image",
     "# AGENTS.md instructions",
 ];
+
+#[cfg(test)]
+mod tests;
