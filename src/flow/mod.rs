@@ -7,7 +7,11 @@
 
 mod body;
 mod channel;
+mod dissect;
 mod frame;
+mod http;
+mod recorder;
+mod socket;
 mod store;
 
 use std::sync::Arc;
@@ -18,6 +22,7 @@ use crate::tap::{At, Failure, Field, RequestHead, ResponseHead};
 pub use body::{Body, Fault};
 pub use channel::{Channel, Transport};
 pub use frame::{Frame, Op};
+pub use recorder::Recorder;
 pub use store::Store;
 
 /// Position of a flow in the store: ascending in the order in which flows began. Unique within a run.

@@ -1,0 +1,223 @@
+//! One direction of an HTTP exchange: wire bytes into the flow's decoded, masked body.
+//!
+//! An event stream is stored block by block as it arrives. Any other body is masked as a whole, so it
+//! is held back until it ended: a secret could be cut in two otherwise.
+
+use ring::digest;
+
+use super::{Fault, Flow, Frame, Op};
+use crate::tap::{At, Direction, End, Field, Redactor, field};
+use crate::wire::{encoding, sse};
+
+/// The decoders of one direction.
+#[derive(Debug)]
+pub(super) struct HttpBody {
+    dir: Direction,
+    coding: encoding::Decoder,
+    /// Over the bytes as they are on the wire.
+    digest: DigestContext,
+    /// Decoded bytes on their way to `events` or `held`; kept to spare an allocation per chunk.
+    decoded: Vec<u8>,
+    /// Splits an event stream.
+    events: Option<sse::Decoder>,
+    /// The decoded body of anything else, until it is whole.
+    held: Vec<u8>,
+}
+
+/// SHA-256 in progress.
+struct DigestContext(digest::Context);
+
+impl std::fmt::Debug for DigestContext {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("DigestContext")
+    }
+}
+
+impl HttpBody {
+    /// For a message without fields.
+    pub(super) fn plain(dir: Direction) -> Self {
+        Self::new(dir, &[])
+    }
+
+    /// For a message with these header fields.
+    pub(super) fn new(dir: Direction, fields: &[Field]) -> Self {
+        let is_event_stream = field(fields, "content-type")
+            .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
+        let coding = field(fields, "content-encoding").unwrap_or_default();
+        Self {
+            dir,
+            coding: encoding::Decoder::new(&coding, encoding::DEFAULT_LIMIT),
+            digest: DigestContext(digest::Context::new(&digest::SHA256)),
+            decoded: Vec::new(),
+            events: is_event_stream.then(|| sse::Decoder::new(sse::DEFAULT_LIMIT)),
+            held: Vec::new(),
+        }
+    }
+
+    /// Takes the next bytes from the wire.
+    pub(super) fn push(&mut self, flow: &mut Flow, bytes: &[u8], at: At, redactor: &Redactor) {
+        let dir = self.dir;
+        self.digest.0.update(bytes);
+        body(flow, dir).wire_len += bytes.len() as u64;
+        self.coding.push(bytes, &mut self.decoded);
+        self.sort(flow, at, redactor);
+    }
+
+    /// Takes note of bytes that passed without a copy.
+    pub(super) fn missed(&mut self, flow: &mut Flow, bytes: u64, at: At) {
+        let dir = self.dir;
+        let body = body(flow, dir);
+        body.missed += bytes;
+        body.wire_len += bytes;
+        self.coding.missed(bytes);
+        if let Some(events) = self.events.as_mut().filter(|_| self.coding.is_identity()) {
+            events.resync(bytes);
+        }
+        let fault = format!("{bytes} bytes passed but were not recorded");
+        let mark = if self.events.is_some() {
+            Some(gap(dir, at, bytes, fault.clone()))
+        } else {
+            None
+        };
+        flow.frames.extend(mark);
+        let offset = flow.response.body.wire_len;
+        flow.faults.push(Fault {
+            dir,
+            offset,
+            message: fault,
+        });
+    }
+
+    /// Takes the end of the body.
+    pub(super) fn finish(&mut self, flow: &mut Flow, how: End, at: At, redactor: &Redactor) {
+        self.coding.finish();
+        if let Some(events) = &mut self.events {
+            events.push(&std::mem::take(&mut self.decoded));
+            events.finish();
+        }
+        self.sort(flow, at, redactor);
+        let held = std::mem::take(&mut self.held);
+        let masked = mask(&held, redactor);
+        let dir = self.dir;
+        let body = body(flow, dir);
+        if !masked.is_empty() {
+            body.push(&masked);
+        }
+        body.is_complete = how == End::Complete;
+        if body.is_complete && body.missed == 0 && body.wire_len > 0 {
+            body.digest = Some(hex(self.digest.0.clone().finish().as_ref()));
+        }
+    }
+
+    /// Moves what was decoded to where it belongs.
+    fn sort(&mut self, flow: &mut Flow, at: At, redactor: &Redactor) {
+        let dir = self.dir;
+        while let Some(fault) = self.coding.next() {
+            flow.faults.push(Fault {
+                dir,
+                offset: fault.offset,
+                message: fault.message,
+            });
+        }
+        let Some(events) = &mut self.events else {
+            self.held.append(&mut self.decoded);
+            return;
+        };
+        events.push(&self.decoded);
+        self.decoded.clear();
+        while let Some(block) = events.next() {
+            store_block(flow, dir, block, at, redactor);
+        }
+    }
+}
+
+/// Stores one block of an event stream: its text, its row in the timeline, and what it says.
+fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redactor: &Redactor) {
+    let text = String::from_utf8_lossy(&block.raw);
+    let masked = redactor.json(&text);
+    let span = body(flow, dir).push(masked.as_bytes());
+    for fault in &block.faults {
+        flow.faults.push(Fault {
+            dir,
+            offset: fault.offset,
+            message: fault.message.clone(),
+        });
+    }
+    let fault = block.faults.into_iter().next().map(|fault| fault.message);
+    let (op, data) = match block.kind {
+        sse::Kind::Event(event) => (Op::Event, Some(event.data)),
+        sse::Kind::Unterminated(event) if event.data.is_empty() => (Op::Comment, None),
+        sse::Kind::Unterminated(event) => (Op::Event, Some(event.data)),
+        sse::Kind::Comment(_) => (Op::Comment, None),
+        sse::Kind::Skipped => (Op::Gap, None),
+    };
+    if op == Op::Comment && masked.trim().is_empty() && fault.is_none() {
+        // Blank lines at the end of a stream are bytes of the body, but nothing to look at.
+        return;
+    }
+    let wire = block.span.end - block.span.start;
+    flow.frames.push(Frame {
+        at,
+        dir,
+        op,
+        wire,
+        len: data.as_ref().map_or(wire, |data| data.len() as u64),
+        span,
+        is_compressed: false,
+        is_final: true,
+        event: None,
+        ordinal: None,
+        fault,
+    });
+    if let Some(data) = data {
+        flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
+    }
+}
+
+/// A row for bytes that are missing.
+pub(super) fn gap(dir: Direction, at: At, bytes: u64, fault: String) -> Frame {
+    Frame {
+        at,
+        dir,
+        op: Op::Gap,
+        wire: bytes,
+        len: 0,
+        span: 0..0,
+        is_compressed: false,
+        is_final: true,
+        event: None,
+        ordinal: None,
+        fault: Some(fault),
+    }
+}
+
+/// The body of one direction.
+pub(super) fn body(flow: &mut Flow, dir: Direction) -> &mut super::Body {
+    match dir {
+        Direction::Out => &mut flow.request.body,
+        Direction::In => &mut flow.response.body,
+    }
+}
+
+/// Text with its secrets masked; other bytes as they are.
+pub(super) fn mask<'a>(bytes: &'a [u8], redactor: &Redactor) -> std::borrow::Cow<'a, [u8]> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => match redactor.json(text) {
+            std::borrow::Cow::Borrowed(_) => bytes.into(),
+            std::borrow::Cow::Owned(masked) => masked.into_bytes().into(),
+        },
+        Err(_) => bytes.into(),
+    }
+}
+
+/// Lower-case hexadecimal.
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}

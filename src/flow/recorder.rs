@@ -1,0 +1,299 @@
+//! Tap events into flows: the one place where what the proxy copied becomes what happened.
+//!
+//! The recorder keeps, per exchange, the decoders that its bytes are in the middle of; all that is
+//! finished stands in the [`Store`]. It takes events in the order in which they were told, and gives the flows
+//! that ended, in the order in which they ended: that is the order of a capture.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::http::HttpBody;
+use super::socket::Socket;
+use super::{Close, Fault, Flow, FlowId, FlowKind, Request, Response, Store};
+use crate::responses::{Identity, Status};
+use crate::tap::{
+    At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
+    ResponseHead, Side, field,
+};
+
+/// Makes flows from tap events.
+#[derive(Debug)]
+pub struct Recorder {
+    /// Masks bodies and messages before they are stored.
+    redactor: Redactor,
+    /// In front of every flow's name, so that names of different runs differ.
+    run: String,
+    /// What is going on: an exchange enters with its first event and leaves when both directions ended.
+    exchanges: HashMap<ExchangeId, Exchange>,
+    /// Flows that ended and were not taken yet.
+    finished: Vec<FlowId>,
+}
+
+/// An exchange that still goes on.
+#[derive(Debug)]
+struct Exchange {
+    /// The flow it is: an HTTP exchange or a connection.
+    flow: FlowId,
+    /// Decodes what Codex sends.
+    request: HttpBody,
+    /// Decodes what comes back; made when the response's head tells how.
+    response: HttpBody,
+    /// Decodes frames, once upgraded.
+    socket: Option<Box<Socket>>,
+    /// Which directions are over.
+    is_over: [bool; 2],
+}
+
+impl Recorder {
+    /// A recorder for a run that began at `started`, which makes its flows' names unique.
+    #[must_use]
+    pub fn new(started: At, redactor: Redactor) -> Self {
+        Self {
+            redactor,
+            run: base36(started.as_micros()),
+            exchanges: HashMap::new(),
+            finished: Vec::new(),
+        }
+    }
+
+    /// Takes one event into the store.
+    pub fn apply(&mut self, store: &mut Store, event: Event) {
+        let Event {
+            exchange: id,
+            at,
+            kind,
+        } = event;
+        if let Kind::Opened { client, upstream } = kind {
+            let name = format!("{}-{}", self.run, id.0);
+            let flow = store.push(blank(name, client.to_string(), upstream, at));
+            self.exchanges.insert(id, Exchange::new(flow));
+            return;
+        }
+        let Some(exchange) = self.exchanges.get_mut(&id) else {
+            return;
+        };
+        match kind {
+            Kind::Opened { .. } => {}
+            Kind::Request(head) => exchange.begin_request(store, head),
+            Kind::Response(head) => exchange.begin_response(store, head, at),
+            Kind::Upgraded => exchange.upgrade(store),
+            Kind::Data { dir, bytes } => {
+                if let Some(socket) = &mut exchange.socket {
+                    socket.push(store, dir, &bytes, at, &self.redactor, &mut self.finished);
+                } else {
+                    let flow = exchange.flow;
+                    let body = exchange.body(dir);
+                    store.change(flow, |flow| body.push(flow, &bytes, at, &self.redactor));
+                }
+            }
+            Kind::Trailers { dir, fields } => {
+                store.change(exchange.flow, |flow| match dir {
+                    Direction::Out => flow.request.trailers = fields,
+                    Direction::In => flow.response.trailers = fields,
+                });
+            }
+            Kind::Missed { dir, bytes } => {
+                if let Some(socket) = &mut exchange.socket {
+                    socket.missed(store, dir, bytes, at);
+                } else {
+                    let flow = exchange.flow;
+                    let body = exchange.body(dir);
+                    store.change(flow, |flow| body.missed(flow, bytes, at));
+                }
+            }
+            Kind::Failed(failure) => {
+                store.change(exchange.flow, |flow| flow.failures.push(failure));
+            }
+            Kind::Ended { dir, how } => {
+                exchange.end(store, dir, how, at, &self.redactor, &mut self.finished);
+                if exchange.is_over == [true, true] {
+                    if let Some(exchange) = self.exchanges.remove(&id) {
+                        exchange.conclude(store, at, &mut self.finished);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The flows that ended since this was last called, in the order in which they ended.
+    pub fn take_finished(&mut self) -> Vec<FlowId> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Ends everything that still goes on, for a program that ends at `at`: each is marked as cut.
+    pub fn cut(&mut self, store: &mut Store, at: At) {
+        let mut cut: Vec<Exchange> = self
+            .exchanges
+            .drain()
+            .map(|(_, exchange)| exchange)
+            .collect();
+        cut.sort_by_key(|exchange| exchange.flow);
+        for mut exchange in cut {
+            store.change(exchange.flow, |flow| {
+                flow.failures.push(Failure {
+                    side: Side::Client,
+                    phase: if exchange.socket.is_some() {
+                        Phase::Relay
+                    } else {
+                        Phase::Body
+                    },
+                    message: "cut: codextap ended while this was live".to_owned(),
+                });
+            });
+            for dir in [Direction::Out, Direction::In] {
+                exchange.end(
+                    store,
+                    dir,
+                    End::Aborted,
+                    at,
+                    &self.redactor,
+                    &mut self.finished,
+                );
+            }
+            exchange.conclude(store, at, &mut self.finished);
+        }
+    }
+}
+
+impl Exchange {
+    fn new(flow: FlowId) -> Self {
+        Self {
+            flow,
+            request: HttpBody::plain(Direction::Out),
+            response: HttpBody::plain(Direction::In),
+            socket: None,
+            is_over: [false, false],
+        }
+    }
+
+    fn body(&mut self, dir: Direction) -> &mut HttpBody {
+        match dir {
+            Direction::Out => &mut self.request,
+            Direction::In => &mut self.response,
+        }
+    }
+
+    fn begin_request(&mut self, store: &mut Store, head: RequestHead) {
+        self.request = HttpBody::new(Direction::Out, &head.fields);
+        let upgrades = field(&head.fields, "upgrade")
+            .is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
+        store.change(self.flow, |flow| {
+            if upgrades {
+                flow.kind = FlowKind::Ws;
+            }
+            flow.request.body.coding = field(&head.fields, "content-encoding").map(Into::into);
+            flow.request.head = Some(head);
+            flow.read_heads();
+        });
+    }
+
+    fn begin_response(&mut self, store: &mut Store, head: ResponseHead, at: At) {
+        self.response = HttpBody::new(Direction::In, &head.fields);
+        store.change(self.flow, |flow| {
+            flow.response.body.coding = field(&head.fields, "content-encoding").map(Into::into);
+            flow.response.head = Some(head);
+            flow.response.head_at = Some(at);
+        });
+    }
+
+    fn upgrade(&mut self, store: &Store) {
+        let extensions = store.get(self.flow).and_then(|flow| {
+            let head = flow.response.head.as_ref()?;
+            field(&head.fields, "sec-websocket-extensions").map(std::borrow::Cow::into_owned)
+        });
+        self.socket = Some(Box::new(Socket::new(self.flow, extensions.as_deref())));
+        self.is_over = [false, false];
+    }
+
+    /// One direction is over.
+    fn end(
+        &mut self,
+        store: &mut Store,
+        dir: Direction,
+        how: End,
+        at: At,
+        redactor: &Redactor,
+        finished: &mut Vec<FlowId>,
+    ) {
+        let over = &mut self.is_over[usize::from(dir == Direction::In)];
+        if std::mem::replace(over, true) {
+            return;
+        }
+        if let Some(socket) = &mut self.socket {
+            socket.end(store, dir, at, redactor, finished);
+            return;
+        }
+        let flow = self.flow;
+        let body = self.body(dir);
+        store.change(flow, |flow| {
+            body.finish(flow, how, at, redactor);
+            if dir == Direction::Out {
+                flow.read_request();
+            }
+        });
+    }
+
+    /// Both directions are over.
+    fn conclude(self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
+        if let Some(socket) = self.socket {
+            socket.conclude(store, at, finished);
+        }
+        store.change(self.flow, |flow| {
+            flow.ended = Some(at);
+            flow.conclude();
+            let is_cut = flow.response.head.is_some()
+                && !flow.response.body.is_complete
+                && flow.kind == FlowKind::Http
+                && flow
+                    .turn
+                    .as_ref()
+                    .is_none_or(|turn| turn.status == Status::Lost);
+            if is_cut && flow.failures.is_empty() {
+                flow.failures.push(Failure {
+                    side: Side::Client,
+                    phase: Phase::Body,
+                    message: "the client went away before the response ended".to_owned(),
+                });
+            }
+        });
+        finished.push(self.flow);
+    }
+}
+
+/// A flow of which nothing but its beginning is known.
+pub(super) fn blank(name: String, client: String, upstream: Arc<str>, started: At) -> Flow {
+    Flow {
+        id: FlowId(0),
+        name,
+        kind: FlowKind::Http,
+        channel: super::Channel::Other,
+        client,
+        upstream,
+        started,
+        ended: None,
+        request: Request::default(),
+        response: Response::default(),
+        frames: Vec::new(),
+        turn: None,
+        identity: Identity::default(),
+        model: None,
+        gist: String::new(),
+        is_warm_up: false,
+        failures: Vec::new(),
+        faults: Vec::<Fault>::new(),
+        close: None::<Close>,
+        revision: 0,
+    }
+}
+
+/// A number in base 36, the shortest that is still easy to type.
+fn base36(mut number: u64) -> String {
+    let mut digits = Vec::new();
+    loop {
+        digits.push(char::from_digit((number % 36) as u32, 36).unwrap_or('0'));
+        number /= 36;
+        if number == 0 {
+            return digits.into_iter().rev().collect();
+        }
+    }
+}

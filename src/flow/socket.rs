@@ -1,0 +1,270 @@
+//! An upgraded exchange: WebSocket frames both ways, sorted into the turns they belong to.
+//!
+//! A turn begins with a `response.create` (or Codex 0.98's `response.append`) from Codex and ends with
+//! the terminal event. Frames in between are the turn's; close frames and all others are the
+//! connection's. Each frame is stored once.
+
+use super::http::{body, gap, mask};
+use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store, recorder};
+use crate::responses::EventKind;
+use crate::tap::{At, Direction, Redactor};
+use crate::wire::{deflate, websocket};
+
+/// What is known of a WebSocket connection.
+#[derive(Debug)]
+pub(super) struct Socket {
+    /// The connection's own flow.
+    connection: FlowId,
+    /// The turn that is in progress.
+    turn: Option<FlowId>,
+    /// Turns begun so far.
+    turns: u32,
+    out: websocket::Decoder,
+    inn: websocket::Decoder,
+}
+
+impl Socket {
+    /// A socket on `connection` whose handshake was answered with these extensions.
+    pub(super) fn new(connection: FlowId, extensions: Option<&str>) -> Self {
+        let deflate = extensions.and_then(deflate::Parameters::parse);
+        Self {
+            connection,
+            turn: None,
+            turns: 0,
+            out: websocket::Decoder::new(true, deflate),
+            inn: websocket::Decoder::new(false, deflate),
+        }
+    }
+
+    /// Takes bytes that were relayed.
+    pub(super) fn push(
+        &mut self,
+        store: &mut Store,
+        dir: Direction,
+        bytes: &[u8],
+        at: At,
+        redactor: &Redactor,
+        finished: &mut Vec<FlowId>,
+    ) {
+        self.decoder(dir).push(bytes);
+        self.sort(store, dir, at, redactor, finished);
+    }
+
+    /// Takes note of bytes that were relayed without a copy: the direction is out of step from here on.
+    pub(super) fn missed(&mut self, store: &mut Store, dir: Direction, bytes: u64, at: At) {
+        self.decoder(dir).missed(bytes);
+        let message = format!("{bytes} bytes passed but were not recorded");
+        store.change(self.owner(), |flow| {
+            let body = body(flow, dir);
+            body.missed += bytes;
+            body.wire_len += bytes;
+            let offset = body.wire_len;
+            flow.faults.push(Fault {
+                dir,
+                offset,
+                message: message.clone(),
+            });
+            flow.frames.push(gap(dir, at, bytes, message));
+        });
+    }
+
+    /// One direction sent its FIN, or broke.
+    pub(super) fn end(
+        &mut self,
+        store: &mut Store,
+        dir: Direction,
+        at: At,
+        redactor: &Redactor,
+        finished: &mut Vec<FlowId>,
+    ) {
+        self.decoder(dir).finish();
+        self.sort(store, dir, at, redactor, finished);
+        store.change(self.connection, |flow| {
+            let close = Close {
+                code: None,
+                reason: String::new(),
+                dir,
+                is_framed: false,
+            };
+            flow.close.get_or_insert(close);
+        });
+    }
+
+    /// Both directions are over: a turn in progress will not be completed.
+    pub(super) fn conclude(mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
+        self.end_turn(store, at, finished);
+    }
+
+    fn decoder(&mut self, dir: Direction) -> &mut websocket::Decoder {
+        match dir {
+            Direction::Out => &mut self.out,
+            Direction::In => &mut self.inn,
+        }
+    }
+
+    /// The flow that a frame belongs to now.
+    fn owner(&self) -> FlowId {
+        self.turn.unwrap_or(self.connection)
+    }
+
+    /// Gives each complete frame to the flow it belongs to.
+    fn sort(
+        &mut self,
+        store: &mut Store,
+        dir: Direction,
+        at: At,
+        redactor: &Redactor,
+        finished: &mut Vec<FlowId>,
+    ) {
+        while let Some(event) = self.decoder(dir).next() {
+            let frame = match event {
+                websocket::Event::Frame(frame) => frame,
+                websocket::Event::Fault(fault) => {
+                    store.change(self.owner(), |flow| {
+                        flow.frames.push(gap(dir, at, 0, fault.message.clone()));
+                        flow.faults.push(Fault {
+                            dir,
+                            offset: fault.offset,
+                            message: fault.message,
+                        });
+                    });
+                    continue;
+                }
+            };
+            let text = frame
+                .message
+                .as_ref()
+                .map(|message| mask(&message.data, redactor));
+            let event = text
+                .as_deref()
+                .and_then(|text| super::dissect::event_kind(std::str::from_utf8(text).ok()?));
+            let begins = dir == Direction::Out
+                && matches!(event, Some(EventKind::Create | EventKind::Append));
+            if begins
+                && store
+                    .get(self.connection)
+                    .is_some_and(|flow| flow.channel == Channel::Model)
+            {
+                self.end_turn(store, at, finished);
+                self.begin_turn(store, at);
+            }
+            let is_close = matches!(frame.op, websocket::Opcode::Close);
+            let owner = if is_close {
+                self.connection
+            } else {
+                self.owner()
+            };
+            let payload = text.as_deref().unwrap_or(&frame.payload);
+            let is_over = store.change(owner, |flow| {
+                store_frame(flow, dir, &frame, payload, at, event);
+                if begins {
+                    flow.read_request();
+                }
+                flow.turn.as_ref().is_some_and(|turn| turn.is_over())
+            });
+            if is_over == Some(true) {
+                self.end_turn(store, at, finished);
+            }
+        }
+    }
+
+    /// Begins a turn with the identity and heads of its connection.
+    fn begin_turn(&mut self, store: &mut Store, at: At) {
+        let Some(connection) = store.get(self.connection) else {
+            return;
+        };
+        self.turns += 1;
+        let mut turn = recorder::blank(
+            format!("{}.{}", connection.name, self.turns),
+            connection.client.clone(),
+            connection.upstream.clone(),
+            at,
+        );
+        turn.kind = FlowKind::WsTurn {
+            connection: self.connection,
+            number: self.turns,
+        };
+        turn.request.head.clone_from(&connection.request.head);
+        turn.response.head.clone_from(&connection.response.head);
+        turn.read_heads();
+        self.turn = Some(store.push(turn));
+    }
+
+    /// Ends the turn in progress, if there is one.
+    fn end_turn(&mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
+        let Some(turn) = self.turn.take() else { return };
+        store.change(turn, |flow| {
+            flow.ended = Some(at);
+            flow.conclude();
+        });
+        finished.push(turn);
+    }
+}
+
+/// Stores one frame: its payload, its row in the timeline, and what it says.
+fn store_frame(
+    flow: &mut Flow,
+    dir: Direction,
+    frame: &websocket::Frame,
+    payload: &[u8],
+    at: At,
+    event: Option<EventKind>,
+) {
+    let body = body(flow, dir);
+    body.wire_len += frame.wire;
+    let (op, payload) = match &frame.op {
+        websocket::Opcode::Text => (Op::Text, payload),
+        websocket::Opcode::Binary => (Op::Binary, payload),
+        websocket::Opcode::Continuation => (Op::Continuation, payload),
+        websocket::Opcode::Ping => (Op::Ping, payload),
+        websocket::Opcode::Pong => (Op::Pong, payload),
+        websocket::Opcode::Reserved(code) => (Op::Reserved(*code), payload),
+        websocket::Opcode::Close => {
+            let (code, reason) = frame
+                .close
+                .as_ref()
+                .map_or((None, ""), |close| (close.code, &close.reason));
+            let close = Close {
+                code,
+                reason: reason.to_owned(),
+                dir,
+                is_framed: true,
+            };
+            flow.close.get_or_insert(close);
+            (Op::Close(code), reason.as_bytes())
+        }
+    };
+    let span = super::http::body(flow, dir).push(payload);
+    for fault in &frame.faults {
+        flow.faults.push(Fault {
+            dir,
+            offset: fault.offset,
+            message: fault.message.clone(),
+        });
+    }
+    flow.frames.push(Frame {
+        at,
+        dir,
+        op,
+        wire: frame.wire,
+        len: frame
+            .message
+            .as_ref()
+            .map_or(frame.len, |message| message.data.len() as u64),
+        span,
+        is_compressed: frame
+            .message
+            .as_ref()
+            .is_some_and(|message| message.compressed),
+        is_final: frame.fin,
+        event,
+        ordinal: None,
+        fault: frame.faults.first().map(|fault| fault.message.clone()),
+    });
+    if dir == Direction::In && event.is_some() {
+        let Ok(text) = std::str::from_utf8(payload) else {
+            return;
+        };
+        flow.read_event(flow.frames.len() - 1, text);
+    }
+}

@@ -1,0 +1,520 @@
+//! Tap events in, flows out: the recorder as the rest of the program sees it.
+
+use std::io::Write as _;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use codextap::flow::{Channel, Flow, FlowKind, Op, Recorder, State, Store, Transport};
+use codextap::responses::{EventKind, Status};
+use codextap::tap::{
+    At, Direction, End, Event, ExchangeId, Failure, Field, Kind, Phase, Redactor, RequestHead,
+    ResponseHead, Side, Value, fields,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
+
+/// Tells a recorder what a tap would, one millisecond after the other.
+struct Script {
+    recorder: Recorder,
+    store: Store,
+    now: u64,
+    exchange: u64,
+    redactor: Redactor,
+}
+
+impl Script {
+    fn new() -> Self {
+        let redactor = Redactor::new();
+        let start = At::from_micros(1_790_000_000_000_000);
+        Self {
+            recorder: Recorder::new(start, redactor.clone()),
+            store: Store::default(),
+            now: start.as_micros(),
+            exchange: 0,
+            redactor,
+        }
+    }
+
+    fn tell(&mut self, kind: Kind) {
+        self.now += 1000;
+        let at = At::from_micros(self.now);
+        let event = Event {
+            exchange: ExchangeId(self.exchange),
+            at,
+            kind,
+        };
+        self.recorder.apply(&mut self.store, event);
+    }
+
+    fn fields(&self, pairs: &[(&'static str, &str)]) -> Vec<Field> {
+        let mut map = HeaderMap::new();
+        for (name, value) in pairs {
+            map.append(
+                HeaderName::from_static(name),
+                HeaderValue::from_str(value).unwrap(),
+            );
+        }
+        fields(&map, &self.redactor)
+    }
+
+    fn request(&mut self, method: &str, target: &str, pairs: &[(&'static str, &str)]) {
+        self.exchange += 1;
+        self.tell(Kind::Opened {
+            client: "127.0.0.1:50000".parse().unwrap(),
+            upstream: Arc::from("https://api.openai.com"),
+        });
+        let fields = self.fields(pairs);
+        self.tell(Kind::Request(RequestHead {
+            method: method.to_owned(),
+            target: target.to_owned(),
+            version: Version::HTTP_11,
+            fields,
+        }));
+    }
+
+    fn response(&mut self, status: u16, pairs: &[(&'static str, &str)]) {
+        let fields = self.fields(pairs);
+        self.tell(Kind::Response(ResponseHead {
+            status,
+            version: Version::HTTP_11,
+            fields,
+        }));
+    }
+
+    fn data(&mut self, dir: Direction, bytes: &[u8]) {
+        self.tell(Kind::Data {
+            dir,
+            bytes: Bytes::copy_from_slice(bytes),
+        });
+    }
+
+    fn end(&mut self, dir: Direction) {
+        self.tell(Kind::Ended {
+            dir,
+            how: End::Complete,
+        });
+    }
+
+    /// A POST to the Responses API whose answer is an event stream, up to its head.
+    fn stream(&mut self) {
+        self.request(
+            "POST",
+            "/v1/responses",
+            &[("content-type", "application/json")],
+        );
+        self.data(Direction::Out, REQUEST.as_bytes());
+        self.end(Direction::Out);
+        self.response(200, &[("content-type", "text/event-stream")]);
+    }
+
+    /// A WebSocket to the Responses API, just upgraded.
+    fn socket(&mut self, extensions: Option<&str>) {
+        let upgrade = [("upgrade", "websocket"), ("session-id", "s-1")];
+        self.request("GET", "/v1/responses", &upgrade);
+        self.end(Direction::Out);
+        let mut answer = vec![("upgrade", "websocket")];
+        answer.extend(extensions.map(|extensions| ("sec-websocket-extensions", extensions)));
+        self.response(101, &answer);
+        self.tell(Kind::Upgraded);
+    }
+
+    fn flow(&self, index: usize) -> &Flow {
+        &self.store.flows()[index]
+    }
+
+    fn finished(&mut self) -> Vec<String> {
+        let ids = self.recorder.take_finished();
+        ids.iter()
+            .map(|id| self.store.get(*id).unwrap().name.clone())
+            .collect()
+    }
+}
+
+const REQUEST: &str = r#"{"model":"gpt-6.1-sol","stream":true,"input":[{"type":"message","role":"user",
+"content":[{"type":"input_text","text":"say hello"}]}],"client_metadata":{"session_id":"s-1","turn_id":"t-1",
+"x-codex-installation-id":"inst-secret"}}"#;
+
+const STREAM: &str = concat!(
+    "event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,",
+    "\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-6.1-sol\"}}\n\n",
+    ": keep-alive\n\n",
+    "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",",
+    "\"sequence_number\":1,\"item_id\":\"msg_1\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hello\"}\n\n",
+    "event: response.completed\ndata: {\"type\":\"response.completed\",\"sequence_number\":2,",
+    "\"response\":{\"id\":\"resp_1\",\"status\":\"completed\",\"usage\":{\"input_tokens\":10,",
+    "\"output_tokens\":2,\"total_tokens\":12}}}\n\n",
+);
+
+/// A frame as a client (masked) or a server writes it (RFC 6455 §5.2).
+fn frame(dir: Direction, first: u8, payload: &[u8]) -> Vec<u8> {
+    let mask_bit = if dir == Direction::Out { 0x80 } else { 0 };
+    let mut frame = vec![first];
+    match payload.len() {
+        len @ 0..126 => frame.push(mask_bit | len as u8),
+        len => {
+            frame.push(mask_bit | 126);
+            frame.extend_from_slice(&(len as u16).to_be_bytes());
+        }
+    }
+    if dir == Direction::In {
+        frame.extend_from_slice(payload);
+        return frame;
+    }
+    let mask = [7, 11, 13, 17];
+    frame.extend_from_slice(&mask);
+    frame.extend(
+        payload
+            .iter()
+            .zip(mask.iter().cycle())
+            .map(|(byte, mask)| byte ^ mask),
+    );
+    frame
+}
+
+const TEXT: u8 = 0x81;
+
+#[test]
+fn an_event_stream_becomes_a_turn_with_every_event_in_the_timeline() {
+    let mut script = Script::new();
+    script.stream();
+    assert_eq!(script.flow(0).state(), State::Streaming);
+    script.data(Direction::In, STREAM.as_bytes());
+    script.end(Direction::In);
+
+    let flow = script.flow(0);
+    assert_eq!(flow.channel, Channel::Model);
+    assert_eq!(flow.transport(), Transport::Sse);
+    assert_eq!(flow.state(), State::Complete);
+    assert_eq!(flow.model.as_deref(), Some("gpt-6.1-sol"));
+    assert_eq!(flow.gist, "say hello");
+    assert_eq!(flow.identity.session.as_deref(), Some("s-1"));
+    assert_eq!(flow.identity.turn.as_deref(), Some("t-1"));
+    let turn = flow.turn.as_ref().unwrap();
+    assert_eq!(turn.output_text(), "Hello");
+    assert_eq!(turn.usage.unwrap().input, 10);
+    let events: Vec<_> = flow
+        .frames
+        .iter()
+        .map(|frame| (frame.op, frame.event))
+        .collect();
+    assert_eq!(
+        events,
+        [
+            (Op::Event, Some(EventKind::from_name("response.created"))),
+            (Op::Comment, None),
+            (
+                Op::Event,
+                Some(EventKind::from_name("response.output_text.delta"))
+            ),
+            (Op::Event, Some(EventKind::from_name("response.completed"))),
+        ]
+    );
+    assert_eq!(
+        flow.response.body.text(),
+        Some(STREAM),
+        "nothing secret: kept to the byte"
+    );
+    assert!(flow.response.body.digest.is_some());
+    assert_eq!(script.finished().len(), 1);
+}
+
+#[test]
+fn secrets_in_a_body_are_masked_before_they_are_stored() {
+    let mut script = Script::new();
+    script.stream();
+    let text = script.flow(0).request.body.text().unwrap();
+    assert!(
+        !text.contains("inst-secret") && text.contains("<redacted:"),
+        "{text}"
+    );
+    assert_eq!(script.flow(0).request.body.wire_len, REQUEST.len() as u64);
+}
+
+#[test]
+fn the_portions_in_which_bytes_arrive_change_nothing() {
+    let mut whole = Script::new();
+    whole.stream();
+    whole.data(Direction::In, STREAM.as_bytes());
+    whole.end(Direction::In);
+    for size in [1, 2, 7, 64] {
+        let mut split = Script::new();
+        split.stream();
+        for chunk in STREAM.as_bytes().chunks(size) {
+            split.data(Direction::In, chunk);
+        }
+        split.end(Direction::In);
+        assert_eq!(
+            split.flow(0).turn,
+            whole.flow(0).turn,
+            "in portions of {size}"
+        );
+        assert_eq!(split.flow(0).response.body, whole.flow(0).response.body);
+        let spans = |script: &Script| -> Vec<_> {
+            script
+                .flow(0)
+                .frames
+                .iter()
+                .map(|frame| (frame.op, frame.span.clone()))
+                .collect()
+        };
+        assert_eq!(spans(&split), spans(&whole));
+    }
+}
+
+#[test]
+fn a_client_that_leaves_after_the_terminal_event_is_no_fault() {
+    let mut script = Script::new();
+    script.stream();
+    script.data(Direction::In, STREAM.as_bytes());
+    script.tell(Kind::Ended {
+        dir: Direction::In,
+        how: End::Aborted,
+    });
+    assert_eq!(script.flow(0).state(), State::Complete);
+    assert!(script.flow(0).failures.is_empty());
+}
+
+#[test]
+fn a_stream_without_its_terminal_event_is_lost_and_says_who_left() {
+    let mut script = Script::new();
+    script.stream();
+    let half = STREAM.find("event: response.completed").unwrap();
+    script.data(Direction::In, &STREAM.as_bytes()[..half]);
+    script.tell(Kind::Ended {
+        dir: Direction::In,
+        how: End::Aborted,
+    });
+    let flow = script.flow(0);
+    assert_eq!(flow.turn.as_ref().unwrap().status, Status::Lost);
+    assert_eq!(flow.state(), State::Failed);
+    assert_eq!(flow.failures[0].side, Side::Client);
+}
+
+#[test]
+fn an_error_body_says_why_a_turn_failed() {
+    let mut script = Script::new();
+    script.request("POST", "/v1/responses", &[]);
+    script.data(Direction::Out, REQUEST.as_bytes());
+    script.end(Direction::Out);
+    script.response(429, &[("content-type", "application/json")]);
+    let body =
+        r#"{"error":{"type":"usage_limit_reached","message":"The usage limit has been reached"}}"#;
+    script.data(Direction::In, body.as_bytes());
+    script.end(Direction::In);
+    let flow = script.flow(0);
+    assert_eq!(flow.state(), State::Failed);
+    let failure = flow.turn.as_ref().unwrap().failure.as_ref().unwrap();
+    assert_eq!(failure.kind.as_deref(), Some("usage_limit_reached"));
+}
+
+#[test]
+fn an_unreachable_upstream_stands_on_the_flow() {
+    let mut script = Script::new();
+    script.request("POST", "/v1/responses", &[]);
+    let failure = Failure {
+        side: Side::Upstream,
+        phase: Phase::Connect,
+        message: "cannot connect: connection refused".to_owned(),
+    };
+    script.tell(Kind::Failed(failure.clone()));
+    script.end(Direction::Out);
+    script.response(502, &[]);
+    script.end(Direction::In);
+    assert_eq!(script.flow(0).failures, [failure]);
+    assert_eq!(script.flow(0).state(), State::Failed);
+    assert_eq!(script.flow(0).status(), Some(502));
+}
+
+#[test]
+fn a_zstd_request_is_read_and_its_wire_size_kept() {
+    let mut script = Script::new();
+    script.request(
+        "POST",
+        "/backend-api/codex/responses",
+        &[("content-encoding", "zstd")],
+    );
+    let wire = zstd::encode_all(REQUEST.as_bytes(), 3).unwrap();
+    script.data(Direction::Out, &wire);
+    script.end(Direction::Out);
+    let flow = script.flow(0);
+    assert_eq!(flow.gist, "say hello");
+    assert_eq!(flow.request.body.wire_len, wire.len() as u64);
+    assert_eq!(flow.request.body.coding.as_deref(), Some("zstd"));
+}
+
+#[test]
+fn a_wrong_coding_is_shown_as_a_fault() {
+    let mut script = Script::new();
+    script.request("GET", "/v1/models", &[]);
+    script.end(Direction::Out);
+    script.response(200, &[("content-encoding", "gzip")]);
+    script.data(Direction::In, b"this is no gzip");
+    script.end(Direction::In);
+    assert!(!script.flow(0).faults.is_empty());
+    assert_eq!(script.flow(0).state(), State::Complete);
+}
+
+#[test]
+fn a_socket_splits_into_turns_and_keeps_every_frame_once() {
+    let mut script = Script::new();
+    script.socket(None);
+    let create = REQUEST
+        .replacen('{', r#"{"type":"response.create","#, 1)
+        .replace('\n', "");
+    for number in 1..=2 {
+        script.data(
+            Direction::Out,
+            &frame(Direction::Out, TEXT, create.as_bytes()),
+        );
+        for line in STREAM
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+        {
+            script.data(Direction::In, &frame(Direction::In, TEXT, line.as_bytes()));
+        }
+        assert_eq!(script.store.flows().len(), number + 1);
+    }
+    script.data(Direction::In, &frame(Direction::In, 0x89, b"still there?"));
+    script.data(
+        Direction::Out,
+        &frame(Direction::Out, 0x8a, b"still there?"),
+    );
+    script.data(
+        Direction::In,
+        &frame(Direction::In, 0x88, &[0x03, 0xe9, b'b', b'y', b'e']),
+    );
+    script.end(Direction::In);
+    script.end(Direction::Out);
+
+    let connection = script.flow(0);
+    assert_eq!(connection.kind, FlowKind::Ws);
+    assert_eq!(connection.frames.len(), 3, "ping, pong, close");
+    let close = connection.close.as_ref().unwrap();
+    assert_eq!(
+        (close.code, close.reason.as_str(), close.dir),
+        (Some(1001), "bye", Direction::In)
+    );
+    for number in 1..=2 {
+        let turn = script.flow(number);
+        assert_eq!(
+            turn.kind,
+            FlowKind::WsTurn {
+                connection: connection.id,
+                number: number as u32
+            }
+        );
+        assert_eq!(turn.state(), State::Complete);
+        assert_eq!(turn.gist, "say hello");
+        assert_eq!(turn.frames.len(), 4, "one out, three in");
+        assert_eq!(turn.turn.as_ref().unwrap().output_text(), "Hello");
+        assert!(!turn.request_text().unwrap().contains("inst-secret"));
+    }
+    assert_eq!(script.store.rows().len(), 3);
+    let finished = script.finished();
+    assert_eq!(finished.len(), 3);
+    assert!(
+        finished[0].ends_with("-1.1")
+            && finished[1].ends_with("-1.2")
+            && finished[2].ends_with("-1")
+    );
+}
+
+#[test]
+fn a_compressed_socket_is_read_with_its_whole_history() {
+    let mut script = Script::new();
+    script.socket(Some("permessage-deflate"));
+    let mut compress = flate2::Compress::new(flate2::Compression::default(), false);
+    let create = REQUEST
+        .replacen('{', r#"{"type":"response.create","#, 1)
+        .replace('\n', "");
+    for _ in 0..2 {
+        let mut payload = Vec::with_capacity(create.len() + 64);
+        compress
+            .compress_vec(create.as_bytes(), &mut payload, flate2::FlushCompress::Sync)
+            .unwrap();
+        payload.truncate(payload.len() - 4);
+        script.data(
+            Direction::Out,
+            &frame(Direction::Out, TEXT | 0x40, &payload),
+        );
+    }
+    assert_eq!(script.flow(1).gist, "say hello");
+    assert_eq!(script.flow(2).gist, "say hello");
+    let frames = |index: usize| &script.flow(index).frames[0];
+    assert!(frames(1).is_compressed && frames(2).wire < frames(1).wire);
+    assert_eq!(
+        script.flow(1).turn.as_ref().unwrap().status,
+        Status::Lost,
+        "another turn began"
+    );
+}
+
+#[test]
+fn a_refused_upgrade_keeps_the_refusal() {
+    let mut script = Script::new();
+    script.request("GET", "/v1/responses", &[("upgrade", "websocket")]);
+    script.end(Direction::Out);
+    script.response(426, &[("content-type", "application/json")]);
+    script.data(Direction::In, br#"{"detail":"Upgrade Required"}"#);
+    script.end(Direction::In);
+    let flow = script.flow(0);
+    assert_eq!(flow.kind, FlowKind::Ws);
+    assert_eq!(flow.state(), State::Failed);
+    assert_eq!(
+        flow.response.body.text(),
+        Some(r#"{"detail":"Upgrade Required"}"#)
+    );
+}
+
+#[test]
+fn a_broken_frame_and_a_loss_stand_in_the_timeline() {
+    let mut script = Script::new();
+    script.socket(None);
+    script.data(Direction::In, &[0x83, 0x00]);
+    script.tell(Kind::Missed {
+        dir: Direction::In,
+        bytes: 77,
+    });
+    let connection = script.flow(0);
+    assert!(connection.frames[0].fault.is_some(), "opcode 3 is reserved");
+    let gap = connection
+        .frames
+        .iter()
+        .find(|frame| frame.op == Op::Gap)
+        .unwrap();
+    assert!(gap.fault.as_ref().unwrap().contains("77 bytes"));
+    assert_eq!(connection.response.body.missed, 77);
+}
+
+#[test]
+fn what_is_live_at_the_end_is_marked_as_cut() {
+    let mut script = Script::new();
+    script.stream();
+    let at = At::from_micros(script.now + 1000);
+    script.recorder.cut(&mut script.store, at);
+    let flow = script.flow(0);
+    assert_eq!(flow.ended, Some(at));
+    assert!(flow.failures[0].message.contains("codextap ended"));
+    assert_eq!(script.finished().len(), 1);
+}
+
+#[test]
+fn credentials_in_heads_are_marks() {
+    let mut script = Script::new();
+    script.request("GET", "/v1/models", &[("authorization", "Bearer sk-live")]);
+    let head = script.flow(0).request.head.as_ref().unwrap();
+    assert!(matches!(&head.fields[0].value, Value::Secret(_)));
+}
+
+#[test]
+fn a_broken_event_stream_is_kept_and_named() {
+    let mut script = Script::new();
+    script.stream();
+    let mut body = b"data: {\"type\":\"response.created\"\n\ndata: \xff\xfe\n\nno end".to_vec();
+    body.flush().unwrap();
+    script.data(Direction::In, &body);
+    script.end(Direction::In);
+    let flow = script.flow(0);
+    assert!(!flow.turn.as_ref().unwrap().lints.is_empty(), "broken JSON");
+    assert!(!flow.faults.is_empty(), "invalid UTF-8");
+    assert_eq!(flow.state(), State::Failed);
+}
