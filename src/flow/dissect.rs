@@ -50,9 +50,10 @@ impl Flow {
     pub fn read_heads(&mut self) {
         self.channel = Channel::of(self.path());
         self.identity = self.identify(None);
-        self.gist = match self.channel.is_side() || self.kind == FlowKind::Ws {
-            true => format!("{} {}", self.method(), self.path()),
-            false => self.path().to_owned(),
+        self.gist = if self.channel.is_side() || self.kind == FlowKind::Ws {
+            format!("{} {}", self.method(), self.path())
+        } else {
+            self.path().to_owned()
         };
     }
 

@@ -145,9 +145,8 @@ fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redac
     }
     let fault = block.faults.into_iter().next().map(|fault| fault.message);
     let (op, data) = match block.kind {
-        sse::Kind::Event(event) => (Op::Event, Some(event.data)),
         sse::Kind::Unterminated(event) if event.data.is_empty() => (Op::Comment, None),
-        sse::Kind::Unterminated(event) => (Op::Event, Some(event.data)),
+        sse::Kind::Event(event) | sse::Kind::Unterminated(event) => (Op::Event, Some(event.data)),
         sse::Kind::Comment(_) => (Op::Comment, None),
         sse::Kind::Skipped => (Op::Gap, None),
     };

@@ -106,10 +106,10 @@ impl Recorder {
             }
             Kind::Ended { dir, how } => {
                 exchange.end(store, dir, how, at, &self.redactor, &mut self.finished);
-                if exchange.is_over == [true, true] {
-                    if let Some(exchange) = self.exchanges.remove(&id) {
-                        exchange.conclude(store, at, &mut self.finished);
-                    }
+                if exchange.is_over == [true, true]
+                    && let Some(exchange) = self.exchanges.remove(&id)
+                {
+                    exchange.conclude(store, at, &mut self.finished);
                 }
             }
         }

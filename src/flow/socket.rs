@@ -6,7 +6,7 @@
 
 use super::http::{body, gap, mask};
 use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store, recorder};
-use crate::responses::EventKind;
+use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Redactor};
 use crate::wire::{deflate, websocket};
 
@@ -160,7 +160,7 @@ impl Socket {
                 if begins {
                     flow.read_request();
                 }
-                flow.turn.as_ref().is_some_and(|turn| turn.is_over())
+                flow.turn.as_ref().is_some_and(Turn::is_over)
             });
             if is_over == Some(true) {
                 self.end_turn(store, at, finished);
