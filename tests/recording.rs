@@ -1,5 +1,7 @@
 //! Tap events in, flows out: the recorder as the rest of the program sees it.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::io::Write as _;
 use std::sync::Arc;
 
