@@ -153,7 +153,7 @@ fn frame(dir: Direction, first: u8, payload: &[u8]) -> Vec<u8> {
     match payload.len() {
         len @ 0..126 => frame.push(mask_bit | len as u8),
         len => {
-            frame.push(mask_bit | 126);
+            frame.push(mask_bit | 0x7e);
             frame.extend_from_slice(&(len as u16).to_be_bytes());
         }
     }
