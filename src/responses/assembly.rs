@@ -1,14 +1,16 @@
 //! How events find their output item and change it.
 //!
 //! An item is found by `output_index`, else by its id, else it is the one being streamed; an event
-//! that comes before its `response.output_item.added` makes the item. A `*.done` event replaces what
-//! the deltas gave, and `response.output_item.done` replaces the item, as Codex itself goes by it.
+//! that comes before its `response.output_item.added` makes the item. A `*.done` event replaces
+//! what the deltas gave, and `response.output_item.done` replaces the item, as Codex itself goes by
+//! it.
 
 use std::collections::BTreeMap;
 use std::mem;
 
 use serde_json::value::RawValue;
 
+use super::merge::{Merged, merge};
 use super::{Event, EventKind, Item, ItemKind, Part, ToolCall, ToolKind, Turn};
 
 /// Positions in a turn's items.
@@ -76,7 +78,8 @@ impl Turn {
                 continue;
             }
             self.lint(format!(
-                "output {index} ({}) came only at the end: Codex ignores text that is only in the final output",
+                "output {index} ({}) came only at the end: \
+                 Codex ignores text that is only in the final output",
                 item.kind.noun(),
             ));
             if item.kind.has_text() {
@@ -141,8 +144,8 @@ impl Turn {
         })
     }
 
-    /// Replaces what is known of an item. A whole one counts in full; one that just begins leaves the
-    /// text that came before it.
+    /// Replaces what is known of an item. A whole one counts in full; one that just begins leaves
+    /// the text that came before it.
     fn adopt(&mut self, place: usize, item: Item, ordinal: u32, is_whole: bool) {
         let Some(known) = self.items.get_mut(place) else {
             return;
@@ -433,115 +436,6 @@ fn blank(item: &Item) -> Item {
         ended: None,
         raw: String::new(),
     }
-}
-
-/// How a newer version of something compares with the older one.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Merged {
-    /// It says the same, or more.
-    Agreed,
-    /// It lacks the text that there was, which stays.
-    LeftOut,
-    /// It says something else, and counts.
-    Differed,
-}
-
-fn merge(known: &mut ItemKind, new: ItemKind, is_whole: bool) -> Merged {
-    match (known, new) {
-        (
-            ItemKind::Message { role, phase, parts },
-            ItemKind::Message {
-                role: new_role,
-                phase: new_phase,
-                parts: new_parts,
-            },
-        ) => {
-            *role = new_role;
-            *phase = new_phase.or(phase.take());
-            merge_parts(parts, new_parts, is_whole)
-        }
-        (
-            ItemKind::Reasoning {
-                summary,
-                content,
-                encrypted,
-            },
-            ItemKind::Reasoning {
-                summary: new_summary,
-                content: new_content,
-                encrypted: new_encrypted,
-            },
-        ) => {
-            *encrypted = new_encrypted;
-            // Raw reasoning that is streamed need not be repeated.
-            let content = merge_parts(content, new_content, is_whole);
-            let summary = merge_parts(summary, new_summary, is_whole);
-            match content {
-                Merged::Differed => content,
-                Merged::Agreed | Merged::LeftOut => summary,
-            }
-        }
-        (ItemKind::Call(call), ItemKind::Call(mut new)) => {
-            let merged = if new.input == call.input || call.input.is_empty() {
-                Merged::Agreed
-            } else if new.input.is_empty() {
-                new.input = mem::take(&mut call.input);
-                if is_whole {
-                    Merged::LeftOut
-                } else {
-                    Merged::Agreed
-                }
-            } else {
-                Merged::Differed
-            };
-            *call = new;
-            merged
-        }
-        (known, new) => {
-            let merged = if known.has_text() {
-                Merged::Differed
-            } else {
-                Merged::Agreed
-            };
-            *known = new;
-            merged
-        }
-    }
-}
-
-fn merge_parts(known: &mut Vec<Part>, mut new: Vec<Part>, is_whole: bool) -> Merged {
-    let has_text = known.iter().any(|part| !part.text.is_empty());
-    if new.is_empty() {
-        // What was streamed is kept: it did arrive.
-        return if has_text && is_whole {
-            Merged::LeftOut
-        } else {
-            Merged::Agreed
-        };
-    }
-    let mut merged = Merged::Agreed;
-    for (old, new) in known.iter_mut().zip(&mut new) {
-        new.began = old.began;
-        if old.text.is_empty() || old.text == new.text {
-            continue;
-        }
-        if new.text.is_empty() {
-            new.text = mem::take(&mut old.text);
-            if is_whole {
-                merged = merged.max(Merged::LeftOut);
-            }
-        } else {
-            merged = Merged::Differed;
-        }
-    }
-    if known.len() > new.len() {
-        let extra = known.split_off(new.len());
-        if extra.iter().any(|part| !part.text.is_empty()) {
-            merged = Merged::Differed;
-        }
-    }
-    *known = new;
-    merged
 }
 
 /// How many parts may be missing before one that is named by its index.

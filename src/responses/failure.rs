@@ -1,7 +1,7 @@
 //! Why a response failed, in the provider's words.
 //!
-//! Providers and what stands in front of them disagree on the shape of an error, so every known one is
-//! read: an `error` object or string, a `detail`, or the members on their own.
+//! Providers and what stands in front of them disagree on the shape of an error, so every known one
+//! is read: an `error` object or string, a `detail`, or the members on their own.
 
 use std::borrow::Cow;
 
@@ -32,8 +32,8 @@ impl Failure {
             .or_else(|| members.text("message").and_then(|_| Self::read(json)))
     }
 
-    /// Reads an `error` event: bare, as server-sent events carry it, or with the status and the nested
-    /// object that a WebSocket carries.
+    /// Reads an `error` event: bare, as server-sent events carry it, or with the status and the
+    /// nested object that a WebSocket carries.
     pub(super) fn from_event(json: &str) -> Self {
         let members = Members::of(json).unwrap_or_default();
         let mut failure = match members.find("error").and_then(Self::read) {
@@ -51,7 +51,8 @@ impl Failure {
         failure
     }
 
-    /// Reads an error: an object, a string that is its message, or a list of either (the first counts).
+    /// Reads an error: an object, a string that is its message, or a list of either (the first
+    /// counts).
     pub(super) fn read(json: &str) -> Option<Self> {
         if let Some(message) = lenient::text(json) {
             return Some(Self {

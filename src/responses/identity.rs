@@ -1,7 +1,7 @@
 //! Who made a request, and for what: read from headers and `client_metadata`, never guessed.
 //!
-//! The body's `client_metadata` wins over headers: on a WebSocket the headers are the handshake's, and
-//! describe its first request only. `x-codex-turn-metadata`, JSON within a string, says most.
+//! The body's `client_metadata` wins over headers: on a WebSocket the headers are the handshake's,
+//! and describe its first request only. `x-codex-turn-metadata`, JSON within a string, says most.
 
 use std::borrow::Cow;
 
@@ -48,7 +48,8 @@ impl Agent {
 }
 
 impl Identity {
-    /// Reads who asks, from a request's header fields (`header` gives the value of a field) and body.
+    /// Reads who asks, from a request's header fields (`header` gives the value of a field) and
+    /// body.
     #[must_use]
     pub fn of(header: impl Fn(&str) -> Option<String>, body: Option<&Request>) -> Self {
         let header = |name: &str| header(name).filter(|value| !value.is_empty());

@@ -1,7 +1,7 @@
 //! Items: the elements of a request's `input` and of a response's `output`.
 //!
-//! [`Item::read`] takes the JSON of one item and is total: a type that is not in the vocabulary, and
-//! JSON that is no object, give [`ItemKind::Other`] with the text kept verbatim.
+//! [`Item::read`] takes the JSON of one item and is total: a type that is not in the vocabulary,
+//! and JSON that is no object, give [`ItemKind::Other`] with the text kept verbatim.
 
 use std::borrow::Cow;
 
@@ -19,7 +19,8 @@ pub struct Item {
     pub began: u32,
     /// Ordinal of the event that completed it (`response.output_item.done`).
     pub ended: Option<u32>,
-    /// The item's JSON as last seen whole, verbatim; empty until then. Of an unknown type, as last seen.
+    /// The item's JSON as last seen whole, verbatim; empty until then. Of an unknown type, as last
+    /// seen.
     pub raw: String,
 }
 
@@ -62,7 +63,8 @@ pub enum ItemKind {
 pub struct Part {
     /// Its type, such as `output_text`, `refusal`, `input_image`.
     pub kind: String,
-    /// Its text; a short description in brackets for content that is no text (`[image, 12345 bytes]`).
+    /// Its text; a short description in brackets for content that is no text (`[image, 12345
+    /// bytes]`).
     pub text: String,
     /// Ordinal of the event that began it; 0 in a request.
     pub began: u32,
@@ -79,7 +81,8 @@ pub struct ToolCall {
     pub namespace: Option<String>,
     /// Pairs the call with its output.
     pub call_id: Option<String>,
-    /// Arguments (JSON text of a function call) or input (free text of a custom tool), as assembled so far.
+    /// Arguments (JSON text of a function call) or input (free text of a custom tool), as assembled
+    /// so far.
     pub input: String,
     /// The item's `status`, where given.
     pub status: Option<String>,
@@ -94,7 +97,8 @@ pub enum ToolKind {
     Custom,
     /// `local_shell_call`.
     Shell,
-    /// A tool that the provider runs: web search, file search, code interpreter, image generation, MCP, tool search.
+    /// A tool that the provider runs: web search, file search, code interpreter, image generation,
+    /// MCP, tool search.
     Hosted,
 }
 
@@ -181,7 +185,8 @@ impl ItemKind {
         }
     }
 
-    /// Whether it holds text that the model made: of a message, of reasoning, or a call's arguments.
+    /// Whether it holds text that the model made: of a message, of reasoning, or a call's
+    /// arguments.
     pub(super) fn has_text(&self) -> bool {
         let any = |parts: &[Part]| parts.iter().any(|part| !part.text.is_empty());
         match self {
@@ -344,156 +349,4 @@ fn data_len(text: &str) -> usize {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn content_that_is_no_text_is_described() {
-        let cases = [
-            (r#"{"type":"input_text","text":"hi"}"#, "hi"),
-            (r#"{"type":"refusal","refusal":"no"}"#, "no"),
-            (r#""bare""#, "bare"),
-            (
-                r#"{"type":"input_image","image_url":"data:image/png;base64,AAAAAA=="}"#,
-                "[image, 4 bytes]",
-            ),
-            (
-                r#"{"type":"input_image","image_url":"https://x.test/a.png"}"#,
-                "[image https://x.test/a.png]",
-            ),
-            (
-                r#"{"type":"input_image","image_url":{"url":"data:,AAAA"}}"#,
-                "[image, 3 bytes]",
-            ),
-            (
-                r#"{"type":"input_image","file_id":"file-1"}"#,
-                "[image file-1]",
-            ),
-            (
-                r#"{"type":"input_audio","input_audio":{"data":"AAAA"}}"#,
-                "[audio, 3 bytes]",
-            ),
-            (
-                r#"{"type":"input_file","filename":"a.pdf","file_data":"AAAA"}"#,
-                "[file a.pdf, 3 bytes]",
-            ),
-            (
-                r#"{"type":"encrypted_content","encrypted_content":"12345"}"#,
-                "[encrypted, 5 bytes]",
-            ),
-            (r#"{"type":"novelty","x":[1,2]}"#, "[novelty, 28 bytes]"),
-        ];
-        for (json, text) in cases {
-            assert_eq!(Part::read(json, 0).text, text, "{json}");
-        }
-    }
-
-    /// Each type of item that Codex sends, the noun it goes by, and its text.
-    #[test]
-    fn every_type_of_input_item_is_read() {
-        let cases = [
-            (
-                r#"{"type":"message","role":"user","content":"hi"}"#,
-                "message",
-                "hi",
-            ),
-            (
-                r#"{"type":"agent_message","author":"/root","content":[{"type":"input_text","text":"go"}]}"#,
-                "message",
-                "go",
-            ),
-            (
-                r#"{"type":"reasoning","summary":[{"type":"summary_text","text":"s"}],"content":null,"encrypted_content":"e"}"#,
-                "reasoning",
-                "s",
-            ),
-            (
-                r#"{"type":"function_call","name":"f","arguments":"{}"}"#,
-                "f",
-                "{}",
-            ),
-            (
-                r#"{"type":"function_call","name":"f","arguments":{"a":1}}"#,
-                "f",
-                r#"{"a":1}"#,
-            ),
-            (
-                r#"{"type":"function_call_output","output":"done"}"#,
-                "function_call_output",
-                "done",
-            ),
-            (
-                r#"{"type":"custom_tool_call","name":"exec","input":"x"}"#,
-                "exec",
-                "x",
-            ),
-            (
-                r#"{"type":"custom_tool_call_output","output":[{"type":"input_text","text":"a"},{"type":"input_image","image_url":"data:,AAAA"}]}"#,
-                "custom_tool_call_output",
-                "a\n[image, 3 bytes]",
-            ),
-            (
-                r#"{"type":"tool_search_call","arguments":{"q":1}}"#,
-                "tool_search",
-                r#"{"q":1}"#,
-            ),
-            (
-                r#"{"type":"tool_search_output","tools":[{"type":"namespace","name":"n","tools":[{"name":"a"},{"name":"b"}]}]}"#,
-                "tool_search_output",
-                "a\nb",
-            ),
-            (
-                r#"{"type":"local_shell_call","action":{"a":1}}"#,
-                "local_shell",
-                r#"{"a":1}"#,
-            ),
-            (
-                r#"{"type":"local_shell_call_output","output":{"exit":0}}"#,
-                "local_shell_call_output",
-                r#"{"exit":0}"#,
-            ),
-            (
-                r#"{"type":"web_search_call","action":{"a":1}}"#,
-                "web_search",
-                r#"{"a":1}"#,
-            ),
-            (
-                r#"{"type":"image_generation_call","result":"AAAA"}"#,
-                "image_generation",
-                "",
-            ),
-            (
-                r#"{"type":"additional_tools","tools":[]}"#,
-                "additional_tools",
-                "",
-            ),
-            (
-                r#"{"type":"compaction","encrypted_content":"x"}"#,
-                "compaction",
-                "",
-            ),
-            (r#"{"type":"compaction_trigger"}"#, "compaction_trigger", ""),
-            (r#"{"type":"context_compaction"}"#, "context_compaction", ""),
-            (
-                r#"{"type":"configuration_update"}"#,
-                "configuration_update",
-                "",
-            ),
-            (r#"{"type":"novelty"}"#, "novelty", ""),
-            ("7", "", ""),
-            ("{", "", ""),
-        ];
-        for (json, noun, text) in cases {
-            let item = Item::read(json, 0);
-            let found = match &item.kind {
-                ItemKind::Message { parts, .. } => join(parts),
-                ItemKind::Reasoning { summary, .. } => join(summary),
-                ItemKind::Call(call) => call.input.clone(),
-                ItemKind::Output(output) => output.text.clone(),
-                ItemKind::Tools(_) | ItemKind::Other { .. } => String::new(),
-            };
-            assert_eq!((item.kind.noun(), found.as_str()), (noun, text), "{json}");
-            assert_eq!(item.raw, json);
-        }
-    }
-}
+mod tests;

@@ -1,8 +1,8 @@
 //! The names of the messages and events of the Responses API, as one table.
 //!
-//! The table lists what Codex sends over a WebSocket and what the server streams, in the order of the
-//! API reference. Everything that depends on which event it is (what is terminal, what is a delta)
-//! is asked here, so that a new event is one new row.
+//! The table lists what Codex sends over a WebSocket and what the server streams, in the order of
+//! the API reference. Everything that depends on which event it is (what is terminal, what is a
+//! delta) is asked here, so that a new event is one new row.
 
 macro_rules! vocabulary {
     ($($variant:ident = $name:literal,)+) => {
@@ -161,7 +161,7 @@ mod tests {
     fn names_and_kinds_are_one_to_one() {
         for kind in EventKind::ALL {
             assert_eq!(EventKind::from_name(kind.as_str()), *kind);
-            let ends_in_delta = kind.as_str().ends_with(".delta");
+            let ends_in_delta = kind.as_str().strip_suffix(".delta").is_some();
             assert_eq!(kind.is_delta(), ends_in_delta, "{kind:?}");
         }
         for name in [

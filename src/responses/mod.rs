@@ -2,8 +2,8 @@
 //!
 //! [`Request`] reads what Codex sends, [`Turn`] assembles what comes back, event by event, whether
 //! the events came as server-sent events or as WebSocket messages. Nothing here knows time, sockets
-//! or flows: moments are ordinals, the number of an event within its turn, which the caller maps to times.
-//! Whatever is unknown is kept verbatim: no event, item or member is dropped.
+//! or flows: moments are ordinals, the number of an event within its turn, which the caller maps to
+//! times. Whatever is unknown is kept verbatim: no event, item or member is dropped.
 
 mod assembly;
 mod error;
@@ -13,6 +13,7 @@ mod identity;
 mod item;
 mod kind;
 mod lenient;
+mod merge;
 mod request;
 mod turn;
 mod usage;

@@ -1,8 +1,9 @@
 //! What a request asks for.
 //!
-//! One reader for the three shapes that Codex sends: instructions and tools as members of their own,
-//! instructions as the first developer message, and everything within `input`. Whatever has no field
-//! here is kept verbatim in [`Request::other`]; what is malformed counts as absent there and is kept too.
+//! One reader for the three shapes that Codex sends: instructions and tools as members of their
+//! own, instructions as the first developer message, and everything within `input`. Whatever has no
+//! field here is kept verbatim in [`Request::other`]; what is malformed counts as absent there and
+//! is kept too.
 
 use std::borrow::Cow;
 
@@ -31,14 +32,15 @@ pub struct Request {
     pub is_warm_up: bool,
     /// The system prompt: top-level `instructions`, else the first developer message's text.
     pub instructions: Option<String>,
-    /// Tools offered, from `tools` and from `additional_tools` items; members of a namespace one by one.
+    /// Tools offered, from `tools` and from `additional_tools` items; members of a namespace one by
+    /// one.
     pub tools: Vec<Tool>,
     /// Input items in order.
     pub input: Vec<Item>,
     /// `client_metadata`, in order.
     pub metadata: Vec<(String, String)>,
-    /// Every other top-level member, name and verbatim JSON, in order; `reasoning` and `text` too, if they
-    /// say more than the fields above.
+    /// Every other top-level member, name and verbatim JSON, in order; `reasoning` and `text` too,
+    /// if they say more than the fields above.
     pub other: Vec<(String, String)>,
 }
 
@@ -161,33 +163,26 @@ impl Request {
     /// The system prompt among the developer messages that open the input. Codex tags its other
     /// sections (`<permissions instructions>`), which a follow-up may begin with.
     fn first_developer_text(&self) -> Option<String> {
-        let mut opening = self
+        let opening: Vec<&[Part]> = self
             .input
             .iter()
             .filter(|item| !matches!(item.kind, ItemKind::Tools(_)))
             .map_while(|item| match &item.kind {
-                ItemKind::Message { role, parts, .. }
-                    if role == "developer" || role == "system" =>
-                {
-                    Some(parts)
+                ItemKind::Message { role, parts, .. } => {
+                    matches!(role.as_str(), "developer" | "system").then_some(&**parts)
                 }
                 _ => None,
-            });
-        let is_untagged = |parts: &&Vec<Part>| {
+            })
+            .collect();
+        let is_tagged = |parts: &[Part]| {
             let first = parts.first();
-            first.is_some_and(|part| !part.text.trim_start().starts_with('<'))
+            first.is_none_or(|part| part.text.trim_start().starts_with('<'))
         };
-        let parts = match &self.previous_response_id {
-            Some(_) => opening.find(is_untagged)?,
-            None => {
-                let first = opening.next()?;
-                opening
-                    .find(is_untagged)
-                    .filter(|_| !is_untagged(&first))
-                    .unwrap_or(first)
-            }
-        };
-        Some(join(parts))
+        let prompt = opening.iter().find(|parts| !is_tagged(parts));
+        let first = opening
+            .first()
+            .filter(|_| self.previous_response_id.is_none());
+        Some(join(prompt.or(first)?))
     }
 
     /// What the user said last, without what Codex says in the user's name: the environment, the
@@ -199,8 +194,9 @@ impl Request {
 
     /// One line that says what the request is about, for the request list.
     ///
-    /// The user's words if they are the newest item, otherwise what the newest item brings: a tool's
-    /// output (`↩ exec_command → Process exited with code 0`), another agent's message, a compaction.
+    /// The user's words if they are the newest item, otherwise what the newest item brings: a
+    /// tool's output (`↩ exec_command → Process exited with code 0`), another agent's message, a
+    /// compaction.
     #[must_use]
     pub fn gist(&self) -> String {
         if self.is_warm_up {

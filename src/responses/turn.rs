@@ -1,8 +1,9 @@
 //! One model response, assembled from its events.
 //!
 //! [`Turn::apply`] takes the JSON of one event after another, from server-sent events and WebSocket
-//! messages alike, and is total: what cannot be read becomes a lint. Deltas append, so that the work
-//! grows with the input and no faster. The first terminal event counts; nothing reopens a response.
+//! messages alike, and is total: what cannot be read becomes a lint. Deltas append, so that the
+//! work grows with the input and no faster. The first terminal event counts; nothing reopens a
+//! response.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -139,7 +140,13 @@ impl Turn {
     pub(super) fn lint(&mut self, lint: impl Into<String>) {
         match self.lints.len() {
             MAX_LINTS => self.lints.push("more like these are not listed".to_owned()),
-            kept if kept < MAX_LINTS => self.lints.push(lint.into()),
+            kept if kept < MAX_LINTS => {
+                let mut lint = lint.into();
+                if let Some((end, _)) = lint.char_indices().nth(MAX_LINT) {
+                    lint.truncate(end);
+                }
+                self.lints.push(lint);
+            }
             _ => {}
         }
     }
@@ -260,6 +267,9 @@ pub enum Status {
 
 /// How many lints are kept.
 pub(super) const MAX_LINTS: usize = 100;
+
+/// Characters of a lint: the names in it are the sender's, and of any length.
+const MAX_LINT: usize = 300;
 
 /// How many names of events are told apart: the vocabulary several times over.
 const MAX_NAMES: usize = 400;

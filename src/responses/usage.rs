@@ -2,7 +2,8 @@
 
 use super::lenient::{self, Members};
 
-/// Token counts of one response. Cached tokens are part of the input, reasoning tokens of the output.
+/// Token counts of one response. Cached tokens are part of the input, reasoning tokens of the
+/// output.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Usage {
     /// Tokens of the whole request.

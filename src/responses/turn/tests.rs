@@ -316,6 +316,10 @@ fn bent_streams_are_read_and_noted() {
             r#"{"type":"response.output_text.delta","output_index":9007199254740991,"content_index":4000000000,"delta":"a"}"#.to_owned(),
             r#"{"type":"response.output_text.delta","output_index":9007199254740991,"content_index":4000000000,"delta":"b"}"#.to_owned(),
         ], "ab", &[]),
+        ("a part too many before the item begins", vec![
+            r#"{"type":"response.output_text.delta","output_index":0,"content_index":1,"delta":"b"}"#.to_owned(),
+            format!(r#"{{"type":"response.output_item.added","output_index":0,"item":{}}}"#, message("m", "a")),
+        ], "a\n\nb", &[]),
         ("without an id", vec![
             r#"{"type":"response.completed","response":{}}"#.to_owned(),
         ], "", &["response.completed has no id: Codex takes the stream for lost"]),
@@ -393,8 +397,8 @@ proptest! {
         let mut turn = Turn::default();
         for event in &events {
             turn.apply(event);
-            let end = event.floor_char_boundary(cut.index(event.len() + 1));
-            turn.apply(&event[..end]);
+            let prefix: String = event.chars().take(cut.index(event.len() + 1)).collect();
+            turn.apply(&prefix);
             prop_assert!(turn.items.len() <= turn.events as usize * 2);
         }
         turn.end_of_stream();
