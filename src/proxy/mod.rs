@@ -1,1 +1,118 @@
-//! Placeholder.
+//! The reverse proxy that Codex talks to.
+//!
+//! It listens on one port and forwards by path ([`Route`]): HTTP/1.1 from Codex, HTTP/1.1 or HTTP/2
+//! to the upstream, WebSocket upgrades upstream-first and then as raw bytes. Both ways it streams
+//! with backpressure. It adds no header, follows no redirect and never repeats a request. A client
+//! that goes away aborts the upstream, and the reverse. What passes is copied to the [`Tap`], which
+//! may pause a stream for a moment but never fail one.
+//!
+//! It refuses what must not pass ([`guard`](self)): foreign `Host` names and browser origins, paths
+//! without a route, and requests that would lead back into itself.
+
+mod connector;
+mod error;
+mod forward;
+mod guard;
+mod headers;
+mod listen;
+mod loan;
+mod refusal;
+mod reply;
+mod route;
+mod upgrade;
+mod upstream;
+
+use std::future::Future;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+
+pub use error::Error;
+pub use route::Route;
+
+use crate::tap::Tap;
+
+/// What a proxy is told before it starts.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The address to listen on; port 0 lets the system choose.
+    pub listen: SocketAddr,
+    /// Which path leads to which upstream; the longest prefix wins.
+    pub routes: Vec<Route>,
+    /// A PEM file of root certificates that upstreams may use besides the system's.
+    pub upstream_ca: Option<PathBuf>,
+    /// How long resolving, connecting and the TLS handshake may take together.
+    pub connect_timeout: Duration,
+    /// How long an upstream may take to its response head; `None`: as long as the client waits.
+    pub head_timeout: Option<Duration>,
+    /// How long the answer to an upgrade may take, connecting included.
+    pub upgrade_timeout: Duration,
+    /// How long exchanges in flight may go on after the shutdown began.
+    pub drain: Duration,
+}
+
+impl Default for Config {
+    /// `127.0.0.1:8787`, OpenAI's two upstreams, and timeouts that Codex never meets in good health.
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8787)),
+            routes: vec![Route::api(), Route::chatgpt()],
+            upstream_ca: None,
+            connect_timeout: Duration::from_secs(10),
+            head_timeout: None,
+            upgrade_timeout: Duration::from_secs(60),
+            drain: Duration::from_secs(5),
+        }
+    }
+}
+
+/// A proxy that listens.
+#[derive(Debug)]
+pub struct Proxy {
+    listener: TcpListener,
+    addr: SocketAddr,
+    forwarder: Arc<forward::Forwarder>,
+    drain: Duration,
+}
+
+impl Proxy {
+    /// Begins to listen; clients are served once [`Proxy::serve`] runs. Fails when the address is
+    /// not to be had or the CA file cannot be used.
+    pub async fn bind(config: Config, tap: Tap) -> Result<Self, Error> {
+        let listen = config.listen;
+        let fail = |source| Error::Bind {
+            addr: listen,
+            source,
+        };
+        let roots = config
+            .upstream_ca
+            .as_deref()
+            .map(connector::read_roots)
+            .transpose()?;
+        let listener = TcpListener::bind(listen).await.map_err(fail)?;
+        let addr = listener.local_addr().map_err(fail)?;
+        let drain = config.drain;
+        let forwarder = forward::Forwarder::new(config, addr, roots.unwrap_or_default(), tap);
+        Ok(Self {
+            listener,
+            addr,
+            forwarder: Arc::new(forwarder),
+            drain,
+        })
+    }
+
+    /// The address it listens on, with the real port.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.addr
+    }
+
+    /// Serves until `shutdown` resolves, lets what is in flight finish for [`Config::drain`], and
+    /// cuts the rest. Dropping the future cuts everything at once.
+    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
+        listen::serve(self.listener, self.forwarder, self.drain, shutdown).await;
+    }
+}

@@ -1,16 +1,29 @@
 //! The copy point: what the proxy forwards, told to the rest of the program.
 //!
 //! Bytes are forwarded first; the tap then sends reference-counted copies of them, with the time,
-//! the direction and the client's address, as [`Event`]s into a channel with a byte budget. It
-//! parses nothing and never fails a request.
+//! the direction and the client's address, as [`Event`]s into a channel with a byte budget
+//! ([`channel`]). It parses nothing and never fails a request.
+//!
+//! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: wrapped
+//! around a body ([`TapBody`]) or held by the relay of an upgraded connection ([`relay`]).
 
+mod body;
+mod channel;
 mod clock;
 mod event;
+mod exchange;
 mod head;
+mod io;
+mod lane;
 mod mask;
 mod secret;
 
+pub use body::TapBody;
+pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
 pub use event::{Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
+pub use exchange::{Exchange, error_chain};
 pub use head::{Field, RequestHead, ResponseHead, Value, field, fields};
+pub use io::relay;
+pub use lane::Lane;
 pub use secret::{Redactor, SECRET_MEMBERS, Secret};

@@ -1,0 +1,204 @@
+//! Which path leads to which upstream.
+//!
+//! A prefix matches whole path segments: `/v1` takes `/v1` and `/v1/responses`, not `/v1x`. The path
+//! is passed on as it is, percent-encoding and dot segments included; an upstream URL with a path of
+//! its own puts it in front.
+
+use std::sync::Arc;
+
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{HeaderValue, Uri};
+
+use super::error::Error;
+
+/// A path prefix and the upstream it leads to.
+#[derive(Clone, Debug)]
+pub struct Route {
+    /// Begins with a slash and does not end with one; empty matches every path.
+    prefix: String,
+    scheme: Scheme,
+    authority: Authority,
+    /// The upstream URL's own path, without a slash at its end.
+    base: String,
+    /// The authority as a `Host` field.
+    host: HeaderValue,
+    /// Scheme and authority.
+    origin: Arc<str>,
+}
+
+impl Route {
+    /// Sends paths below `prefix` to `url`, an `http` or `https` URL without user, query or fragment.
+    pub fn new(prefix: &str, url: &str) -> Result<Self, Error> {
+        if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
+            return Err(Error::Prefix(prefix.to_owned()));
+        }
+        let not_http = || Error::NotHttp(url.to_owned());
+        let extra = |part| Error::UrlPart {
+            url: url.to_owned(),
+            part,
+        };
+        if url.contains('#') {
+            return Err(extra("fragment"));
+        }
+        let parts = url.parse::<Uri>().map_err(|_| not_http())?.into_parts();
+        let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else {
+            return Err(not_http());
+        };
+        if (scheme != Scheme::HTTP && scheme != Scheme::HTTPS) || authority.host().is_empty() {
+            return Err(not_http());
+        }
+        if authority.as_str().contains('@') {
+            return Err(extra("user name or password"));
+        }
+        let path = parts
+            .path_and_query
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        if path.query().is_some() {
+            return Err(extra("query"));
+        }
+        Ok(Self {
+            prefix: prefix.trim_end_matches('/').to_owned(),
+            base: path.path().trim_end_matches('/').to_owned(),
+            host: HeaderValue::from_str(authority.as_str()).map_err(|_| not_http())?,
+            origin: format!("{scheme}://{authority}").into(),
+            scheme,
+            authority,
+        })
+    }
+
+    /// `/v1/` to OpenAI's API, which API keys are for.
+    #[must_use]
+    pub fn api() -> Self {
+        Self::fixed("/v1", "api.openai.com")
+    }
+
+    /// `/backend-api/` to ChatGPT, which a ChatGPT login is for.
+    #[must_use]
+    pub fn chatgpt() -> Self {
+        Self::fixed("/backend-api", "chatgpt.com")
+    }
+
+    fn fixed(prefix: &str, host: &'static str) -> Self {
+        Self {
+            prefix: prefix.to_owned(),
+            scheme: Scheme::HTTPS,
+            authority: Authority::from_static(host),
+            base: String::new(),
+            host: HeaderValue::from_static(host),
+            origin: format!("https://{host}").into(),
+        }
+    }
+
+    /// The prefix, with a slash at its end.
+    #[must_use]
+    pub fn prefix(&self) -> String {
+        format!("{}/", self.prefix)
+    }
+
+    /// Scheme and authority of the upstream.
+    #[must_use]
+    pub fn origin(&self) -> &Arc<str> {
+        &self.origin
+    }
+
+    /// The `Host` field that the upstream expects.
+    pub(super) fn host(&self) -> &HeaderValue {
+        &self.host
+    }
+
+    /// The URL that the request target `uri` stands for at the upstream.
+    pub(super) fn target(&self, uri: &Uri) -> Result<Uri, http::Error> {
+        let path = match uri.path_and_query() {
+            Some(path) if self.base.is_empty() => path.clone(),
+            Some(path) => PathAndQuery::try_from(format!("{}{path}", self.base))?,
+            None => PathAndQuery::from_static("/"),
+        };
+        Uri::builder()
+            .scheme(self.scheme.clone())
+            .authority(self.authority.clone())
+            .path_and_query(path)
+            .build()
+    }
+
+    fn matches(&self, path: &str) -> bool {
+        path.strip_prefix(&self.prefix)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// The route with the longest prefix that matches `path`.
+pub(super) fn find<'a>(routes: &'a [Route], path: &str) -> Option<&'a Route> {
+    routes
+        .iter()
+        .filter(|route| route.matches(path))
+        .max_by_key(|route| route.prefix.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_prefix_wins_at_segment_boundaries() {
+        let routes = [
+            Route::new("/v1/", "http://a").unwrap(),
+            Route::new("/v1/special", "http://b").unwrap(),
+            Route::new("/backend-api", "http://c").unwrap(),
+        ];
+        let found = |path| find(&routes, path).map(|route| route.origin().to_string());
+        assert_eq!(found("/v1").as_deref(), Some("http://a"));
+        assert_eq!(found("/v1/responses").as_deref(), Some("http://a"));
+        assert_eq!(found("/v1/special/x").as_deref(), Some("http://b"));
+        assert_eq!(found("/v1/specials").as_deref(), Some("http://a"));
+        assert_eq!(found("/backend-api/codex").as_deref(), Some("http://c"));
+        assert_eq!(found("/v1x"), None);
+        assert_eq!(found("/"), None);
+        assert_eq!(found("*"), None);
+    }
+
+    #[test]
+    fn targets_keep_their_spelling() {
+        let target = |url: &str, path: &str| {
+            let route = Route::new("/", url).unwrap();
+            route.target(&path.parse().unwrap()).unwrap().to_string()
+        };
+        let odd = "/v1/a%2Fb/../%7e?x=%20&y=a+b&&";
+        assert_eq!(target("https://h", odd), format!("https://h{odd}"));
+        assert_eq!(
+            target("http://h:81/base/", odd),
+            format!("http://h:81/base{odd}")
+        );
+        assert_eq!(target("http://h", "http://me:1/v1/x?y"), "http://h/v1/x?y");
+    }
+
+    #[test]
+    fn bad_urls_are_named() {
+        let error = |url| Route::new("/v1", url).unwrap_err().to_string();
+        for url in [
+            "foo",
+            "",
+            "ftp://h",
+            "http://",
+            "//h",
+            "http:/h",
+            "h:80",
+            "https:///x",
+        ] {
+            assert_eq!(error(url), format!("{url:?} is not an http or https URL"));
+        }
+        assert_eq!(
+            error("http://u:p@h"),
+            r#""http://u:p@h" must not have a user name or password"#
+        );
+        assert_eq!(
+            error("http://h/?a=b"),
+            r#""http://h/?a=b" must not have a query"#
+        );
+        assert_eq!(
+            error("http://h/#a"),
+            r#""http://h/#a" must not have a fragment"#
+        );
+        let prefix = Route::new("v1", "http://h").unwrap_err().to_string();
+        assert_eq!(prefix, r#""v1" is not a path that begins with a slash"#);
+    }
+}

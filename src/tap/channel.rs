@@ -1,0 +1,244 @@
+//! The channel between the proxy and whoever watches, bounded by bytes.
+//!
+//! Sending never waits and takes no lock that a receiver holds; a burst of events wakes the receiver
+//! once, because [`Receiver::recv_many`] takes all there is. Copied bytes count against the budget
+//! from the moment they are sent until the receiver took them. Only [`Event`]s with payload bytes
+//! are counted: heads and ends are few, bounded by the proxy's limits, and never dropped.
+//!
+//! When the receiver is gone, everything is forwarded without copies.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, mpsc};
+
+use super::clock::{At, Clock};
+use super::event::{Event, ExchangeId, Kind};
+use super::exchange::Exchange;
+use super::secret::Redactor;
+
+/// How much the channel may hold, and how long the observed waits for the observer.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Limits {
+    /// Bytes that may be on their way to the receiver: payload plus the events' own size.
+    pub budget: usize,
+    /// How long one direction of one exchange is paused, in all, while the budget is spent. After
+    /// that its bytes are forwarded uncopied and counted as [`Kind::Missed`].
+    pub pause: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            budget: 256 << 20,
+            pause: Duration::from_secs(1),
+        }
+    }
+}
+
+/// Makes the two ends of a channel. `clock` stamps the events, `redactor` masks their heads.
+#[must_use]
+pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiver) {
+    let (sender, events) = mpsc::unbounded_channel();
+    let budget = limits.budget.min(Semaphore::MAX_PERMITS);
+    let room = Arc::new(Semaphore::new(budget));
+    let shared = Shared {
+        limits: Limits { budget, ..limits },
+        clock,
+        redactor,
+        sender,
+        room: Arc::clone(&room),
+        next: AtomicU64::new(1),
+    };
+    (
+        Tap {
+            shared: Arc::new(shared),
+        },
+        Receiver { events, room },
+    )
+}
+
+/// The proxy's end: opens exchanges. Clones share one channel.
+#[derive(Clone, Debug)]
+pub struct Tap {
+    shared: Arc<Shared>,
+}
+
+impl Tap {
+    /// Opens an exchange and tells [`Kind::Opened`].
+    ///
+    /// `connection` numbers the client's connection for log lines; `upstream` is the scheme and
+    /// authority of the upstream, empty when there is none.
+    #[must_use]
+    pub fn open(&self, connection: u64, client: SocketAddr, upstream: Arc<str>) -> Exchange {
+        let id = ExchangeId(self.shared.next.fetch_add(1, Ordering::Relaxed));
+        Exchange::open(Arc::clone(&self.shared), id, connection, client, upstream)
+    }
+
+    /// The clock that stamps the events.
+    #[must_use]
+    pub fn clock(&self) -> Clock {
+        self.shared.clock
+    }
+}
+
+/// What all exchanges of a tap share.
+#[derive(Debug)]
+pub(super) struct Shared {
+    pub(super) limits: Limits,
+    pub(super) clock: Clock,
+    pub(super) redactor: Redactor,
+    sender: mpsc::UnboundedSender<Event>,
+    /// One permit per byte of the budget that is left. Closed when the receiver is gone.
+    pub(super) room: Arc<Semaphore>,
+    /// The number of the next exchange.
+    next: AtomicU64,
+}
+
+impl Shared {
+    /// Sends an event; without a receiver it is dropped.
+    pub(super) fn send(&self, exchange: ExchangeId, at: At, kind: Kind) {
+        // An error means that nobody watches any more, which is no trouble of the observed.
+        let _ = self.sender.send(Event { exchange, at, kind });
+    }
+
+    /// Whether the receiver is gone.
+    pub(super) fn is_closed(&self) -> bool {
+        self.sender.is_closed()
+    }
+
+    /// Takes the room for `len` payload bytes if the budget has it now.
+    pub(super) fn reserve(&self, len: usize) -> bool {
+        let Some(cost) = self.cost(len) else {
+            return false;
+        };
+        self.room
+            .try_acquire_many(cost)
+            .map(tokio::sync::SemaphorePermit::forget)
+            .is_ok()
+    }
+
+    /// What `len` payload bytes cost; `None` when even the whole budget is too small for them.
+    pub(super) fn cost(&self, len: usize) -> Option<u32> {
+        let cost = cost(len);
+        (cost <= self.limits.budget)
+            .then_some(cost)
+            .and_then(|cost| u32::try_from(cost).ok())
+    }
+}
+
+/// The watcher's end.
+#[derive(Debug)]
+pub struct Receiver {
+    events: mpsc::UnboundedReceiver<Event>,
+    /// Where the bytes taken are given back.
+    room: Arc<Semaphore>,
+}
+
+impl Receiver {
+    /// Waits until there is an event, then appends all that are there to `events`.
+    ///
+    /// Returns how many; 0 means that every [`Tap`] and [`Exchange`] is gone. Dropping the future
+    /// loses nothing. A caller that comes back only every few milliseconds spares the proxy's
+    /// threads a wake-up per event.
+    pub async fn recv_many(&mut self, events: &mut Vec<Event>) -> usize {
+        let before = events.len();
+        let count = self.events.recv_many(events, BATCH).await;
+        self.release(&events[before..]);
+        count
+    }
+
+    /// Appends the events that are there now and returns how many; never waits.
+    pub fn try_recv_many(&mut self, events: &mut Vec<Event>) -> usize {
+        let before = events.len();
+        while events.len() - before < BATCH
+            && let Ok(event) = self.events.try_recv()
+        {
+            events.push(event);
+        }
+        self.release(&events[before..]);
+        events.len() - before
+    }
+
+    /// Gives the room of `events` back and wakes the streams that wait for it.
+    fn release(&self, events: &[Event]) {
+        let taken = events.iter().map(|event| match &event.kind {
+            Kind::Data { bytes, .. } => cost(bytes.len()),
+            _ => 0,
+        });
+        self.room.add_permits(taken.sum());
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        // Streams that wait for room go on without copies.
+        self.room.close();
+    }
+}
+
+/// The budget that a copy of `len` bytes takes: floods of tiny chunks must be bounded, too.
+const fn cost(len: usize) -> usize {
+    len.saturating_add(size_of::<Event>())
+}
+
+/// How many events are taken at once: enough to make a wake-up cheap, few enough that a caller with
+/// other work gets back to it.
+const BATCH: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::tap::{Direction, End};
+
+    fn client() -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], 40_000))
+    }
+
+    #[tokio::test]
+    async fn events_come_in_order_and_give_their_room_back() {
+        let limits = Limits {
+            budget: 1000,
+            pause: Duration::ZERO,
+        };
+        let (tap, mut receiver) = channel(limits, Clock::start(), Redactor::off());
+        let exchange = tap.open(1, client(), "http://up".into());
+        let mut lane = exchange.lane(Direction::In);
+        let mut events = Vec::new();
+        for round in 0..20_u8 {
+            lane.data(&Bytes::from(vec![round; 300]));
+            assert!(receiver.recv_many(&mut events).await > 0);
+        }
+        lane.end(End::Complete);
+        drop((lane, exchange, tap));
+        while receiver.recv_many(&mut events).await > 0 {}
+        assert!(
+            matches!(&events[0].kind, Kind::Opened { upstream, .. } if &**upstream == "http://up")
+        );
+        let bytes: Vec<u8> = (events.iter())
+            .filter_map(|event| match &event.kind {
+                Kind::Data { bytes, .. } => Some(bytes[0]),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(bytes, (0..20).collect::<Vec<_>>());
+        assert_eq!(receiver.room.available_permits(), 1000);
+        assert!(events.is_sorted_by_key(|event| event.at));
+    }
+
+    #[test]
+    fn exchanges_are_numbered() {
+        let (tap, mut receiver) = channel(Limits::default(), Clock::start(), Redactor::off());
+        let first = tap.open(1, client(), "".into());
+        let second = tap.clone().open(2, client(), "".into());
+        assert_ne!(first.id(), second.id());
+        let mut events = Vec::new();
+        assert_eq!(receiver.try_recv_many(&mut events), 2);
+        assert_eq!(receiver.try_recv_many(&mut events), 0);
+        assert_eq!(events[1].exchange, second.id());
+    }
+}

@@ -1,0 +1,152 @@
+//! One exchange as the proxy tells it: heads, failures, and a [`Lane`] for each direction.
+
+use std::error::Error;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use http::{request, response};
+
+use super::channel::Shared;
+use super::event::{Direction, ExchangeId, Failure, Kind};
+use super::head::{RequestHead, ResponseHead, fields};
+use super::lane::Lane;
+
+/// The proxy's hold on one exchange. Clones tell about the same one.
+#[derive(Clone, Debug)]
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+/// What the clones share.
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    id: ExchangeId,
+    /// The client's connection, for log lines.
+    connection: u64,
+    client: SocketAddr,
+    upstream: Arc<str>,
+}
+
+impl Exchange {
+    pub(super) fn open(
+        shared: Arc<Shared>,
+        id: ExchangeId,
+        connection: u64,
+        client: SocketAddr,
+        upstream: Arc<str>,
+    ) -> Self {
+        let opened = Kind::Opened {
+            client,
+            upstream: Arc::clone(&upstream),
+        };
+        shared.send(id, shared.clock.now(), opened);
+        Self {
+            inner: Arc::new(Inner {
+                shared,
+                id,
+                connection,
+                client,
+                upstream,
+            }),
+        }
+    }
+
+    /// The number that all events of this exchange carry.
+    #[must_use]
+    pub fn id(&self) -> ExchangeId {
+        self.inner.id
+    }
+
+    /// Scheme and authority of the upstream; empty when there is none.
+    #[must_use]
+    pub fn upstream(&self) -> &str {
+        &self.inner.upstream
+    }
+
+    /// Tells the request's head, as the client sent it.
+    pub fn request(&self, head: &request::Parts) {
+        let shared = self.shared();
+        if shared.is_closed() {
+            return;
+        }
+        let target = head.uri.to_string();
+        self.send(Kind::Request(RequestHead {
+            method: head.method.as_str().to_owned(),
+            target: shared.redactor.target(&target).into_owned(),
+            version: head.version,
+            fields: fields(&head.headers, &shared.redactor),
+        }));
+    }
+
+    /// Tells the response's head, as the client gets it.
+    pub fn response(&self, head: &response::Parts) {
+        let shared = self.shared();
+        if shared.is_closed() {
+            return;
+        }
+        self.send(Kind::Response(ResponseHead {
+            status: head.status.as_u16(),
+            version: head.version,
+            fields: fields(&head.headers, &shared.redactor),
+        }));
+    }
+
+    /// Tells that the connection carries another protocol from here on.
+    pub fn upgraded(&self) {
+        self.send(Kind::Upgraded);
+    }
+
+    /// Tells a failure, to the channel and to the log.
+    pub fn failed(&self, failure: Failure) {
+        let Inner {
+            id,
+            connection,
+            client,
+            upstream,
+            ..
+        } = &*self.inner;
+        tracing::error!(
+            connection,
+            exchange = id.0,
+            %client,
+            %upstream,
+            side = failure.side.as_str(),
+            phase = failure.phase.as_str(),
+            "{}",
+            failure.message
+        );
+        self.send(Kind::Failed(failure));
+    }
+
+    /// One direction of this exchange. Each is told once: by the lane's owner or by its drop.
+    #[must_use]
+    pub fn lane(&self, dir: Direction) -> Lane {
+        Lane::new(self.clone(), dir)
+    }
+
+    pub(super) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
+    pub(super) fn send(&self, kind: Kind) {
+        let shared = self.shared();
+        shared.send(self.inner.id, shared.clock.now(), kind);
+    }
+}
+
+/// `error` and its causes in one line, each said once.
+#[must_use]
+pub fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let text = error.to_string();
+        if !line.contains(&text) {
+            line.push_str(": ");
+            line.push_str(&text);
+        }
+        cause = error.source();
+    }
+    line
+}

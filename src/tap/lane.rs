@@ -1,0 +1,322 @@
+//! One direction of an exchange: copies what was forwarded, within the channel's budget.
+//!
+//! The owner forwards a chunk, then calls [`Lane::data`], which never waits. Before it takes the next
+//! chunk it calls [`Lane::poll_ready`]: that is the one place where the observed waits for the
+//! observer, for [`Limits::pause`](super::Limits) in all. After that the lane copies what finds
+//! room, counts what does not, and says so before the next event it sends.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::clock::At;
+use super::event::{Direction, End, Failure, Kind, Phase, Side};
+use super::exchange::Exchange;
+use super::head::fields;
+
+/// The copying end of one direction. Dropped before its end, it tells [`End::Aborted`].
+#[derive(Debug)]
+pub struct Lane {
+    exchange: Exchange,
+    dir: Direction,
+    /// A forwarded chunk that found no room yet, and when it was forwarded.
+    held: Option<(At, Bytes)>,
+    /// Bytes forwarded without a copy since the last event.
+    missed: u64,
+    /// How long this lane may still pause.
+    patience: Duration,
+    pause: Option<Pause>,
+    /// Whether [`Kind::Ended`] was told.
+    over: bool,
+}
+
+impl Lane {
+    pub(super) fn new(exchange: Exchange, dir: Direction) -> Self {
+        let patience = exchange.shared().limits.pause;
+        Self {
+            exchange,
+            dir,
+            held: None,
+            missed: 0,
+            patience,
+            pause: None,
+            over: false,
+        }
+    }
+
+    /// The exchange that this is a direction of.
+    #[must_use]
+    pub fn exchange(&self) -> &Exchange {
+        &self.exchange
+    }
+
+    /// Copies a chunk that was just forwarded. Never waits.
+    pub fn data(&mut self, bytes: &Bytes) {
+        if bytes.is_empty() || self.over || self.exchange.shared().is_closed() {
+            return;
+        }
+        self.settle();
+        let at = self.exchange.shared().clock.now();
+        if self.exchange.shared().reserve(bytes.len()) {
+            self.copy(at, bytes.clone());
+        } else if self.patience.is_zero() || self.exchange.shared().cost(bytes.len()).is_none() {
+            self.missed += bytes.len() as u64;
+        } else {
+            self.held = Some((at, bytes.clone()));
+        }
+    }
+
+    /// Ready when the next chunk may be forwarded: at once, unless the budget is spent.
+    pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let Some((_, bytes)) = &self.held else {
+            return Poll::Ready(());
+        };
+        let shared = self.exchange.shared();
+        if self.pause.is_none() {
+            if shared.reserve(bytes.len()) {
+                self.copy_held();
+                return Poll::Ready(());
+            }
+            let cost = shared.cost(bytes.len()).unwrap_or_default();
+            let room = Arc::clone(&shared.room).acquire_many_owned(cost);
+            let patience = self.patience;
+            let granted = Box::pin(async move {
+                match tokio::time::timeout(patience, room).await {
+                    Ok(Ok(permit)) => {
+                        permit.forget();
+                        true
+                    }
+                    Ok(Err(_)) | Err(_) => false,
+                }
+            });
+            self.pause = Some(Pause {
+                since: shared.clock.now(),
+                granted,
+            });
+        }
+        let Some(pause) = &mut self.pause else {
+            return Poll::Ready(());
+        };
+        let Poll::Ready(granted) = pause.granted.as_mut().poll(cx) else {
+            return Poll::Pending;
+        };
+        let waited = shared.clock.now().since(pause.since);
+        self.pause = None;
+        if granted {
+            self.patience = self.patience.saturating_sub(waited);
+            self.copy_held();
+        } else {
+            self.patience = Duration::ZERO;
+            self.miss_held();
+        }
+        Poll::Ready(())
+    }
+
+    /// Tells the trailer section of a body.
+    pub fn trailers(&mut self, trailers: &HeaderMap) {
+        self.settle();
+        self.tell_missed();
+        let fields = fields(trailers, &self.exchange.shared().redactor);
+        self.exchange.send(Kind::Trailers {
+            dir: self.dir,
+            fields,
+        });
+    }
+
+    /// Tells what broke, then the end.
+    pub fn failed(&mut self, side: Side, phase: Phase, message: String) {
+        self.settle();
+        self.tell_missed();
+        self.exchange.failed(Failure {
+            side,
+            phase,
+            message,
+        });
+        self.end(End::Aborted);
+    }
+
+    /// Tells the end; only the first call counts.
+    pub fn end(&mut self, how: End) {
+        if std::mem::replace(&mut self.over, true) {
+            return;
+        }
+        self.settle();
+        self.tell_missed();
+        self.exchange.send(Kind::Ended { dir: self.dir, how });
+    }
+
+    /// The direction it copies.
+    #[must_use]
+    pub fn dir(&self) -> Direction {
+        self.dir
+    }
+
+    /// Sends the held chunk if there is room now, or counts it: what follows must not overtake it.
+    fn settle(&mut self) {
+        self.pause = None;
+        let Some((_, bytes)) = &self.held else { return };
+        if self.exchange.shared().reserve(bytes.len()) {
+            self.copy_held();
+        } else {
+            self.miss_held();
+        }
+    }
+
+    /// Sends the held chunk, whose room is reserved.
+    fn copy_held(&mut self) {
+        if let Some((at, bytes)) = self.held.take() {
+            self.copy(at, bytes);
+        }
+    }
+
+    fn miss_held(&mut self) {
+        if let Some((_, bytes)) = self.held.take() {
+            self.missed += bytes.len() as u64;
+        }
+    }
+
+    /// Sends a chunk whose room is reserved.
+    fn copy(&mut self, at: At, bytes: Bytes) {
+        self.tell_missed();
+        let shared = self.exchange.shared();
+        shared.send(
+            self.exchange.id(),
+            at,
+            Kind::Data {
+                dir: self.dir,
+                bytes,
+            },
+        );
+    }
+
+    fn tell_missed(&mut self) {
+        let bytes = std::mem::take(&mut self.missed);
+        if bytes > 0 {
+            self.exchange.send(Kind::Missed {
+                dir: self.dir,
+                bytes,
+            });
+        }
+    }
+}
+
+impl Drop for Lane {
+    fn drop(&mut self) {
+        self.end(End::Aborted);
+    }
+}
+
+/// A wait for room in the channel.
+struct Pause {
+    since: At,
+    /// Whether the room was granted before patience ran out.
+    granted: Pin<Box<dyn Future<Output = bool> + Send>>,
+}
+
+impl std::fmt::Debug for Pause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Pause")
+            .field("since", &self.since)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::net::SocketAddr;
+
+    use super::*;
+    use crate::tap::{Clock, Event, Limits, Receiver, Redactor, Tap, channel};
+
+    /// A lane on a channel with room for one chunk of 100 bytes.
+    fn lane(pause: Duration) -> (Tap, Lane, Receiver) {
+        let limits = Limits {
+            budget: 100 + size_of::<Event>(),
+            pause,
+        };
+        let (tap, receiver) = channel(limits, Clock::start(), Redactor::off());
+        let client = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let lane = tap.open(1, client, "".into()).lane(Direction::Out);
+        (tap, lane, receiver)
+    }
+
+    /// The kinds of all events that are there, in short.
+    fn told(receiver: &mut Receiver) -> Vec<String> {
+        let mut events = Vec::new();
+        receiver.try_recv_many(&mut events);
+        (events.iter())
+            .filter_map(|event| match &event.kind {
+                Kind::Data { bytes, .. } => Some(format!("data {}", bytes.len())),
+                Kind::Missed { bytes, .. } => Some(format!("missed {bytes}")),
+                Kind::Ended { how, .. } => Some(format!("ended {how:?}")),
+                _ => None,
+            })
+            .collect()
+    }
+
+    fn chunk(len: usize) -> Bytes {
+        Bytes::from(vec![b'x'; len])
+    }
+
+    #[tokio::test]
+    async fn a_spent_budget_pauses_until_the_receiver_takes() {
+        let (_tap, mut lane, mut receiver) = lane(Duration::from_secs(3600));
+        lane.data(&chunk(100));
+        lane.data(&chunk(99));
+        let mut paused = false;
+        poll_fn(|cx| {
+            let ready = lane.poll_ready(cx);
+            if ready.is_pending() && !std::mem::replace(&mut paused, true) {
+                assert_eq!(told(&mut receiver), ["data 100"]);
+            }
+            ready
+        })
+        .await;
+        assert!(paused);
+        lane.end(End::Complete);
+        assert_eq!(told(&mut receiver), ["data 99", "ended Complete"]);
+    }
+
+    #[tokio::test]
+    async fn patience_runs_out_once_and_the_loss_is_counted() {
+        let (_tap, mut lane, mut receiver) = lane(Duration::from_millis(1));
+        lane.data(&chunk(100));
+        lane.data(&chunk(60));
+        poll_fn(|cx| lane.poll_ready(cx)).await;
+        lane.data(&chunk(40));
+        assert!(poll_fn(|cx| Poll::Ready(lane.poll_ready(cx).is_ready())).await);
+        assert_eq!(told(&mut receiver), ["data 100"]);
+        lane.data(&chunk(5));
+        drop(lane);
+        assert_eq!(
+            told(&mut receiver),
+            ["missed 100", "data 5", "ended Aborted"]
+        );
+    }
+
+    #[tokio::test]
+    async fn without_a_receiver_nothing_waits() {
+        let (_tap, mut lane, receiver) = lane(Duration::from_secs(3600));
+        lane.data(&chunk(100));
+        lane.data(&chunk(100));
+        assert!(poll_fn(|cx| Poll::Ready(lane.poll_ready(cx).is_pending())).await);
+        drop(receiver);
+        poll_fn(|cx| lane.poll_ready(cx)).await;
+    }
+
+    #[tokio::test]
+    async fn a_chunk_above_the_whole_budget_is_counted_at_once() {
+        let (_tap, mut lane, mut receiver) = lane(Duration::from_secs(3600));
+        lane.data(&chunk(101));
+        poll_fn(|cx| lane.poll_ready(cx)).await;
+        lane.end(End::Complete);
+        lane.end(End::Aborted);
+        assert_eq!(told(&mut receiver), ["missed 101", "ended Complete"]);
+    }
+}

@@ -1,0 +1,8 @@
+//! What several tests use. Each test binary uses its share of it.
+#![expect(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
+
+pub mod peer;
+pub mod proxied;
+
+/// Keeps the expectation above true in a binary that should happen to use everything.
+const UNUSED: () = ();

@@ -1,0 +1,144 @@
+//! A proxy in front of one upstream, and what its tap tells.
+
+use std::net::SocketAddr;
+
+use codextap::proxy::{Config, Proxy, Route};
+use codextap::tap::{Clock, Direction, Event, Kind, Limits, Receiver, Redactor, channel};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::peer::within;
+
+/// A running proxy. Dropped, it ends.
+pub struct Proxied {
+    pub addr: SocketAddr,
+    pub tap: Option<Receiver>,
+    pub events: Vec<Event>,
+    stop: Option<oneshot::Sender<()>>,
+    serving: JoinHandle<()>,
+}
+
+impl Proxied {
+    /// `/v1/` leads to `url`.
+    pub async fn new(url: &str) -> Self {
+        Self::with(url, Limits::default(), |_| ()).await
+    }
+
+    /// The same, with the channel's limits and other settings changed.
+    pub async fn with(url: &str, limits: Limits, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            routes: vec![Route::new("/v1/", url).unwrap()],
+            ..Config::default()
+        };
+        change(&mut config);
+        let (tap, receiver) = channel(limits, Clock::start(), Redactor::new());
+        let proxy = Proxy::bind(config, tap).await.unwrap();
+        let addr = proxy.local_addr();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(proxy.serve(async {
+            let _ = stopped.await;
+        }));
+        Self {
+            addr,
+            tap: Some(receiver),
+            events: Vec::new(),
+            stop: Some(stop),
+            serving,
+        }
+    }
+
+    /// Begins the shutdown and waits for its end.
+    pub async fn stop(&mut self) {
+        self.stop.take();
+        within(&mut self.serving).await.unwrap();
+    }
+
+    /// Collects events until `enough`.
+    pub async fn until(&mut self, enough: impl Fn(&[Event]) -> bool) {
+        let tap = self.tap.as_mut().unwrap();
+        while !enough(&self.events) {
+            let told = within(tap.recv_many(&mut self.events)).await;
+            assert!(told > 0, "the tap ended after {:#?}", self.events);
+        }
+    }
+
+    /// Collects events until `exchanges` exchanges are over, and tells them in short.
+    pub async fn story(&mut self, exchanges: usize) -> Vec<String> {
+        self.until(|events| {
+            let ended = events
+                .iter()
+                .filter(|event| matches!(event.kind, Kind::Ended { .. }));
+            ended.count() >= 2 * exchanges
+        })
+        .await;
+        story(&self.events)
+    }
+
+    /// The bytes copied one way.
+    pub fn copied(&self, way: Direction) -> Vec<u8> {
+        let mut copied = Vec::new();
+        for event in &self.events {
+            if let Kind::Data { dir, bytes } = &event.kind
+                && *dir == way
+            {
+                copied.extend_from_slice(bytes);
+            }
+        }
+        copied
+    }
+}
+
+impl Drop for Proxied {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Events in short, one line each; neighbouring chunks of a direction are joined.
+pub fn story(events: &[Event]) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    let mut run: Option<(Direction, String)> = None;
+    for event in events {
+        if let Kind::Data { dir, bytes } = &event.kind {
+            let text = String::from_utf8_lossy(bytes);
+            match &mut run {
+                Some((way, joined)) if way == dir => joined.push_str(&text),
+                _ => {
+                    lines.extend(run.take().map(shown));
+                    run = Some((*dir, text.into_owned()));
+                }
+            }
+            continue;
+        }
+        lines.extend(run.take().map(shown));
+        lines.push(match &event.kind {
+            Kind::Opened { .. } => "opened".to_owned(),
+            Kind::Request(head) => format!("{} {}", head.method, head.target),
+            Kind::Response(head) => head.status.to_string(),
+            Kind::Upgraded => "upgraded".to_owned(),
+            Kind::Data { .. } => continue,
+            Kind::Trailers { dir, fields } => {
+                let fields: Vec<String> = (fields.iter())
+                    .map(|field| format!("{}: {}", field.name, field.value.as_text()))
+                    .collect();
+                format!("{} trailers {}", dir.as_str(), fields.join(", "))
+            }
+            Kind::Missed { dir, bytes } => format!("{} missed {bytes}", dir.as_str()),
+            Kind::Failed(failure) => {
+                format!(
+                    "failed {} {}",
+                    failure.side.as_str(),
+                    failure.phase.as_str()
+                )
+            }
+            Kind::Ended { dir, how } => format!("{} {how:?}", dir.as_str()),
+        });
+    }
+    lines.extend(run.map(shown));
+    lines
+}
+
+fn shown((dir, text): (Direction, String)) -> String {
+    format!("{} {text}", dir.as_str())
+}
