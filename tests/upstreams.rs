@@ -1,0 +1,354 @@
+//! What a client is told when its request cannot go on, and upstreams behind TLS.
+
+mod support;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use codextap::proxy::{Config, Error, Proxy, Route};
+use codextap::tap::{Clock, Kind, Limits, Redactor, channel};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use support::peer::{Peer, Server, within};
+use support::proxied::Proxied;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio_rustls::TlsAcceptor;
+
+/// Asks once and gives the status line, the error object, and what the tap tells.
+async fn ask(proxied: &mut Proxied, request: &str) -> (String, serde_json::Value, Vec<String>) {
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(request).await;
+    let head = client.head().await;
+    assert!(head.contains("content-type: application/json"), "{head}");
+    let length = head
+        .split("content-length: ")
+        .nth(1)
+        .unwrap()
+        .split("\r\n")
+        .next()
+        .unwrap();
+    let body = client.read(length.parse().unwrap()).await;
+    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+    let status = head.split("\r\n").next().unwrap().to_owned();
+    (status, body["error"].clone(), proxied.story(1).await)
+}
+
+/// The last failure's one line.
+fn failure(proxied: &Proxied) -> String {
+    let failures = proxied.events.iter().filter_map(|event| match &event.kind {
+        Kind::Failed(failure) => Some(failure.message.clone()),
+        _ => None,
+    });
+    failures.last().unwrap()
+}
+
+/// A loopback address that nobody listens on.
+async fn vacant() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
+const GET: &str = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
+
+#[tokio::test]
+async fn a_refused_connection_is_a_502_that_says_so_and_the_request_is_kept() {
+    let addr = vacant().await;
+    let mut proxied = Proxied::new(&format!("http://{addr}")).await;
+    let body = "x".repeat(200_000);
+    let request = format!(
+        "POST /v1/responses HTTP/1.1\r\nHost: localhost\r\ncontent-length: 200000\r\n\r\n{body}"
+    );
+    let (status, error, story) = ask(&mut proxied, &request).await;
+    assert_eq!(status, "HTTP/1.1 502 Bad Gateway");
+    assert_eq!(error["type"], "codextap_upstream_unreachable");
+    assert_eq!(error["code"], "connect_failed");
+    let message = format!("codextap: cannot connect to http://{addr}: connection refused");
+    assert_eq!(error["message"], message);
+    assert_eq!(story[2], format!("out {body}"));
+    assert_eq!(
+        story[3..6],
+        ["out Complete", "failed upstream connect", "502"]
+    );
+    assert_eq!(story[7], "in Complete");
+    assert!(
+        failure(&proxied).contains("os error"),
+        "{}",
+        failure(&proxied)
+    );
+}
+
+#[tokio::test]
+async fn a_name_that_does_not_resolve_is_a_502() {
+    let mut proxied = Proxied::new("http://no-such-host.invalid").await;
+    let (status, error, story) = ask(&mut proxied, GET).await;
+    assert_eq!(status, "HTTP/1.1 502 Bad Gateway");
+    assert_eq!(error["code"], "connect_failed");
+    assert!(story.contains(&"failed upstream connect".to_owned()));
+}
+
+#[tokio::test]
+async fn an_upstream_that_hangs_up_unanswered_is_a_502() {
+    let server = Server::bind().await;
+    let mut proxied = Proxied::new(&server.url()).await;
+    let upstream = async { server.accept().await.head().await };
+    let (_, (status, error, story)) = tokio::join!(upstream, ask(&mut proxied, GET));
+    assert_eq!(status, "HTTP/1.1 502 Bad Gateway");
+    assert_eq!(error["code"], "no_response");
+    assert!(
+        story.contains(&"failed upstream response head".to_owned()),
+        "{story:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_answer_in_time_is_a_504() {
+    let server = Server::bind().await;
+    let change = |config: &mut Config| {
+        config.head_timeout = Some(Duration::from_millis(20));
+        config.upgrade_timeout = Duration::from_millis(20);
+    };
+    let mut proxied = Proxied::with(&server.url(), Limits::default(), change).await;
+    let upgrade = "GET /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+                   Upgrade: websocket\r\n\r\n";
+    for request in [GET, upgrade] {
+        proxied.events.clear();
+        let (status, error, story) = ask(&mut proxied, request).await;
+        assert_eq!(status, "HTTP/1.1 504 Gateway Timeout");
+        let message = format!("codextap: {} gave no answer within 20ms", server.url());
+        assert_eq!(error["message"], message);
+        assert!(
+            story.contains(&"failed upstream response head".to_owned()),
+            "{story:?}"
+        );
+        // The upstream is let go of as well.
+        let mut upstream = server.accept().await;
+        upstream.head().await;
+        assert_eq!(upstream.rest().await, b"");
+    }
+}
+
+#[tokio::test]
+async fn a_path_without_route_is_a_404_that_lists_the_routes() {
+    let mut proxied = Proxied::new("http://127.0.0.1:9").await;
+    let (status, error, story) = ask(
+        &mut proxied,
+        "POST /v2?x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n\r\nhi",
+    )
+    .await;
+    assert_eq!(status, "HTTP/1.1 404 Not Found");
+    let message = "codextap: no route for /v2; codextap forwards /v1/ to http://127.0.0.1:9";
+    assert_eq!(error["message"], message);
+    assert_eq!(
+        story[..5],
+        [
+            "opened",
+            "POST /v2?x",
+            "out hi",
+            "out Complete",
+            "failed client route"
+        ]
+    );
+    assert_eq!(story[5], "404");
+}
+
+#[tokio::test]
+async fn web_pages_and_foreign_hosts_are_refused() {
+    let mut proxied = Proxied::new("http://127.0.0.1:9").await;
+    let page = "GET /v1/x HTTP/1.1\r\nHost: localhost\r\nOrigin: https://evil.example\r\n\r\n";
+    assert_eq!(ask(&mut proxied, page).await.0, "HTTP/1.1 403 Forbidden");
+    let rebound = "GET /v1/x HTTP/1.1\r\nHost: evil.example:8787\r\n\r\n";
+    assert_eq!(
+        ask(&mut proxied, rebound).await.0,
+        "HTTP/1.1 421 Misdirected Request"
+    );
+}
+
+#[tokio::test]
+async fn an_upstream_that_is_the_proxy_itself_is_a_508() {
+    for host in ["127.0.0.1", "localhost"] {
+        let addr = vacant().await;
+        let url = format!("http://{host}:{}", addr.port());
+        let change = |config: &mut Config| config.listen = addr;
+        let mut proxied = Proxied::with(&url, Limits::default(), change).await;
+        let (status, error, _) = ask(&mut proxied, GET).await;
+        assert_eq!(status, "HTTP/1.1 508 Loop Detected");
+        assert_eq!(error["type"], "codextap_loop");
+    }
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named() {
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let listen = taken.local_addr().unwrap();
+    let error = bind(Config {
+        listen,
+        ..Config::default()
+    })
+    .await
+    .unwrap_err()
+    .to_string();
+    assert_eq!(error, format!("cannot listen on {listen}: address in use"));
+}
+
+#[tokio::test]
+async fn a_ca_file_must_hold_certificates() {
+    let dir = tempfile::tempdir().unwrap();
+    let (missing, empty) = (dir.path().join("missing.pem"), dir.path().join("empty.pem"));
+    std::fs::write(&empty, "nothing\n").unwrap();
+    for (path, reason) in [
+        (missing, "no such file or directory"),
+        (empty, "there is no PEM certificate in it"),
+    ] {
+        let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+        let config = Config {
+            listen,
+            upstream_ca: Some(path.clone()),
+            ..Config::default()
+        };
+        let error = bind(config).await.unwrap_err().to_string();
+        assert_eq!(
+            error,
+            format!(
+                "cannot use the certificates in {}: {reason}",
+                path.display()
+            )
+        );
+    }
+}
+
+async fn bind(config: Config) -> Result<Proxy, Error> {
+    let (tap, _) = channel(Limits::default(), Clock::start(), Redactor::new());
+    Proxy::bind(config, tap).await
+}
+
+#[tokio::test]
+async fn an_https_upstream_is_verified_and_reached() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let acceptor = acceptor(&[b"http/1.1"]);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else {
+                continue;
+            };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                head.push(stream.read_u8().await.unwrap());
+            }
+            let answer = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.flush().await.unwrap();
+        }
+    });
+    let trusting = |config: &mut Config| {
+        config.upstream_ca = Some("tests/support/tls/ca.pem".into());
+    };
+    let mut proxied = Proxied::with(&url, Limits::default(), trusting).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(GET).await;
+    assert!(client.head().await.starts_with("HTTP/1.1 200 OK"));
+    client.expect("ok").await;
+    proxied.story(1).await;
+
+    let mut proxied = Proxied::new(&url).await;
+    let (status, error, _) = within(ask(&mut proxied, GET)).await;
+    assert_eq!(status, "HTTP/1.1 502 Bad Gateway");
+    let message = error["message"].as_str().unwrap();
+    assert!(
+        message.contains("certificate") || message.contains("TLS"),
+        "{message}"
+    );
+}
+
+#[tokio::test]
+async fn an_http2_upstream_gets_one_authority_and_no_fields_of_the_hop() {
+    // Spoken by hyper's own server, told apart by ALPN.
+    use http_body_util::{BodyExt, Full};
+    use hyper_util::rt::{TokioExecutor, TokioIo};
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!(
+        "https://localhost:{}",
+        listener.local_addr().unwrap().port()
+    );
+    let authority = url.trim_start_matches("https://").to_owned();
+    let acceptor = acceptor(&[b"h2", b"http/1.1"]);
+    let serving = tokio::spawn(async move {
+        let (stream, _) = listener.accept().await.unwrap();
+        let stream = acceptor.accept(stream).await.unwrap();
+        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
+        let service = hyper::service::service_fn(move |request: http::Request<_>| {
+            let authority = authority.clone();
+            async move {
+                assert_eq!(request.uri().authority().unwrap().as_str(), authority);
+                assert!(!request.headers().contains_key("connection"));
+                let (head, body): (_, hyper::body::Incoming) = request.into_parts();
+                let body = body.collect().await.unwrap().to_bytes();
+                let answer = format!("{} {} {}", head.method, head.uri.path(), body.len());
+                Ok::<_, std::convert::Infallible>(http::Response::new(Full::<bytes::Bytes>::from(
+                    answer,
+                )))
+            }
+        });
+        let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
+        let _ = builder
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+    });
+    let trusting = |config: &mut Config| {
+        config.upstream_ca = Some("tests/support/tls/ca.pem".into());
+        config.routes = vec![Route::new("/v1", &url).unwrap()];
+    };
+    let mut proxied = Proxied::with(&url, Limits::default(), trusting).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client
+        .send(
+            "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
+             Content-Length: 3\r\n\r\nabc",
+        )
+        .await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    client.expect("POST /v1/x 3").await;
+    let story = proxied.story(1).await;
+    assert_eq!(
+        story[2..],
+        [
+            "out abc",
+            "out Complete",
+            "200",
+            "in POST /v1/x 3",
+            "in Complete"
+        ]
+    );
+    let versions = proxied.events.iter().filter_map(|event| match &event.kind {
+        Kind::Response(head) => Some(head.version),
+        _ => None,
+    });
+    assert_eq!(versions.collect::<Vec<_>>(), [http::Version::HTTP_2]);
+    serving.abort();
+}
+
+/// TLS for `localhost`, under the test CA that `tests/support/tls` holds.
+fn acceptor(protocols: &[&[u8]]) -> TlsAcceptor {
+    let pem = include_bytes!("support/tls/localhost.pem");
+    let certificate = CertificateDer::from_pem_slice(pem).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("support/tls/localhost.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .unwrap();
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+    TlsAcceptor::from(Arc::new(config))
+}
