@@ -9,7 +9,7 @@ mod support;
 
 use std::time::Duration;
 
-use codextap::proxy::Route;
+use codextap::proxy::{Config, Route};
 use codextap::tap::{Direction, Kind, Limits};
 use support::peer::{Peer, Server, lines};
 use support::proxied::Proxied;
@@ -360,17 +360,14 @@ async fn a_slow_reader_slows_the_upstream() {
     let mut sent = 0;
     let mut stalled = 0;
     while stalled < 50 {
-        match upstream
-            .stream
-            .try_write(&chunk[..chunk.len().min(BIG - sent)])
-        {
-            Ok(written) => (sent, stalled) = (sent + written, 0),
-            // Let every other task run: a stall is when none of them makes room.
-            Err(_) => {
-                stalled += 1;
-                let _ = tokio::time::timeout(Duration::from_millis(10), upstream.stream.writable())
-                    .await;
-            }
+        let part = &chunk[..chunk.len().min(BIG - sent)];
+        if let Ok(written) = upstream.stream.try_write(part) {
+            (sent, stalled) = (sent + written, 0);
+        } else {
+            // A stall is when no other task makes room for a while.
+            let room = upstream.stream.writable();
+            let _ = tokio::time::timeout(Duration::from_millis(10), room).await;
+            stalled += 1;
         }
         assert!(sent < BIG / 2, "no backpressure");
     }
@@ -453,7 +450,7 @@ async fn without_a_watcher_everything_is_forwarded() {
 #[tokio::test]
 async fn a_shutdown_lets_answers_finish_and_cuts_what_takes_too_long() {
     let server = Server::bind().await;
-    let change = |config: &mut codextap::proxy::Config| config.drain = Duration::from_millis(50);
+    let change = |config: &mut Config| config.drain = Duration::from_millis(50);
     let mut proxied = Proxied::with(&server.url(), Limits::default(), change).await;
     let mut client = Peer::connect(proxied.addr).await;
     client
@@ -478,10 +475,8 @@ async fn routes_choose_the_upstream_and_put_its_path_in_front() {
         Route::new("/v1", &format!("{}/base", api.url())).unwrap(),
         Route::new("/backend-api", &chatgpt.url()).unwrap(),
     ];
-    let proxied = Proxied::with(&api.url(), Limits::default(), |config| {
-        config.routes = routes
-    })
-    .await;
+    let change = |config: &mut Config| config.routes = routes;
+    let proxied = Proxied::with(&api.url(), Limits::default(), change).await;
     for (path, server, there) in [
         ("/v1/models?x=%20", &api, "/base/v1/models?x=%20"),
         ("/backend-api/wham", &chatgpt, "/backend-api/wham"),

@@ -1,5 +1,7 @@
 //! What a client is told when its request cannot go on, and upstreams behind TLS.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::net::SocketAddr;

@@ -1,5 +1,7 @@
 //! WebSocket connections: the handshake is between client and upstream, and so is every byte after it.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -79,18 +79,16 @@ impl Connector {
     }
 
     async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
-        let stream = if uri.scheme() == Some(&Scheme::HTTPS) {
-            let stream = self.tls()?.call(uri).await;
-            stream.map_err(ConnectError::Failed)?
-        } else {
-            let stream = self.shared.tcp.clone().call(uri).await;
-            let stream = stream.map_err(|error| ConnectError::Failed(error.into()))?;
-            if is_loop(stream.inner(), self.shared.listen) {
-                return Err(ConnectError::Loop);
-            }
-            MaybeHttpsStream::Http(stream)
-        };
-        Ok(stream)
+        if uri.scheme() == Some(&Scheme::HTTPS) {
+            return self.tls()?.call(uri).await.map_err(ConnectError::Failed);
+        }
+        let stream = self.shared.tcp.clone().call(uri).await;
+        let stream = stream.map_err(|error| ConnectError::Failed(error.into()))?;
+        // Over TLS nothing can loop: this listener does not speak it.
+        if is_loop(stream.inner(), self.shared.listen) {
+            return Err(ConnectError::Loop);
+        }
+        Ok(MaybeHttpsStream::Http(stream))
     }
 
     fn tls(&self) -> Result<HttpsConnector<HttpConnector>, ConnectError> {
@@ -103,9 +101,10 @@ impl Connector {
             .with_tls_config(config)
             .https_only();
         let tcp = self.shared.tcp.clone();
-        Ok(match self.http2 {
-            true => builder.enable_all_versions().wrap_connector(tcp),
-            false => builder.enable_http1().wrap_connector(tcp),
+        Ok(if self.http2 {
+            builder.enable_all_versions().wrap_connector(tcp)
+        } else {
+            builder.enable_http1().wrap_connector(tcp)
         })
     }
 }

@@ -6,7 +6,7 @@
 //! that goes away aborts the upstream, and the reverse. What passes is copied to the [`Tap`], which
 //! may pause a stream for a moment but never fail one.
 //!
-//! It refuses what must not pass ([`guard`](self)): foreign `Host` names and browser origins, paths
+//! It refuses what must not pass (`guard`): foreign `Host` names and browser origins, paths
 //! without a route, and requests that would lead back into itself.
 
 mod connector;

@@ -1,5 +1,10 @@
 //! What several tests use. Each test binary uses its share of it.
 #![expect(dead_code, unreachable_pub, reason = "no test binary uses all of it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 pub mod peer;
 pub mod proxied;
