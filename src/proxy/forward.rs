@@ -12,6 +12,7 @@ use rustls::pki_types::CertificateDer;
 
 use super::Config;
 use super::connector::Connector;
+use super::direct::Driven;
 use super::listen::Link;
 use super::loan::Loan;
 use super::refusal::Refusal;
@@ -106,12 +107,12 @@ impl Forwarder {
     ) -> Result<Response<Reply>, Gone> {
         let upstream = back.exchange().upstream();
         let (head, body) = request.into_parts();
-        let (loan, lender) = Loan::new(TapBody::new(body, out));
+        let (loan, mut lender) = Loan::new(TapBody::new(body, out));
         let sent = self.upstreams.send(Request::from_parts(head, loan));
         let answered = match self.head_timeout {
-            None => sent.await.map_err(|error| Trouble::of(&error, upstream)),
+            None => sent.await.map_err(|error| Trouble::of(&*error, upstream)),
             Some(limit) => match tokio::time::timeout(limit, sent).await {
-                Ok(answered) => answered.map_err(|error| Trouble::of(&error, upstream)),
+                Ok(answered) => answered.map_err(|error| Trouble::of(&*error, upstream)),
                 Err(_) => Err(Trouble::timed_out(upstream, limit)),
             },
         };
@@ -119,7 +120,12 @@ impl Forwarder {
             Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => {
                 Ok(refuse(Refusal::unasked_upgrade(upstream), back))
             }
-            Ok(response) => Ok(respond(response, back)),
+            Ok(mut response) => {
+                if !lender.is_back() {
+                    response.body_mut().detach();
+                }
+                Ok(respond(response, back))
+            }
             Err(Trouble::ClientGone) => Err(Gone),
             Err(Trouble::Refused(refusal)) => {
                 lender.drain().await;
@@ -152,7 +158,7 @@ impl Lanes {
 }
 
 /// The upstream's answer as the client gets it.
-pub(super) fn respond(mut response: Response<Incoming>, back: Lane) -> Response<Reply> {
+pub(super) fn respond(mut response: Response<Driven>, back: Lane) -> Response<Reply> {
     headers::strip(response.headers_mut());
     let (mut head, body) = response.into_parts();
     back.exchange().response(&head);

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 
 use super::connector::KEEP_ALIVE;
 use super::forward::Forwarder;
+use super::upstream::SWEEP;
 use crate::tap::error_chain;
 
 /// Accepts clients until `shutdown`, then waits for them for `drain` and cuts the rest.
@@ -27,11 +28,16 @@ pub(super) async fn serve(
     let (closing, closed) = watch::channel(());
     let mut connections = JoinSet::new();
     let mut shutdown = pin!(shutdown);
+    let mut sweep = tokio::time::interval(SWEEP);
     let mut next = 1;
     loop {
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             Some(_) = connections.join_next() => continue,
+            _ = sweep.tick() => {
+                forwarder.upstreams.sweep();
+                continue;
+            }
             () = &mut shutdown => break,
         };
         match accepted {

@@ -30,7 +30,7 @@ impl<B> Loan<B> {
                 body: Some(body),
                 lender: Some(lender),
             },
-            Lender { back },
+            Lender { back, found: None },
         )
     }
 }
@@ -73,13 +73,25 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Loan<B> {
 #[derive(Debug)]
 pub(super) struct Lender<B> {
     back: oneshot::Receiver<B>,
+    /// The body, when [`Lender::is_back`] found it.
+    found: Option<B>,
 }
 
 impl<B: Body<Data = Bytes> + Unpin> Lender<B> {
+    /// Whether the borrower is done with the body.
+    pub(super) fn is_back(&mut self) -> bool {
+        if self.found.is_none() {
+            self.found = self.back.try_recv().ok();
+        }
+        self.found.is_some()
+    }
+
     /// Waits for the body and reads what is left of it, within [`DRAIN_TIME`] and [`DRAIN_BYTES`].
     pub(super) async fn drain(self) {
         let draining = async {
-            if let Ok(body) = self.back.await {
+            if let Some(body) = self.found {
+                drain(body).await;
+            } else if let Ok(body) = self.back.await {
                 drain(body).await;
             }
         };

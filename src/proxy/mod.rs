@@ -10,6 +10,7 @@
 //! without a route, and requests that would lead back into itself.
 
 mod connector;
+mod direct;
 mod error;
 mod forward;
 mod guard;

@@ -6,15 +6,15 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
 use http_body_util::Full;
-use hyper::body::Incoming;
 
+use super::direct::Driven;
 use crate::tap::TapBody;
 
 /// A response body, whoever wrote it.
 #[derive(Debug)]
 pub(super) enum Reply {
     /// The upstream's.
-    Upstream(TapBody<Incoming>),
+    Upstream(TapBody<Driven>),
     /// The proxy's own.
     Own(TapBody<Full<Bytes>>),
     /// None: the connection is upgraded.

@@ -12,6 +12,7 @@ use hyper::body::Incoming;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 
+use super::direct::Driven;
 use super::forward::{Forwarder, Gone, Lanes, refuse, respond};
 use super::listen::Link;
 use super::reply::Reply;
@@ -36,7 +37,7 @@ pub(super) async fn answer(
     let limit = forwarder.upgrade_timeout;
     let asked = tokio::time::timeout(limit, forwarder.upstreams.upgrade(request)).await;
     let answered = match asked {
-        Ok(answered) => answered.map_err(|error| Trouble::of(&error, upstream)),
+        Ok(answered) => answered.map_err(|error| Trouble::of(&*error, upstream)),
         Err(_) => Err(Trouble::timed_out(upstream, limit)),
     };
     let mut response = match answered {
@@ -51,7 +52,7 @@ pub(super) async fn answer(
     };
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         lanes.out.end(End::Complete);
-        return Ok(respond(response, lanes.back));
+        return Ok(respond(response.map(Driven::detached), lanes.back));
     }
     let upstream = hyper::upgrade::on(&mut response);
     let mut head = response.into_parts().0;

@@ -1,17 +1,22 @@
-//! The HTTP client that talks to upstreams, and what its errors mean.
+//! The HTTP clients that talk to upstreams, and what their errors mean.
+//!
+//! `http` upstreams are spoken to [directly](super::direct), `https` ones through hyper's pooled
+//! client, which knows HTTP/2.
 
 use std::error::Error as StdError;
 use std::io;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::uri::Scheme;
 use http::{Request, Response, StatusCode};
 use http_body_util::Empty;
 use hyper::body::Incoming;
-use hyper_util::client::legacy::{Client, Error};
+use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use super::connector::{ConnectError, Connector};
+use super::direct::{Direct, Driven};
 use super::error::reason;
 use super::loan::Loan;
 use super::refusal::Refusal;
@@ -20,11 +25,19 @@ use crate::tap::{Failure, Phase, Side, TapBody, error_chain};
 /// Talks to all upstreams, over pooled connections.
 #[derive(Debug)]
 pub(super) struct Upstreams {
-    /// HTTP/1.1 or, where TLS negotiates it, HTTP/2.
-    plain: Client<Connector, Loan<TapBody<Incoming>>>,
+    /// HTTP/1.1 without TLS.
+    direct: Direct,
+    /// HTTP/1.1 or HTTP/2, whichever TLS negotiates.
+    secure: Client<Connector, RequestBody>,
     /// HTTP/1.1 on a fresh connection each time, for upgrades.
     upgrading: Client<Connector, Empty<Bytes>>,
 }
+
+/// A request's body as the clients get it.
+pub(super) type RequestBody = Loan<TapBody<Incoming>>;
+
+/// Why there is no response head.
+pub(super) type SendError = Box<dyn StdError + Send + Sync>;
 
 impl Upstreams {
     pub(super) fn new(connector: &Connector) -> Self {
@@ -41,25 +54,37 @@ impl Upstreams {
             // its pooled connection turned out to be closed, moves to a new connection. Without it
             // the pool, which the client knows nothing of, would fail requests of its own.
             .retry_canceled_requests(true);
-        let plain = builder.build(connector.clone());
+        let secure = builder.build(connector.clone());
         let upgrading = builder.pool_max_idle_per_host(0).build(connector.http1());
-        Self { plain, upgrading }
+        Self {
+            direct: Direct::new(connector.clone()),
+            secure,
+            upgrading,
+        }
     }
 
     /// Sends a request and waits for the response head.
     pub(super) async fn send(
         &self,
-        request: Request<Loan<TapBody<Incoming>>>,
-    ) -> Result<Response<Incoming>, Error> {
-        self.plain.request(request).await
+        request: Request<RequestBody>,
+    ) -> Result<Response<Driven>, SendError> {
+        if request.uri().scheme() == Some(&Scheme::HTTP) {
+            return self.direct.send(request).await;
+        }
+        Ok(self.secure.request(request).await?.map(Driven::detached))
+    }
+
+    /// Lets go of connections that are not needed any more; called every [`SWEEP`].
+    pub(super) fn sweep(&self) {
+        self.direct.sweep();
     }
 
     /// Sends an upgrade request and waits for the answer.
     pub(super) async fn upgrade(
         &self,
         request: Request<Empty<Bytes>>,
-    ) -> Result<Response<Incoming>, Error> {
-        self.upgrading.request(request).await
+    ) -> Result<Response<Incoming>, SendError> {
+        Ok(self.upgrading.request(request).await?)
     }
 }
 
@@ -73,7 +98,7 @@ pub(super) enum Trouble {
 
 impl Trouble {
     /// Explains why `upstream` gave no response head.
-    pub(super) fn of(error: &Error, upstream: &str) -> Self {
+    pub(super) fn of(error: &(dyn StdError + 'static), upstream: &str) -> Self {
         if causes(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_user)) {
             // The lane of the request's body has told what happened to it.
             return Self::ClientGone;
@@ -160,3 +185,6 @@ fn last<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static)
 /// How long an idle connection to an upstream is kept: less than upstreams keep theirs, so that it
 /// is rarely closed under a request.
 const IDLE: Duration = Duration::from_secs(30);
+
+/// How often idle connections are looked at.
+pub(super) const SWEEP: Duration = Duration::from_secs(15);
