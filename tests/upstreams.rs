@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use codextap::proxy::{Config, Error, Proxy, Route};
-use codextap::tap::{Clock, Kind, Limits, Redactor, channel};
+use codextap::tap::{Clock, Direction, Kind, Limits, Redactor, channel};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::peer::{Peer, Server, within};
@@ -353,4 +353,78 @@ fn acceptor(protocols: &[&[u8]]) -> TlsAcceptor {
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     TlsAcceptor::from(Arc::new(config))
+}
+
+#[tokio::test]
+async fn a_kept_connection_that_the_upstream_closed_is_not_used() {
+    let server = Server::bind().await;
+    let mut proxied = Proxied::new(&server.url()).await;
+    for round in 1..=3 {
+        let mut client = Peer::connect(proxied.addr).await;
+        client.send(GET).await;
+        let mut upstream = server.accept().await;
+        upstream.head().await;
+        upstream
+            .send("HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok")
+            .await;
+        assert!(client.head().await.starts_with("HTTP/1.1 200 OK\r\n"));
+        client.expect("ok").await;
+        proxied.story(round).await;
+    }
+}
+
+#[tokio::test]
+async fn chunks_that_are_there_already_leave_together() {
+    let server = Server::bind().await;
+    let mut proxied = Proxied::new(&server.url()).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(GET).await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    let head = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (mut answer, mut body) = (head.to_owned(), String::new());
+    for number in 1000..2000 {
+        let event = format!("data: {number}\n\n");
+        answer.push_str(&["c\r\n", &event, "\r\n"].concat());
+        body.push_str(&event);
+    }
+    upstream.send(answer + "0\r\n\r\n").await;
+    client.head().await;
+    assert_eq!(String::from_utf8(client.chunked().await.0).unwrap(), body);
+    proxied.story(1).await;
+    assert_eq!(proxied.copied(Direction::In), body.as_bytes());
+    let copies = proxied
+        .events
+        .iter()
+        .filter(|event| matches!(event.kind, Kind::Data { .. }));
+    assert!(copies.count() < 500);
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_reads_yet_does_not_hold_up_the_request() {
+    let server = Server::bind().await;
+    let proxied = Proxied::new(&server.url()).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client
+        .send("POST /v1/x HTTP/1.1\r\nHost: localhost\r\ncontent-length: 6\r\n\r\nabc")
+        .await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    upstream.expect("abc").await;
+    // More than the buffers between upstream and client hold, so that its writing stalls.
+    upstream
+        .send("HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+        .await;
+    client.head().await;
+    let chunk = format!("10000\r\n{}\r\n", "x".repeat(0x10000));
+    let writing = tokio::time::timeout(Duration::from_millis(300), async {
+        loop {
+            tokio::io::AsyncWriteExt::write_all(&mut upstream.stream, chunk.as_bytes())
+                .await
+                .unwrap();
+        }
+    });
+    assert!(writing.await.is_err());
+    client.send("def").await;
+    upstream.expect("def").await;
 }
