@@ -68,7 +68,7 @@ impl Direct {
                         incoming,
                         link: Some(link),
                         home: Some(home),
-                        next: None,
+                        behind: Behind::Nothing,
                     }));
                 }
                 Err(mut error) => match error.take_message() {
@@ -154,8 +154,18 @@ pub(super) struct Driven {
     link: Option<Link>,
     /// Where the connection goes after the body's end.
     home: Option<(Arc<Idle>, Authority)>,
-    /// What came behind the chunks that were merged: a frame that did not fit, or the end.
-    next: Option<Option<Result<Frame<Bytes>, hyper::Error>>>,
+    behind: Behind,
+}
+
+/// What came behind the chunks that were merged.
+#[derive(Debug)]
+enum Behind {
+    /// Nothing yet.
+    Nothing,
+    /// A frame that did not fit, or what broke.
+    Frame(Result<Frame<Bytes>, hyper::Error>),
+    /// The body's end.
+    End,
 }
 
 impl Driven {
@@ -165,7 +175,7 @@ impl Driven {
             incoming,
             link: None,
             home: None,
-            next: None,
+            behind: Behind::Nothing,
         }
     }
 
@@ -186,8 +196,10 @@ impl Driven {
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        if let Some(next) = self.next.take() {
-            return Poll::Ready(next);
+        match std::mem::replace(&mut self.behind, Behind::Nothing) {
+            Behind::Nothing => {}
+            Behind::Frame(frame) => return Poll::Ready(Some(frame)),
+            Behind::End => return Poll::Ready(None),
         }
         if let Poll::Ready(frame) = Pin::new(&mut self.incoming).poll_frame(cx) {
             return Poll::Ready(frame);
@@ -238,7 +250,7 @@ impl Body for Driven {
                     len += data.len();
                 }
                 other => {
-                    self.next = Some(other);
+                    self.behind = other.map_or(Behind::End, Behind::Frame);
                     break;
                 }
             }
@@ -252,9 +264,10 @@ impl Body for Driven {
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.next {
-            None => self.incoming.is_end_stream(),
-            Some(next) => next.is_none(),
+        match &self.behind {
+            Behind::Nothing => self.incoming.is_end_stream(),
+            Behind::Frame(_) => false,
+            Behind::End => true,
         }
     }
 
