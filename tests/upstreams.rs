@@ -428,3 +428,94 @@ async fn an_answer_that_nobody_reads_yet_does_not_hold_up_the_request() {
     client.send("def").await;
     upstream.expect("def").await;
 }
+
+#[tokio::test]
+async fn ambiguous_framing_never_reaches_an_upstream() {
+    let server = Server::bind().await;
+    let proxied = Proxied::new(&server.url()).await;
+    for fields in [
+        "Content-Length: 3\r\nContent-Length: 4",
+        "Content-Length: 3, 4",
+        "Content-Length: +3",
+        "X-Folded: a\r\n b",
+        "Transfer-Encoding: gzip",
+        "Transfer-Encoding: chunked, gzip",
+        "X-Space : a",
+    ] {
+        let mut client = Peer::connect(proxied.addr).await;
+        client
+            .send(format!(
+                "POST /v1/x HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n\r\nabc"
+            ))
+            .await;
+        let head = client.head().await;
+        assert!(
+            head.starts_with("HTTP/1.1 400 Bad Request\r\n"),
+            "{fields}: {head}"
+        );
+        assert_eq!(client.rest().await, b"", "{fields}");
+    }
+    // Both framings at once: chunked counts, the length is gone (RFC 9112 §6.3).
+    let mut client = Peer::connect(proxied.addr).await;
+    client
+        .send(
+            "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99\r\n\
+             Transfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n",
+        )
+        .await;
+    let mut upstream = server.accept().await;
+    let head = upstream.head().await;
+    assert!(!head.to_lowercase().contains("content-length"), "{head}");
+    assert_eq!(upstream.chunked().await.0, b"ok");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn many_clients_at_once_get_their_own_answers() {
+    const CLIENTS: usize = 16;
+    const ROUNDS: usize = 20;
+    let server = Server::bind().await;
+    let mut proxied = Proxied::new(&server.url()).await;
+    let addr = proxied.addr;
+    let upstream = tokio::spawn(async move {
+        loop {
+            let mut upstream = server.accept().await;
+            tokio::spawn(async move {
+                loop {
+                    let head = upstream.head().await;
+                    let path = head.split(' ').nth(1).unwrap().to_owned();
+                    assert_eq!(upstream.read(1000).await, path.as_bytes()[..1].repeat(1000));
+                    let answer = format!(
+                        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n{:x}\r\n{path}\r\n1\r\n.\r\n0\r\n\r\n",
+                        path.len()
+                    );
+                    upstream.send(answer).await;
+                }
+            });
+        }
+    });
+    let clients = (0..CLIENTS).map(|number| {
+        tokio::spawn(async move {
+            let mut client = Peer::connect(addr).await;
+            for round in 0..ROUNDS {
+                let path = format!("/v1/{number}/{round}");
+                let head = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\n");
+                client
+                    .send(format!(
+                        "{head}content-length: 1000\r\n\r\n{}",
+                        "/".repeat(1000)
+                    ))
+                    .await;
+                client.head().await;
+                assert_eq!(client.chunked().await.0, format!("{path}.").into_bytes());
+            }
+        })
+    });
+    for client in clients.collect::<Vec<_>>() {
+        client.await.unwrap();
+    }
+    upstream.abort();
+    let story = proxied.story(CLIENTS * ROUNDS).await;
+    let complete = story.iter().filter(|line| *line == "in Complete").count();
+    assert_eq!(complete, CLIENTS * ROUNDS);
+    assert!(!story.iter().any(|line| line.starts_with("failed")));
+}

@@ -68,6 +68,7 @@ impl Direct {
                         incoming,
                         link: Some(link),
                         home: Some(home),
+                        merged: BytesMut::new(),
                         behind: Behind::Nothing,
                     }));
                 }
@@ -154,6 +155,9 @@ pub(super) struct Driven {
     link: Option<Link>,
     /// Where the connection goes after the body's end.
     home: Option<(Arc<Idle>, Authority)>,
+    /// Where chunks are merged; what was sent is split off, so that copies that the tap keeps stand
+    /// side by side in one buffer.
+    merged: BytesMut,
     behind: Behind,
 }
 
@@ -175,6 +179,7 @@ impl Driven {
             incoming,
             link: None,
             home: None,
+            merged: BytesMut::new(),
             behind: Behind::Nothing,
         }
     }
@@ -228,7 +233,6 @@ impl Body for Driven {
             Ok(data) => data,
             Err(frame) => return Poll::Ready(Some(Ok(frame))),
         };
-        let mut merged = BytesMut::new();
         let mut len = first.len();
         while len < MERGE
             && let Poll::Ready(next) = self.poll_next(cx)
@@ -242,11 +246,13 @@ impl Body for Driven {
                     let Ok(data) = frame.into_data() else {
                         continue;
                     };
-                    if merged.is_empty() {
-                        merged.reserve(MERGE);
-                        merged.extend_from_slice(&first);
+                    if self.merged.is_empty() {
+                        if self.merged.capacity() == 0 {
+                            self.merged.reserve(MERGE);
+                        }
+                        self.merged.extend_from_slice(&first);
                     }
-                    merged.extend_from_slice(&data);
+                    self.merged.extend_from_slice(&data);
                     len += data.len();
                 }
                 other => {
@@ -255,10 +261,11 @@ impl Body for Driven {
                 }
             }
         }
+        let merged = &mut self.merged;
         let data = if merged.is_empty() {
             first
         } else {
-            merged.freeze()
+            merged.split().freeze()
         };
         Poll::Ready(Some(Ok(Frame::data(data))))
     }

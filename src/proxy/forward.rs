@@ -164,7 +164,7 @@ pub(super) fn respond(mut response: Response<Driven>, back: Lane) -> Response<Re
     back.exchange().response(&head);
     // hyper answers in the client's version; the upstream's may be HTTP/2.
     head.version = Version::HTTP_11;
-    Response::from_parts(head, Reply::Upstream(TapBody::new(body, back)))
+    Response::from_parts(head, Reply::Upstream(Box::new(TapBody::new(body, back))))
 }
 
 /// The proxy's own answer, told as a failure and as the response that it is.

@@ -13,8 +13,8 @@ use crate::tap::TapBody;
 /// A response body, whoever wrote it.
 #[derive(Debug)]
 pub(super) enum Reply {
-    /// The upstream's.
-    Upstream(TapBody<Driven>),
+    /// The upstream's; boxed, because it carries its connection and hyper moves bodies about.
+    Upstream(Box<TapBody<Driven>>),
     /// The proxy's own.
     Own(TapBody<Full<Bytes>>),
     /// None: the connection is upgraded.
@@ -30,7 +30,7 @@ impl Body for Reply {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match &mut *self {
-            Self::Upstream(body) => Pin::new(body).poll_frame(cx),
+            Self::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
             Self::Own(body) => Pin::new(body)
                 .poll_frame(cx)
                 .map_err(|infallible| match infallible {}),
