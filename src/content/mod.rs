@@ -2,8 +2,35 @@
 //!
 //! Every function takes a flow and gives a [`Document`]: lines of text with [`Role`]s, which a theme turns into
 //! styles, and with the folds and anchors that the panes navigate by.
+//!
+//! Text from the network enters a document through [`Line::add`] alone, which makes it safe to draw.
+//! What a pane does not show at once, it shows behind a fold: nothing that passed is out of reach.
+//! A fold's marker is not part of its text: whoever draws the line puts `▸` or `▾` before it.
 
+mod block;
+pub mod format;
+mod gist;
+mod headers;
+mod items;
+mod json;
+mod markdown;
+mod output;
+mod payload;
+mod raw;
+mod reasoning;
+mod request;
+mod response;
+mod timeline;
+
+use std::collections::HashSet;
+
+use crate::flow::FlowId;
 use crate::text::Clean;
+
+pub use output::output;
+pub use payload::payload;
+pub use reasoning::reasoning;
+pub use timeline::timeline;
 
 /// What a pane says, top to bottom.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -23,9 +50,100 @@ pub struct Line {
     pub fold: Option<Fold>,
     /// The frame of the flow that this line comes from: selecting one selects the other.
     pub frame: Option<usize>,
+    /// The flow whose frame it is, where the document tells of several: a connection with its turns.
+    pub flow: Option<FlowId>,
     /// The language of a code block's line (`rust`, `json`, `diff`), for highlighting.
     pub code: Option<Clean>,
 }
+
+impl Document {
+    /// A document of one line.
+    fn of(line: Line) -> Self {
+        Self { lines: vec![line] }
+    }
+
+    /// Adds a line at the end.
+    fn push(&mut self, line: Line) {
+        self.lines.push(line);
+    }
+
+    /// Adds an empty line, unless there is one, or nothing to set apart from.
+    fn gap(&mut self) {
+        if self.lines.last().is_some_and(|line| !line.spans.is_empty()) {
+            self.lines.push(Line::default());
+        }
+    }
+
+    /// Adds the head of the section `key`; returns whether the section is open.
+    fn section(&mut self, key: &str, by_default: bool, folds: &Folds, head: Line) -> bool {
+        let is_open = folds.is_open(key, by_default);
+        let fold = Some(Fold {
+            key: key.to_owned(),
+            is_open,
+        });
+        self.push(Line { fold, ..head });
+        is_open
+    }
+}
+
+impl Line {
+    /// A line that begins with `text`.
+    fn of(text: &str, role: Role) -> Self {
+        Self::default().with(text, role)
+    }
+
+    /// The line with `text` added at its end.
+    #[must_use]
+    fn with(mut self, text: &str, role: Role) -> Self {
+        self.add(text, role);
+        self
+    }
+
+    /// The line with `label value` added, set apart from what stands before.
+    #[must_use]
+    fn with_value(mut self, label: &str, value: &str, role: Role) -> Self {
+        if !self.spans.is_empty() {
+            self.add(" · ", Role::Dim);
+        }
+        self.add(label, Role::Label);
+        self.add(" ", Role::Label);
+        self.add(value, role);
+        self
+    }
+
+    /// The line with continuation rows indented by `columns`.
+    #[must_use]
+    fn hanging(mut self, columns: usize) -> Self {
+        self.indent = columns.min(usize::from(MAX_INDENT)) as u16;
+        self
+    }
+
+    /// Adds `text` at the end, made safe: symbols for control characters and marks of
+    /// masked secrets get their own roles.
+    fn add(&mut self, text: &str, role: Role) {
+        let mut rest = text;
+        while let Some(start) = rest.find(MARK) {
+            let end = rest[start..].find('>').map_or(rest.len(), |end| start + end + 1);
+            self.add_clean(&rest[..start], role);
+            self.add_clean(&rest[start..end], Role::Secret);
+            rest = &rest[end..];
+        }
+        self.add_clean(rest, role);
+    }
+
+    fn add_clean(&mut self, text: &str, role: Role) {
+        for (text, is_symbol) in Clean::pieces(text) {
+            let role = if is_symbol { Role::Control } else { role };
+            self.spans.push(Span { text, role });
+        }
+    }
+}
+
+/// How a masked secret begins ([`crate::tap::Redactor`]).
+const MARK: &str = "<redacted:";
+
+/// The hanging indent that is not exceeded, in columns, however deep the text is nested.
+const MAX_INDENT: u16 = 48;
 
 /// A piece of a line in one role.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -49,7 +167,7 @@ pub struct Fold {
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
 pub struct Folds {
     /// Keys of folds that were toggled away from their default.
-    pub toggled: std::collections::HashSet<String>,
+    pub toggled: HashSet<String>,
 }
 
 impl Folds {
@@ -195,4 +313,45 @@ roles! {
     FrameClose = "frame.close",
     /// A pause between frames.
     FrameGap = "frame.gap",
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Document, Line, Role};
+
+    /// A document as text, to compare with: one line each, `role:text|role:text`, a fold's head behind `+` or `-`.
+    pub(super) fn shown(document: &Document) -> String {
+        let line = |line: &Line| {
+            let fold = match &line.fold {
+                None => "",
+                Some(fold) if fold.is_open => "- ",
+                Some(_) => "+ ",
+            };
+            let spans: Vec<String> = line
+                .spans
+                .iter()
+                .map(|span| format!("{}:{}", span.role.as_str(), span.text))
+                .collect();
+            format!("{fold}{}\n", spans.join("|"))
+        };
+        document.lines.iter().map(line).collect()
+    }
+
+    /// A document's text alone.
+    pub(super) fn plain(document: &Document) -> String {
+        let line = |line: &Line| {
+            let spans: String = line.spans.iter().map(|span| span.text.as_str()).collect();
+            spans + "\n"
+        };
+        document.lines.iter().map(line).collect()
+    }
+
+    #[test]
+    fn added_text_is_safe_and_marks_stand_out() {
+        let line = Line::of("a\x1bb <redacted:12345678>\n", Role::Text);
+        assert_eq!(
+            shown(&Document::of(line)),
+            "text:a|text.control:␛|text:b |secret:<redacted:12345678>|text.control:␊\n"
+        );
+    }
 }

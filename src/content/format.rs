@@ -1,0 +1,154 @@
+//! Numbers for people: sizes, counts, durations and local times, each in one style everywhere.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::tap::At;
+
+/// A size in decimal units, three digits at most: `999 B`, `1.2 KB`, `34 MB`.
+#[must_use]
+pub fn bytes(bytes: u64) -> String {
+    if bytes < 1000 {
+        return format!("{bytes} B");
+    }
+    let (value, unit) = scaled(bytes, &["KB", "MB", "GB", "TB"]);
+    format!("{value} {unit}")
+}
+
+/// A number of tokens: `999`, `1.2k`, `34k`, `1.5M`.
+#[must_use]
+pub fn tokens(tokens: u64) -> String {
+    if tokens < 1000 {
+        return tokens.to_string();
+    }
+    let (value, unit) = scaled(tokens, &["k", "M", "G", "T"]);
+    format!("{value}{unit}")
+}
+
+/// An exact count, in groups of three digits: `12,345`.
+#[must_use]
+pub fn count(count: u64) -> String {
+    let digits = count.to_string();
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.char_indices() {
+        if at > 0 && (digits.len() - at) % 3 == 0 {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
+}
+
+/// `part` as a share of `whole`: `81 %`; nothing of nothing is `0 %`.
+#[must_use]
+pub fn share(part: u64, whole: u64) -> String {
+    let percent = (u128::from(part) * 100 + u128::from(whole) / 2)
+        .checked_div(u128::from(whole))
+        .unwrap_or_default();
+    format!("{percent} %")
+}
+
+/// A duration with as many digits as one can use: `850 µs`, `45 ms`, `1.23 s`, `2 m 03 s`, `1 h 02 m`.
+#[must_use]
+pub fn duration(duration: Duration) -> String {
+    let micros = duration.as_micros();
+    let seconds = duration.as_secs();
+    match micros {
+        0..1_000 => format!("{micros} µs"),
+        1_000..1_000_000 => format!("{} ms", micros / 1_000),
+        1_000_000..60_000_000 => format!("{seconds}.{:02} s", duration.subsec_millis() / 10),
+        60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {:02} m", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// A moment's local time of day: `14:05:03`.
+#[must_use]
+pub fn clock(at: At) -> String {
+    local(at, &TimeZone::system(), "%H:%M:%S")
+}
+
+/// A moment as local date and time, to the millisecond: `2026-11-20 14:05:03.123`.
+#[must_use]
+pub fn moment(at: At) -> String {
+    local(at, &TimeZone::system(), "%Y-%m-%d %H:%M:%S%.3f")
+}
+
+fn local(at: At, zone: &TimeZone, format: &str) -> String {
+    let micros = i64::try_from(at.as_micros()).unwrap_or(i64::MAX);
+    let Ok(timestamp) = Timestamp::from_microsecond(micros) else {
+        return "—".to_owned();
+    };
+    timestamp.to_zoned(zone.clone()).strftime(format).to_string()
+}
+
+/// `value` ≥ 1000 in the largest unit that leaves a whole part: one decimal below ten, cut and not rounded.
+fn scaled(value: u64, units: &[&'static str]) -> (String, &'static str) {
+    let mut tenths = u128::from(value) * 10;
+    let mut unit = "";
+    for next in units {
+        tenths /= 1000;
+        unit = next;
+        if tenths < 10_000 {
+            break;
+        }
+    }
+    let text = if tenths < 1000 && unit != "" {
+        format!("{}.{}", tenths / 10, tenths % 10)
+    } else {
+        (tenths / 10).to_string()
+    };
+    (text, unit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short() {
+        let table = [
+            (0, "0 B", "0", "0"),
+            (999, "999 B", "999", "999"),
+            (1_000, "1.0 KB", "1.0k", "1,000"),
+            (12_345, "12.3 KB", "12.3k", "12,345"),
+            (999_999, "999 KB", "999k", "999,999"),
+            (1_000_000, "1.0 MB", "1.0M", "1,000,000"),
+            (u64::MAX, "18446744 TB", "18446744T", "18,446,744,073,709,551,615"),
+        ];
+        for (value, size, short, exact) in table {
+            assert_eq!(
+                (bytes(value), tokens(value), count(value)),
+                (size.into(), short.into(), exact.into())
+            );
+        }
+        assert_eq!(share(81, 100), "81 %");
+        assert_eq!(share(2, 3), "67 %");
+        assert_eq!(share(0, 0), "0 %");
+    }
+
+    #[test]
+    fn durations_have_the_digits_that_matter() {
+        let table = [
+            (850, "850 µs"),
+            (45_900, "45 ms"),
+            (1_234_000, "1.23 s"),
+            (59_999_999, "59.99 s"),
+            (123_000_000, "2 m 03 s"),
+            (3_725_000_000, "1 h 02 m"),
+        ];
+        for (micros, expected) in table {
+            assert_eq!(duration(Duration::from_micros(micros)), expected);
+        }
+    }
+
+    #[test]
+    fn moments_are_local() {
+        let zone = TimeZone::fixed(jiff::tz::offset(2));
+        let at = At::from_micros(1_795_183_503_123_456);
+        assert_eq!(local(at, &zone, "%Y-%m-%d %H:%M:%S%.3f"), "2026-11-20 16:05:03.123");
+        assert_eq!(local(At::from_micros(u64::MAX), &zone, "%H"), "—");
+    }
+}

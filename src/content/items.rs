@@ -1,0 +1,204 @@
+//! Rows for the items of a conversation: a line each, with the whole item behind a fold.
+
+use super::block::{Look, block, preview};
+use super::json::{is_json, json};
+use super::{Document, Folds, Line, Role, format, gist};
+use crate::responses::{Item, ItemKind, Part, ToolCall, ToolKind, ToolOutput};
+
+/// Adds a row for each item; the folds' keys are `key/0`, `key/1`, …
+pub(super) fn table(document: &mut Document, items: &[Item], key: &str, folds: &Folds) {
+    for (number, item) in items.iter().enumerate() {
+        let key = format!("{key}/{number}");
+        let (label, role) = label(&item.kind);
+        let label = crate::text::pad(crate::text::Clean::from(label).as_str(), LABEL_COLUMNS);
+        let head = Line::of(&format!("{number:>3} "), Role::Dim)
+            .with(&label, role)
+            .with(" ", Role::Text)
+            .with(&summary(&item.kind), Role::Text)
+            .hanging(LABEL_COLUMNS + 5);
+        if document.section(&key, false, folds, head) {
+            whole(document, item, &key, folds);
+        }
+    }
+}
+
+/// Adds the input of a call: a patch as a diff, JSON pretty, free text as code.
+pub(super) fn arguments(document: &mut Document, call: &ToolCall, key: &str, folds: &Folds) {
+    if call.input.is_empty() {
+        return;
+    }
+    if gist::is_patch(call) {
+        block(document, &call.input, Look::Diff, INDENT, key, folds);
+    } else if call.kind != ToolKind::Custom && is_json(&call.input) {
+        json(document, &call.input, 3, INDENT, key, folds);
+    } else {
+        // Codex's own custom tool `exec` takes JavaScript; arguments that are still arriving are JSON.
+        let language = match (call.kind, call.name.as_str()) {
+            (ToolKind::Custom, "exec") => "javascript",
+            (ToolKind::Custom, _) => "",
+            _ => "json",
+        };
+        block(document, &call.input, Look::Code(language), INDENT, key, folds);
+    }
+}
+
+/// The role in which a speaker's name stands.
+pub(super) fn speaker(role: &str) -> Role {
+    match role {
+        "user" => Role::User,
+        "developer" | "system" => Role::Developer,
+        _ => Role::Assistant,
+    }
+}
+
+/// The namespace and name of a called tool.
+pub(super) fn tool_name(call: &ToolCall) -> String {
+    match &call.namespace {
+        Some(namespace) => format!("{namespace}.{}", call.name),
+        None => call.name.clone(),
+    }
+}
+
+fn label(kind: &ItemKind) -> (String, Role) {
+    match kind {
+        ItemKind::Message { role, phase, .. } => {
+            let label = match phase {
+                Some(phase) => format!("{role}, {phase}"),
+                None => role.clone(),
+            };
+            (label, speaker(role))
+        }
+        ItemKind::Reasoning { .. } => ("reasoning".to_owned(), Role::Reasoning),
+        ItemKind::Call(_) => ("call".to_owned(), Role::Tool),
+        ItemKind::Output(_) => ("output".to_owned(), Role::Tool),
+        ItemKind::Tools(_) => ("tools".to_owned(), Role::Tool),
+        ItemKind::Other { kind } => (kind.clone(), Role::Label),
+    }
+}
+
+fn summary(kind: &ItemKind) -> String {
+    match kind {
+        ItemKind::Message { parts, .. } => joined(parts),
+        ItemKind::Reasoning { summary, content, encrypted } => {
+            let mut text = joined(if summary.is_empty() { content } else { summary });
+            if *encrypted > 0 {
+                let size = format::bytes(*encrypted as u64);
+                text = format!("{text} ({size} encrypted)").trim_start().to_owned();
+            }
+            text
+        }
+        ItemKind::Call(call) => format!("{} {}", tool_name(call), gist::call(call)),
+        ItemKind::Output(ToolOutput { text, .. }) => preview(text, PREVIEW),
+        ItemKind::Tools(tools) => {
+            let names: Vec<&str> = tools.iter().take(PREVIEW).map(|tool| tool.name.as_str()).collect();
+            preview(&format!("{}: {}", tools.len(), names.join(", ")), PREVIEW)
+        }
+        ItemKind::Other { .. } => String::new(),
+    }
+}
+
+fn joined(parts: &[Part]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        if text.len() > PREVIEW * 4 {
+            break;
+        }
+        if !text.is_empty() {
+            text.push(' ');
+        }
+        text.push_str(&preview(&part.text, PREVIEW));
+    }
+    preview(&text, PREVIEW)
+}
+
+/// Adds everything of an item, and its JSON behind one more fold.
+fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
+    let facts = [("id", item.id.as_deref()), ("call", call_id(&item.kind))];
+    let mut line = Line::of(MARGIN, Role::Dim);
+    for (name, value) in facts {
+        if let Some(value) = value {
+            line = line.with(name, Role::Label).with(&format!(" {value}  "), Role::Dim);
+        }
+    }
+    if line.spans.len() > 1 {
+        document.push(line);
+    }
+    match &item.kind {
+        ItemKind::Message { parts: list, .. } => parts(document, list, Role::Text, &format!("{key}/part"), folds),
+        ItemKind::Reasoning { summary, content, encrypted } => {
+            parts(document, summary, Role::Reasoning, &format!("{key}/summary"), folds);
+            parts(document, content, Role::Reasoning, &format!("{key}/content"), folds);
+            if *encrypted > 0 {
+                let size = format::count(*encrypted as u64);
+                document.push(Line::of(&format!("{MARGIN}encrypted, {size} bytes"), Role::Dim));
+            }
+        }
+        ItemKind::Call(call) => arguments(document, call, &format!("{key}/arguments"), folds),
+        ItemKind::Output(output) => {
+            let look = Look::Plain(Role::Text);
+            block(document, &output.text, look, INDENT, &format!("{key}/text"), folds);
+        }
+        ItemKind::Tools(list) => tools(document, list),
+        ItemKind::Other { .. } => {
+            json(document, &item.raw, 3, INDENT, &format!("{key}/raw"), folds);
+            return;
+        }
+    }
+    if item.raw.is_empty() {
+        return;
+    }
+    let key = format!("{key}/raw");
+    let head = Line::of(MARGIN, Role::Dim)
+        .with("JSON ", Role::Label)
+        .with(&format::bytes(item.raw.len() as u64), Role::Dim);
+    if document.section(&key, false, folds, head) {
+        json(document, &item.raw, 3, INDENT, &key, folds);
+    }
+}
+
+/// Adds a row for each tool: name, type, size.
+pub(super) fn tools(document: &mut Document, tools: &[crate::responses::Tool]) {
+    for tool in tools {
+        let name = match &tool.namespace {
+            Some(namespace) => format!("{namespace}.{}", tool.name),
+            None => tool.name.clone(),
+        };
+        let name = crate::text::Clean::from(name);
+        let line = Line::of(MARGIN, Role::Dim)
+            .with(&crate::text::pad(name.as_str(), TOOL_COLUMNS.max(name.width())), Role::Tool)
+            .with(&format!(" {:10} ", crate::text::Clean::new(&tool.kind)), Role::Dim)
+            .with(&format!("{:>8}", format::bytes(tool.bytes as u64)), Role::Number);
+        document.push(line);
+    }
+}
+
+fn parts(document: &mut Document, parts: &[Part], role: Role, key: &str, folds: &Folds) {
+    for (number, part) in parts.iter().enumerate() {
+        let is_text = matches!(part.kind.as_str(), "input_text" | "output_text" | "summary_text" | "reasoning_text" | "text");
+        if !is_text {
+            document.push(Line::of(&format!("{MARGIN}{}:", part.kind), Role::Label));
+        } else if number > 0 {
+            document.push(Line::of(&format!("{MARGIN}—"), Role::Dim));
+        }
+        block(document, &part.text, Look::Plain(role), INDENT, &format!("{key}/{number}"), folds);
+    }
+}
+
+fn call_id(kind: &ItemKind) -> Option<&str> {
+    match kind {
+        ItemKind::Call(call) => call.call_id.as_deref(),
+        ItemKind::Output(output) => output.call_id.as_deref(),
+        ItemKind::Message { .. } | ItemKind::Reasoning { .. } | ItemKind::Tools(_) | ItemKind::Other { .. } => None,
+    }
+}
+
+/// Columns of the content of a row.
+const INDENT: usize = 4;
+/// The same as spaces.
+const MARGIN: &str = "    ";
+/// Columns of a row's label: the longest common ones fit.
+const LABEL_COLUMNS: usize = 10;
+/// Columns of a tool's name, unless it is longer.
+const TOOL_COLUMNS: usize = 28;
+/// Columns of a preview.
+const PREVIEW: usize = 120;

@@ -1,0 +1,69 @@
+//! The reasoning pane: summaries with the time each began, raw text where the model gives it.
+
+use super::{Document, Line, Role, format, markdown};
+use crate::flow::Flow;
+use crate::responses::{ItemKind, Part, Status};
+
+/// What the reasoning pane says about `flow`.
+#[must_use]
+pub fn reasoning(flow: &Flow) -> Document {
+    let Some(turn) = &flow.turn else {
+        return Document::of(Line::of("Not a model turn: no reasoning.", Role::Dim));
+    };
+    let mut document = Document::default();
+    let tokens = turn.usage.map(|usage| usage.reasoning).filter(|tokens| *tokens > 0);
+    if let Some(tokens) = tokens {
+        let line = Line::of("reasoning tokens ", Role::Label).with(&format::count(tokens), Role::Number);
+        document.push(line);
+    }
+    let mut is_there = false;
+    for item in &turn.items {
+        let ItemKind::Reasoning { summary, content, encrypted } = &item.kind else {
+            continue;
+        };
+        is_there = true;
+        for (number, part) in summary.iter().enumerate() {
+            document.gap();
+            document.push(heading(flow, part, &format!("summary {}", number + 1)));
+            markdown::markdown(&mut document, &part.text, Role::Reasoning);
+        }
+        for part in content {
+            document.gap();
+            document.push(heading(flow, part, "reasoning"));
+            markdown::markdown(&mut document, &part.text, Role::Reasoning);
+        }
+        let has_text = !summary.is_empty() || !content.is_empty();
+        if *encrypted > 0 {
+            document.gap();
+            let size = format!("encrypted, {} bytes", format::count(*encrypted as u64));
+            let why = if has_text { "" } else { "; no summary was sent" };
+            document.push(Line::of(&format!("{size}{why}"), Role::Dim));
+        } else if !has_text {
+            document.gap();
+            let text = if item.ended.is_some() { "reasoned, without a summary" } else { "reasoning…" };
+            let role = if item.ended.is_some() { Role::Dim } else { Role::Live };
+            document.push(Line::of(text, role));
+        }
+    }
+    if !is_there {
+        let (text, role) = match (turn.status, tokens) {
+            (Status::InProgress, _) => ("no reasoning yet", Role::Live),
+            (_, Some(_)) => ("none of it was sent", Role::Dim),
+            (_, None) => ("no reasoning", Role::Dim),
+        };
+        document.push(Line::of(text, role));
+    }
+    document
+}
+
+/// The line above a part: when it began, from the start of the flow.
+fn heading(flow: &Flow, part: &Part, title: &str) -> Line {
+    let line = Line::of(title, Role::Heading);
+    match flow.event_at(part.began) {
+        Some(at) => {
+            let since = format::duration(at.since(flow.started));
+            line.with(&format!(" +{since}"), Role::Number)
+        }
+        None => line,
+    }
+}

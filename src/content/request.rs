@@ -1,0 +1,238 @@
+//! The Request tab: what was asked for.
+
+use super::block::{Look, block};
+use super::json::{is_json, json};
+use super::payload::{body, messages};
+use super::{Document, Folds, Line, Role, format, gist, items};
+use crate::flow::{Channel, Flow, FlowKind};
+use crate::responses::{Request, event_name};
+use crate::tap::Direction;
+
+/// Adds the request of a flow: a model request by its parts, anything else as the body it is.
+pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
+    match flow.kind {
+        FlowKind::Http => {
+            let is_model = matches!(flow.channel, Channel::Model | Channel::Compact);
+            let text = flow.request.body.text().filter(|_| is_model);
+            match text.and_then(|text| Request::parse(text).ok()) {
+                Some(request) => asked(document, &request, folds),
+                None => body(document, &flow.request.body, "request/body", folds),
+            }
+        }
+        FlowKind::Ws => {
+            document.push(Line::of("A WebSocket connection: its turns stand below it in the list.", Role::Dim));
+            if messages(flow, Direction::Out).next().is_some() {
+                document.gap();
+                document.push(Line::of("Messages outside turns", Role::Heading));
+                further(document, flow, 0, folds);
+            }
+        }
+        FlowKind::WsTurn { .. } => turn(document, flow, folds),
+    }
+}
+
+/// Adds a turn's `response.create`, then what Codex sent while it ran.
+fn turn(document: &mut Document, flow: &Flow, folds: &Folds) {
+    let first = messages(flow, Direction::Out).next();
+    let bytes = first.map_or(flow.request.body.bytes(), |(_, bytes)| bytes);
+    let parsed = std::str::from_utf8(bytes).ok().and_then(|text| Request::parse(text).ok());
+    match parsed {
+        Some(request) => asked(document, &request, folds),
+        None => body(document, &flow.request.body, "request/body", folds),
+    }
+    if messages(flow, Direction::Out).nth(1).is_some() {
+        document.gap();
+        document.push(Line::of("Sent while the turn ran", Role::Heading));
+        further(document, flow, 1, folds);
+    }
+}
+
+/// Adds a row for each message from Codex after the first `skip`.
+fn further(document: &mut Document, flow: &Flow, skip: usize, folds: &Folds) {
+    for (index, bytes) in messages(flow, Direction::Out).skip(skip) {
+        let text = String::from_utf8_lossy(bytes);
+        let kind = event_name(&text).unwrap_or("message");
+        let head = Line {
+            frame: Some(index),
+            ..Line::of("→ ", Role::FrameOut)
+                .with(kind, Role::Label)
+                .with(&format!(" {} ", gist::event(kind, &text)), Role::Text)
+                .with(&format::bytes(bytes.len() as u64), Role::Dim)
+        };
+        let key = format!("request/message/{index}");
+        if document.section(&key, false, folds, head) {
+            json(document, &text, 3, 2, &key, folds);
+        }
+    }
+}
+
+/// Adds a model request, part by part.
+fn asked(document: &mut Document, request: &Request, folds: &Folds) {
+    config(document, request);
+    if let Some(id) = &request.previous_response_id {
+        document.push(Line::of("continues ", Role::Label).with(id, Role::Text).with(
+            ": only what is new was sent",
+            Role::Dim,
+        ));
+    }
+    if let Some(text) = &request.instructions {
+        let chars = text.chars().count() as u64;
+        let head = Line::of("Instructions", Role::Heading)
+            .with(&format!(" {} chars", format::count(chars)), Role::Number)
+            .with(&format!(" ~{} tokens", format::tokens(chars / 4)), Role::Dim);
+        if document.section("request/instructions", false, folds, head) {
+            block(document, text, Look::Plain(Role::Developer), 2, "request/instructions", folds);
+        }
+    }
+    let count = format::count(request.input.len() as u64);
+    let head = Line::of("Input", Role::Heading).with(&format!(" {count} items"), Role::Number);
+    if document.section("request/input", true, folds, head) {
+        items::table(document, &request.input, "request/input", folds);
+    }
+    if !request.tools.is_empty() {
+        let bytes: usize = request.tools.iter().map(|tool| tool.bytes).sum();
+        let head = Line::of("Tools", Role::Heading)
+            .with(&format!(" {}", request.tools.len()), Role::Number)
+            .with(&format!(" {}", format::bytes(bytes as u64)), Role::Dim);
+        if document.section("request/tools", false, folds, head) {
+            items::tools(document, &request.tools);
+        }
+    }
+    if !request.metadata.is_empty() {
+        let head = Line::of("Client metadata", Role::Heading)
+            .with(&format!(" {}", request.metadata.len()), Role::Number);
+        if document.section("request/metadata", false, folds, head) {
+            for (name, value) in &request.metadata {
+                metadata(document, name, value, folds);
+            }
+        }
+    }
+    let others: Vec<&(String, String)> =
+        request.other.iter().filter(|(name, _)| !CONFIG.contains(&name.as_str())).collect();
+    if !others.is_empty() {
+        let head = Line::of("Other members", Role::Heading).with(&format!(" {}", others.len()), Role::Number);
+        if document.section("request/other", true, folds, head) {
+            for (name, value) in others {
+                member(document, name, value, folds);
+            }
+        }
+    }
+}
+
+/// Adds what the request is set to, in one line.
+fn config(document: &mut Document, request: &Request) {
+    let mut line = Line::of(request.model.as_deref().unwrap_or("no model"), Role::Strong).hanging(2);
+    let named = [
+        ("effort", &request.effort),
+        ("summary", &request.summary),
+        ("verbosity", &request.verbosity),
+        ("tier", &request.service_tier),
+    ];
+    for (name, value) in named {
+        if let Some(value) = value {
+            line = line.with_value(name, value, Role::Text);
+        }
+    }
+    for (name, value) in &request.other {
+        if CONFIG.contains(&name.as_str()) {
+            line = line.with_value(name, value.trim_matches('"'), Role::Text);
+        }
+    }
+    if let Some(key) = &request.prompt_cache_key {
+        line = line.with_value("cache key", key, Role::Dim);
+    }
+    if request.is_warm_up {
+        line = line.with_value("warm-up:", "asks for no output", Role::Warning);
+    }
+    document.push(line);
+}
+
+/// Adds an entry of the client metadata; JSON inside its string is laid out as such.
+fn metadata(document: &mut Document, name: &str, value: &str, folds: &Folds) {
+    let is_nested = value.starts_with(['{', '[']) && is_json(value);
+    let line = Line::of("  ", Role::Dim).with(name, Role::JsonKey).with(" ", Role::Dim);
+    if !is_nested {
+        document.push(line.with(value, Role::JsonString).hanging(4));
+        return;
+    }
+    document.push(line.with("JSON in a string:", Role::Dim));
+    json(document, value, 1, 4, &format!("request/metadata/{name}"), folds);
+}
+
+/// Adds a top-level member that has no place of its own: in one line if it is short.
+fn member(document: &mut Document, name: &str, value: &str, folds: &Folds) {
+    let line = Line::of("  ", Role::Dim).with(name, Role::JsonKey).with(" ", Role::Dim);
+    let at = document.lines.len();
+    json(document, value, 1, 4, &format!("request/other/{name}"), folds);
+    // One line of JSON goes behind its name.
+    match document.lines.get_mut(at..) {
+        Some([only]) => {
+            let value = std::mem::take(only);
+            let spans = line.spans.into_iter().chain(value.spans.into_iter().skip(1)).collect();
+            *only = Line { spans, ..value };
+        }
+        _ => document.lines.insert(at, line),
+    }
+}
+
+/// Members without a field of their own that belong on the config line when they are there.
+const CONFIG: [&str; 4] = ["stream", "store", "tool_choice", "parallel_tool_calls"];
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{plain, shown};
+    use super::*;
+
+    const BODY: &str = r#"{"model":"gpt-x","instructions":"Be good.","input":[
+        {"type":"message","role":"user","content":[{"type":"input_text","text":"fix the\nbug \u001b[2J"}]},
+        {"type":"function_call","call_id":"call_1","name":"exec_command","arguments":"{\"cmd\":\"ls -l\"}"},
+        {"type":"function_call_output","call_id":"call_1","output":"a.rs\nb.rs"},
+        {"type":"reasoning","id":"rs_1","summary":[],"encrypted_content":"gAAAAAB"}],
+        "tools":[{"type":"function","name":"exec_command","parameters":{}}],
+        "reasoning":{"effort":"high","summary":"auto"},"stream":true,"store":false,
+        "include":["reasoning.encrypted_content"],"client_metadata":{"x":"{\"thread_id\":\"t\",\"n\":[1,2]}"}}"#;
+
+    fn document(folds: &[&str]) -> Document {
+        let mut chosen = Folds::default();
+        folds.iter().for_each(|key| chosen.toggle(key));
+        let mut document = Document::default();
+        asked(&mut document, &Request::parse(BODY).unwrap(), &chosen);
+        document
+    }
+
+    #[test]
+    fn a_request_is_told_by_its_parts() {
+        assert_eq!(
+            plain(&document(&[])),
+            "\
+gpt-x · effort high · summary auto · stream true · store false
+Instructions 8 chars ~2 tokens
+Input 4 items
+  0 user       fix the bug ␛[2J
+  1 call       exec_command ls -l
+  2 output     a.rs b.rs
+  3 reasoning  (7 B encrypted)
+Tools 1 55 B
+Client metadata 1
+Other members 1
+  include [\"reasoning.encrypted_content\"]
+"
+        );
+    }
+
+    #[test]
+    fn folds_show_the_whole() {
+        let keys = ["request/instructions", "request/input/0", "request/input/1", "request/tools", "request/metadata"];
+        let text = plain(&document(&keys));
+        for expected in [
+            "  Be good.\n",
+            "    fix the\n    bug ␛[2J\n",
+            "    call call_1  \n    {\"cmd\": \"ls -l\"}\n    JSON ",
+            "    exec_command                 function       55 B\n",
+            "  x JSON in a string:\n    {\"thread_id\": \"t\", ",
+        ] {
+            assert!(text.contains(expected), "{expected:?} in {text}");
+        }
+        assert!(shown(&document(&keys)).contains("text:bug |text.control:␛|text:[2J"));
+    }
+}

@@ -1,0 +1,256 @@
+//! The Response tab: what came back, errors first.
+
+use std::time::Duration;
+
+use super::headers::status_role;
+use super::payload::{body, messages};
+use super::{Document, Folds, Line, Role, format, gist, items};
+use crate::flow::{Flow, FlowKind};
+use crate::responses::{Failure, Status, Turn, Usage};
+use crate::tap::{Direction, field};
+
+/// Adds the response of a flow: a model response by its parts, anything else as the body it is.
+pub(super) fn response(document: &mut Document, flow: &Flow, folds: &Folds) {
+    if let Some(turn) = &flow.turn {
+        failed(document, turn);
+    }
+    document.push(status_line(flow));
+    if let Some(turn) = &flow.turn {
+        answered(document, flow, turn, folds);
+    }
+    // A turn over HTTP may have been answered by a plain body: an error, or a compacted history.
+    let is_plain = flow.kind == FlowKind::Http && !flow.is_event_stream();
+    if is_plain || flow.kind == FlowKind::Http && flow.turn.is_none() {
+        document.gap();
+        body(document, &flow.response.body, "response/body", folds);
+    }
+    if flow.kind == FlowKind::Ws && messages(flow, Direction::In).next().is_some() {
+        document.gap();
+        document.push(Line::of("Messages outside turns stand in the frames and the Raw tab.", Role::Dim));
+    }
+}
+
+/// Adds why a turn failed or ended early: on the panes of its output, too.
+pub(super) fn failed(document: &mut Document, turn: &Turn) {
+    if let Some(failure) = &turn.failure {
+        document.push(Line::of(&format!("✗ {}", failure_text(failure)), Role::Error).hanging(2));
+    }
+    let (text, role) = match turn.status {
+        Status::InProgress | Status::Completed => return,
+        Status::Incomplete => {
+            let reason = turn.incomplete_reason.as_deref().unwrap_or("no reason given");
+            (format!("! incomplete: {reason}"), Role::Warning)
+        }
+        Status::Cancelled => ("! cancelled".to_owned(), Role::Warning),
+        Status::Lost => ("✗ the stream ended without a terminal event".to_owned(), Role::Error),
+        Status::Failed | Status::Error if turn.failure.is_some() => return,
+        Status::Failed => ("✗ failed, without a reason".to_owned(), Role::Error),
+        Status::Error => ("✗ ended by an error event".to_owned(), Role::Error),
+    };
+    document.push(Line::of(&text, role).hanging(2));
+}
+
+/// A turn's status in a word, and its role.
+pub(super) fn status(status: Status) -> (&'static str, Role) {
+    match status {
+        Status::InProgress => ("in progress", Role::Live),
+        Status::Completed => ("completed", Role::Ok),
+        Status::Incomplete => ("incomplete", Role::Warning),
+        Status::Cancelled => ("cancelled", Role::Warning),
+        Status::Failed => ("failed", Role::Error),
+        Status::Error => ("error", Role::Error),
+        Status::Lost => ("lost", Role::Error),
+    }
+}
+
+fn failure_text(failure: &Failure) -> String {
+    let status = failure.status.map(|status| status.to_string());
+    let code = failure.code.clone().or_else(|| failure.kind.clone());
+    let head: Vec<String> = status.into_iter().chain(code).collect();
+    if head.is_empty() {
+        return failure.message.clone();
+    }
+    format!("{}: {}", head.join(" "), failure.message)
+}
+
+/// HTTP status, the turn's status, the model that served it, the response's id.
+fn status_line(flow: &Flow) -> Line {
+    let mut line = Line::default().hanging(2);
+    match flow.status() {
+        Some(status) => line.add(&status.to_string(), status_role(status)),
+        None if flow.is_live() => line.add("no response yet", Role::Live),
+        None => line.add("no response came", Role::Warning),
+    }
+    let Some(turn) = &flow.turn else {
+        if let (Some(head), Some(at)) = (&flow.response.head, flow.response.head_at) {
+            let after = format::duration(at.since(flow.started));
+            line = line.with_value("after", &after, Role::Number);
+            if let Some(kind) = field(&head.fields, "content-type") {
+                line = line.with_value("type", &kind, Role::Text);
+            }
+        }
+        return line;
+    };
+    let (word, role) = status(turn.status);
+    line.add(" ", Role::Dim);
+    line.add(word, role);
+    let header = flow.response.head.as_ref().and_then(|head| field(&head.fields, "openai-model"));
+    let served = turn.model.as_deref().or(header.as_deref());
+    if let Some(served) = served {
+        line = line.with_value("model", served, Role::Strong);
+        let asked = flow.model.as_deref().unwrap_or(served);
+        if !is_same_model(asked, served) {
+            line.add(&format!(" ≠ {asked} requested"), Role::Warning);
+        }
+    }
+    if let Some(id) = &turn.response_id {
+        line = line.with_value("id", id, Role::Dim);
+    }
+    line
+}
+
+/// Whether `served` is what `asked` names: itself, or a dated snapshot of it (`gpt-x-2026-01-31`).
+pub(super) fn is_same_model(asked: &str, served: &str) -> bool {
+    served.strip_prefix(asked).is_some_and(|rest| {
+        let is_date = |text: &str| text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        rest.is_empty() || rest.strip_prefix('-').is_some_and(is_date)
+    })
+}
+
+fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
+    if let Some(usage) = &turn.usage {
+        document.push(usage_line(usage));
+    }
+    if let Some(line) = timing(flow) {
+        document.push(line);
+    }
+    for lint in &turn.lints {
+        document.push(Line::of(&format!("! {lint}"), Role::Warning).hanging(2));
+    }
+    let calls: Vec<_> = turn
+        .items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            crate::responses::ItemKind::Call(call) => Some(call),
+            _ => None,
+        })
+        .collect();
+    if !calls.is_empty() {
+        document.gap();
+        document.push(Line::of("Tool calls", Role::Heading).with(&format!(" {}", calls.len()), Role::Number));
+    }
+    for (number, call) in calls.into_iter().enumerate() {
+        let key = format!("response/call/{number}");
+        let head = Line::of("⚙ ", Role::Tool)
+            .with(&items::tool_name(call), Role::Tool)
+            .with(&format!(" {}", gist::call(call)), Role::Text)
+            .with(&format!(" {}", call.call_id.as_deref().unwrap_or("no call id")), Role::Dim)
+            .hanging(4);
+        if document.section(&key, true, folds, head) {
+            items::arguments(document, call, &key, folds);
+        }
+    }
+    document.gap();
+    let head = Line::of("Output", Role::Heading).with(&format!(" {} items", turn.items.len()), Role::Number);
+    if document.section("response/output", true, folds, head) {
+        items::table(document, &turn.items, "response/output", folds);
+    }
+    events(document, turn, folds);
+}
+
+fn usage_line(usage: &Usage) -> Line {
+    let mut line = Line::of("in ", Role::Label).with(&format::count(usage.input), Role::Number);
+    let cached = format!(" (cached {} · {}", format::count(usage.cached), format::share(usage.cached, usage.input));
+    line.add(&cached, Role::Dim);
+    if let Some(written) = usage.cache_write {
+        line.add(&format!(", written {}", format::count(written)), Role::Dim);
+    }
+    line.with(")", Role::Dim)
+        .with(" out ", Role::Label)
+        .with(&format::count(usage.output), Role::Number)
+        .with(&format!(" (reasoning {})", format::count(usage.reasoning)), Role::Dim)
+        .with(" total ", Role::Label)
+        .with(&format::count(usage.total), Role::Number)
+        .hanging(2)
+}
+
+/// First event, first text and duration, as far as they are known; how fast text was generated.
+fn timing(flow: &Flow) -> Option<Line> {
+    let first_event = flow.event_at(0).map(|at| at.since(flow.started));
+    let known = [
+        ("first event", first_event),
+        ("first text", flow.first_delta()),
+        ("took", flow.duration()),
+    ];
+    let mut line = Line::default().hanging(2);
+    for (name, duration) in known {
+        if let Some(duration) = duration {
+            line = line.with_value(name, &format::duration(duration), Role::Number);
+        }
+    }
+    if let Some(speed) = speed(flow) {
+        line = line.with_value("speed", &speed, Role::Number);
+    }
+    (!line.spans.is_empty()).then_some(line)
+}
+
+fn speed(flow: &Flow) -> Option<String> {
+    let tokens = flow.turn.as_ref()?.usage?.output;
+    let time = flow.duration()?.checked_sub(flow.first_delta()?)?;
+    (time >= Duration::from_millis(50)).then(|| format!("{:.0} tokens/s", tokens as f64 / time.as_secs_f64()))
+}
+
+fn events(document: &mut Document, turn: &Turn, folds: &Folds) {
+    if turn.counts.is_empty() {
+        return;
+    }
+    document.gap();
+    let bytes: u64 = turn.counts.values().map(|(_, bytes)| bytes).sum();
+    let head = Line::of("Events", Role::Heading)
+        .with(&format!(" {}", format::count(u64::from(turn.events))), Role::Number)
+        .with(&format!(" {}", format::bytes(bytes)), Role::Dim);
+    if !document.section("response/events", true, folds, head) {
+        return;
+    }
+    for (kind, (count, bytes)) in &turn.counts {
+        let line = Line::of(&format!("{:>7} ", format::count(u64::from(*count))), Role::Number)
+            .with(&format!("{:>8} ", format::bytes(*bytes)), Role::Dim)
+            .with(kind, Role::Label);
+        document.push(line);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_snapshot_is_the_model_that_was_asked_for() {
+        let table = [
+            ("gpt-x", "gpt-x", true),
+            ("gpt-x", "gpt-x-2026-01-31", true),
+            ("gpt-x", "gpt-x-mini", false),
+            ("gpt-x", "gpt-y", false),
+        ];
+        for (asked, served, same) in table {
+            assert_eq!(is_same_model(asked, served), same, "{served}");
+        }
+    }
+
+    #[test]
+    fn usage_is_one_line() {
+        let usage = Usage {
+            input: 12_345,
+            cached: 10_000,
+            output: 456,
+            reasoning: 128,
+            total: 12_801,
+            ..Usage::default()
+        };
+        let line = Document::of(usage_line(&usage));
+        assert_eq!(
+            super::super::tests::plain(&line),
+            "in 12,345 (cached 10,000 · 81 %) out 456 (reasoning 128) total 12,801\n"
+        );
+    }
+}
