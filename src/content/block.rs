@@ -19,14 +19,25 @@ pub(super) enum Look<'a> {
 }
 
 /// Adds `text`, each line moved by `indent` columns; what is beyond the first slice stays behind folds under `key`.
-pub(super) fn block(document: &mut Document, text: &str, look: Look, indent: usize, key: &str, folds: &Folds) {
+pub(super) fn block(
+    document: &mut Document,
+    text: &str,
+    look: Look,
+    indent: usize,
+    key: &str,
+    folds: &Folds,
+) {
     let margin = " ".repeat(indent);
     let mut rest = text.strip_suffix('\n').unwrap_or(text);
     for part in 1.. {
         let slice;
         (slice, rest) = split(rest);
         for line in slice.split('\n') {
-            document.push(line_of(line.strip_suffix('\r').unwrap_or(line), look, &margin));
+            document.push(line_of(
+                line.strip_suffix('\r').unwrap_or(line),
+                look,
+                &margin,
+            ));
         }
         if rest.is_empty() {
             return;
@@ -41,7 +52,10 @@ pub(super) fn block(document: &mut Document, text: &str, look: Look, indent: usi
 
 /// Adds bytes that are no text: what they are, and a dump behind a fold.
 pub(super) fn binary(document: &mut Document, bytes: &[u8], key: &str, folds: &Folds) {
-    let head = Line::of("binary, ", Role::Dim).with(&format!("{} bytes", format::count(bytes.len() as u64)), Role::Number);
+    let head = Line::of("binary, ", Role::Dim).with(
+        &format!("{} bytes", format::count(bytes.len() as u64)),
+        Role::Number,
+    );
     if !document.section(key, bytes.len() <= SHORT_DUMP, folds, head) {
         return;
     }
@@ -98,7 +112,10 @@ fn split(text: &str) -> (&str, &str) {
     };
     match last {
         None => (text, ""),
-        Some(at) => (&text[..at], text[at..].strip_prefix('\n').unwrap_or(&text[at..])),
+        Some(at) => (
+            &text[..at],
+            text[at..].strip_prefix('\n').unwrap_or(&text[at..]),
+        ),
     }
 }
 
@@ -143,7 +160,13 @@ fn dump_row(offset: usize, bytes: &[u8]) -> Line {
     }
     let text: String = bytes
         .iter()
-        .map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '.' })
+        .map(|byte| {
+            if matches!(byte, b' '..=b'~') {
+                char::from(*byte)
+            } else {
+                '.'
+            }
+        })
         .collect();
     Line::of(&format!("{offset:08x}"), Role::Dim)
         .with(&format!(" {hex:50}"), Role::Number)
@@ -167,7 +190,14 @@ mod tests {
     #[test]
     fn text_is_shown_line_by_line() {
         let mut document = Document::default();
-        block(&mut document, "a\r\n  b\t\n\n", Look::Plain(Role::Output), 2, "k", &Folds::default());
+        block(
+            &mut document,
+            "a\r\n  b\t\n\n",
+            Look::Plain(Role::Output),
+            2,
+            "k",
+            &Folds::default(),
+        );
         assert_eq!(
             shown(&document),
             "text.output:  |text.output:a\ntext.output:  |text.output:  b|text.control:→\ntext.output:  \n"
@@ -179,7 +209,7 @@ mod tests {
     fn a_huge_text_comes_in_slices() {
         let text = "line\n".repeat(5_000);
         let mut folds = Folds::default();
-        let mut lines = |folds: &Folds| {
+        let lines = |folds: &Folds| {
             let mut document = Document::default();
             block(&mut document, &text, Look::Plain(Role::Text), 0, "k", folds);
             document
@@ -193,9 +223,19 @@ mod tests {
 
         let text = "ä".repeat(SLICE_BYTES);
         let mut document = Document::default();
-        block(&mut document, &text, Look::Plain(Role::Text), 0, "k", &folds);
+        block(
+            &mut document,
+            &text,
+            Look::Plain(Role::Text),
+            0,
+            "k",
+            &folds,
+        );
         let shown: usize = plain(&document).matches('ä').count();
-        assert_eq!(shown, SLICE_BYTES, "a line without an end is cut, and goes on");
+        assert_eq!(
+            shown, SLICE_BYTES,
+            "a line without an end is cut, and goes on"
+        );
     }
 
     #[test]
@@ -212,7 +252,12 @@ mod tests {
     #[test]
     fn bytes_are_dumped() {
         let mut document = Document::default();
-        binary(&mut document, b"\0\x1b[31mABCDEFGHIJK", "k", &Folds::default());
+        binary(
+            &mut document,
+            b"\0\x1b[31mABCDEFGHIJK",
+            "k",
+            &Folds::default(),
+        );
         assert_eq!(
             plain(&document),
             "binary, 17 bytes\n\

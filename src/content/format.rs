@@ -81,7 +81,10 @@ fn local(at: At, zone: &TimeZone, format: &str) -> String {
     let Ok(timestamp) = Timestamp::from_microsecond(micros) else {
         return "—".to_owned();
     };
-    timestamp.to_zoned(zone.clone()).strftime(format).to_string()
+    timestamp
+        .to_zoned(zone.clone())
+        .strftime(format)
+        .to_string()
 }
 
 /// `value` ≥ 1000 in the largest unit that leaves a whole part: one decimal below ten, cut and not rounded.
@@ -116,7 +119,12 @@ mod tests {
             (12_345, "12.3 KB", "12.3k", "12,345"),
             (999_999, "999 KB", "999k", "999,999"),
             (1_000_000, "1.0 MB", "1.0M", "1,000,000"),
-            (u64::MAX, "18446744 TB", "18446744T", "18,446,744,073,709,551,615"),
+            (
+                u64::MAX,
+                "18446744 TB",
+                "18446744T",
+                "18,446,744,073,709,551,615",
+            ),
         ];
         for (value, size, short, exact) in table {
             assert_eq!(
@@ -148,7 +156,10 @@ mod tests {
     fn moments_are_local() {
         let zone = TimeZone::fixed(jiff::tz::offset(2));
         let at = At::from_micros(1_795_183_503_123_456);
-        assert_eq!(local(at, &zone, "%Y-%m-%d %H:%M:%S%.3f"), "2026-11-20 16:05:03.123");
+        assert_eq!(
+            local(at, &zone, "%Y-%m-%d %H:%M:%S%.3f"),
+            "2026-11-20 16:05:03.123"
+        );
         assert_eq!(local(At::from_micros(u64::MAX), &zone, "%H"), "—");
     }
 }

@@ -1,8 +1,8 @@
 //! One line that says what a call or an event is about.
 
 use super::block::preview;
-use super::json::{elements, member, unquoted};
 use super::format;
+use super::json::{elements, member, unquoted};
 use crate::responses::{ToolCall, ToolKind};
 
 /// What a tool call does: its command, the files it patches, or its arguments.
@@ -11,7 +11,11 @@ pub(super) fn call(call: &ToolCall) -> String {
         let files: Vec<&str> = call
             .input
             .lines()
-            .filter_map(|line| FILE_HEADERS.iter().find_map(|header| line.strip_prefix(header)))
+            .filter_map(|line| {
+                FILE_HEADERS
+                    .iter()
+                    .find_map(|header| line.strip_prefix(header))
+            })
             .collect();
         return preview(&files.join(", "), GIST);
     }
@@ -52,11 +56,14 @@ pub(super) fn event(kind: &str, text: &str) -> String {
         "codex.rate_limits" => {
             let limits = member(text, "rate_limits").unwrap_or_default();
             let used = |name| member(member(limits, name)?, "used_percent");
-            [("primary", used("primary")), ("secondary", used("secondary"))]
-                .into_iter()
-                .filter_map(|(name, used)| Some(format!("{name} {} % used", used?)))
-                .collect::<Vec<_>>()
-                .join(", ")
+            [
+                ("primary", used("primary")),
+                ("secondary", used("secondary")),
+            ]
+            .into_iter()
+            .filter_map(|(name, used)| Some(format!("{name} {} % used", used?)))
+            .collect::<Vec<_>>()
+            .join(", ")
         }
         _ => ["text", "arguments", "input", "refusal", "response_id"]
             .into_iter()
@@ -68,7 +75,10 @@ pub(super) fn event(kind: &str, text: &str) -> String {
 /// A text in quotes, short, white space kept visible.
 pub(super) fn quoted(text: &str) -> String {
     let text: String = text.chars().take(GIST).collect();
-    format!("“{}”", crate::text::truncate(crate::text::Clean::from(text).as_str(), GIST / 2))
+    format!(
+        "“{}”",
+        crate::text::truncate(crate::text::Clean::from(text).as_str(), GIST / 2)
+    )
 }
 
 fn named(item: &str) -> String {
@@ -93,9 +103,17 @@ fn of_response(response: &str) -> String {
     let usage = member(response, "usage").unwrap_or_default();
     let count = |name| member(usage, name)?.parse::<u64>().ok();
     if let (Some(input), Some(output)) = (count("input_tokens"), count("output_tokens")) {
-        says.push(format!("in {} out {}", format::count(input), format::count(output)));
+        says.push(format!(
+            "in {} out {}",
+            format::count(input),
+            format::count(output)
+        ));
     }
-    says.extend(["model", "id"].into_iter().filter_map(|name| member(response, name).and_then(unquoted)));
+    says.extend(
+        ["model", "id"]
+            .into_iter()
+            .filter_map(|name| member(response, name).and_then(unquoted)),
+    );
     preview(&says.join(" · "), GIST)
 }
 
@@ -108,7 +126,10 @@ fn of_error(error: &str) -> String {
 }
 
 fn created(request: &str) -> String {
-    let mut says: Vec<String> = member(request, "model").and_then(unquoted).into_iter().collect();
+    let mut says: Vec<String> = member(request, "model")
+        .and_then(unquoted)
+        .into_iter()
+        .collect();
     if let Some(count) = member(request, "input").and_then(elements) {
         says.push(format!("{count} input items"));
     }
@@ -126,11 +147,14 @@ fn words(raw: &str) -> String {
     if let Some(text) = unquoted(raw) {
         return text;
     }
-    serde_json::from_str::<Vec<String>>(raw).map_or_else(|_| raw.to_owned(), |words| words.join(" "))
+    serde_json::from_str::<Vec<String>>(raw)
+        .map_or_else(|_| raw.to_owned(), |words| words.join(" "))
 }
 
 /// Arguments that tell what a call does, the most telling first.
-const TELLING: [&str; 8] = ["cmd", "command", "query", "url", "path", "pattern", "message", "code"];
+const TELLING: [&str; 8] = [
+    "cmd", "command", "query", "url", "path", "pattern", "message", "code",
+];
 
 /// Lines of an `apply_patch` envelope that name a file.
 const FILE_HEADERS: [&str; 3] = ["*** Update File: ", "*** Add File: ", "*** Delete File: "];
@@ -145,11 +169,36 @@ mod tests {
     #[test]
     fn calls_say_what_they_do() {
         let table = [
-            (ToolKind::Function, "exec_command", r#"{"workdir":"/","cmd":"cargo test\n -q"}"#, "cargo test -q"),
-            (ToolKind::Shell, "local_shell", r#"{"command":["ls","-l"]}"#, "ls -l"),
-            (ToolKind::Function, "update_plan", r#"{"plan":[]}"#, r#"{"plan":[]}"#),
-            (ToolKind::Function, "exec_command", r#"{"cmd":"unfini"#, r#"{"cmd":"unfini"#),
-            (ToolKind::Custom, "exec", "const a = 1;\nb()", "const a = 1; b()"),
+            (
+                ToolKind::Function,
+                "exec_command",
+                r#"{"workdir":"/","cmd":"cargo test\n -q"}"#,
+                "cargo test -q",
+            ),
+            (
+                ToolKind::Shell,
+                "local_shell",
+                r#"{"command":["ls","-l"]}"#,
+                "ls -l",
+            ),
+            (
+                ToolKind::Function,
+                "update_plan",
+                r#"{"plan":[]}"#,
+                r#"{"plan":[]}"#,
+            ),
+            (
+                ToolKind::Function,
+                "exec_command",
+                r#"{"cmd":"unfini"#,
+                r#"{"cmd":"unfini"#,
+            ),
+            (
+                ToolKind::Custom,
+                "exec",
+                "const a = 1;\nb()",
+                "const a = 1; b()",
+            ),
             (
                 ToolKind::Custom,
                 "apply_patch",
@@ -173,7 +222,11 @@ mod tests {
     #[test]
     fn events_say_what_they_carry() {
         let table = [
-            ("response.output_text.delta", r#"{"delta":" wörld\n"}"#, "“ wörld␊”"),
+            (
+                "response.output_text.delta",
+                r#"{"delta":" wörld\n"}"#,
+                "“ wörld␊”",
+            ),
             (
                 "response.output_item.added",
                 r#"{"item":{"type":"function_call","id":"fc_1","name":"exec_command"}}"#,
@@ -189,7 +242,11 @@ mod tests {
                 r#"{"response":{"id":"resp_1","error":{"code":"server_error","message":"no"},"usage":null}}"#,
                 "server_error: no · resp_1",
             ),
-            ("error", r#"{"status":429,"error":{"code":"rate","message":"slow \u001b down"}}"#, "rate: slow ␛ down"),
+            (
+                "error",
+                r#"{"status":429,"error":{"code":"rate","message":"slow \u001b down"}}"#,
+                "rate: slow ␛ down",
+            ),
             (
                 "response.create",
                 r#"{"type":"response.create","model":"gpt-x","input":[1,2],"previous_response_id":"resp_0"}"#,

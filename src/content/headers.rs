@@ -26,8 +26,11 @@ pub(super) fn headers(document: &mut Document, flow: &Flow) {
                 .ok()
                 .and_then(|status| status.canonical_reason())
                 .unwrap_or_default();
-            let line = Line::of(&format!("{} {reason}", head.status), status_role(head.status))
-                .with(&format!(" {:?}", head.version), Role::Dim);
+            let line = Line::of(
+                &format!("{} {reason}", head.status),
+                status_role(head.status),
+            )
+            .with(&format!(" {:?}", head.version), Role::Dim);
             document.push(line);
             fields(document, &head.fields);
         }
@@ -38,7 +41,11 @@ pub(super) fn headers(document: &mut Document, flow: &Flow) {
     document.gap();
     document.push(Line::of("Connection", Role::Heading));
     for (name, value, role) in facts(flow) {
-        document.push(row(name, Role::Label, FACT_COLUMNS).with(&value, role).hanging(FACT_COLUMNS + 3));
+        document.push(
+            row(name, Role::Label, FACT_COLUMNS)
+                .with(&value, role)
+                .hanging(FACT_COLUMNS + 3),
+        );
     }
 }
 
@@ -52,7 +59,12 @@ pub(super) fn status_role(status: u16) -> Role {
 }
 
 fn fields(document: &mut Document, fields: &[Field]) {
-    let columns = fields.iter().map(|field| field.name.len()).max().unwrap_or_default().min(MAX_NAME);
+    let columns = fields
+        .iter()
+        .map(|field| field.name.len())
+        .max()
+        .unwrap_or_default()
+        .min(MAX_NAME);
     for field in fields {
         let role = match field.value {
             Value::Plain(_) => Role::HeaderValue,
@@ -85,11 +97,19 @@ fn facts(flow: &Flow) -> Vec<(&'static str, String, Role)> {
         ("started", format::moment(flow.started), Role::Number),
     ];
     if let Some(at) = flow.response.head_at {
-        facts.push(("answered", format!("after {}", format::duration(at.since(flow.started))), Role::Number));
+        facts.push((
+            "answered",
+            format!("after {}", format::duration(at.since(flow.started))),
+            Role::Number,
+        ));
     }
     match flow.ended.zip(flow.duration()) {
         Some((at, duration)) => {
-            let text = format!("{}, after {}", format::moment(at), format::duration(duration));
+            let text = format!(
+                "{}, after {}",
+                format::moment(at),
+                format::duration(duration)
+            );
             facts.push(("ended", text, Role::Number));
         }
         None => facts.push(("ended", "not yet".to_owned(), Role::Live)),
@@ -97,7 +117,10 @@ fn facts(flow: &Flow) -> Vec<(&'static str, String, Role)> {
     facts.extend(sizes("sent", "digest sent", &flow.request.body));
     facts.extend(sizes("received", "digest received", &flow.response.body));
     if let Some(head) = &flow.response.head {
-        for (name, label) in [("sec-websocket-extensions", "extensions"), ("sec-websocket-protocol", "subprotocol")] {
+        for (name, label) in [
+            ("sec-websocket-extensions", "extensions"),
+            ("sec-websocket-protocol", "subprotocol"),
+        ] {
             if let Some(value) = field(&head.fields, name) {
                 facts.push((label, value.into_owned(), Role::Text));
             }
@@ -116,7 +139,11 @@ fn transport(flow: &Flow) -> String {
     }
 }
 
-fn sizes(label: &'static str, digest: &'static str, body: &Body) -> Vec<(&'static str, String, Role)> {
+fn sizes(
+    label: &'static str,
+    digest: &'static str,
+    body: &Body,
+) -> Vec<(&'static str, String, Role)> {
     let mut size = format!("{} bytes on the wire", format::count(body.wire_len));
     if let Some(coding) = &body.coding {
         let decoded = format::count(body.bytes().len() as u64);
@@ -137,9 +164,15 @@ fn close(flow: &Flow) -> Option<(&'static str, String, Role)> {
     };
     // Codex ends its sockets without a close frame: that is no fault.
     if !close.is_framed {
-        return Some(("closed", format!("{side}, without a close frame"), Role::Text));
+        return Some((
+            "closed",
+            format!("{side}, without a close frame"),
+            Role::Text,
+        ));
     }
-    let code = close.code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
+    let code = close
+        .code
+        .map_or_else(|| "no code".to_owned(), |code| code.to_string());
     let role = match close.code {
         None | Some(1000 | 1001) => Role::FrameClose,
         Some(_) => Role::Warning,

@@ -38,7 +38,14 @@ pub(super) fn arguments(document: &mut Document, call: &ToolCall, key: &str, fol
             (ToolKind::Custom, _) => "",
             _ => "json",
         };
-        block(document, &call.input, Look::Code(language), INDENT, key, folds);
+        block(
+            document,
+            &call.input,
+            Look::Code(language),
+            INDENT,
+            key,
+            folds,
+        );
     }
 }
 
@@ -79,7 +86,11 @@ fn label(kind: &ItemKind) -> (String, Role) {
 fn summary(kind: &ItemKind) -> String {
     match kind {
         ItemKind::Message { parts, .. } => joined(parts),
-        ItemKind::Reasoning { summary, content, encrypted } => {
+        ItemKind::Reasoning {
+            summary,
+            content,
+            encrypted,
+        } => {
             let mut text = joined(if summary.is_empty() { content } else { summary });
             if *encrypted > 0 {
                 let size = format::bytes(*encrypted as u64);
@@ -90,7 +101,11 @@ fn summary(kind: &ItemKind) -> String {
         ItemKind::Call(call) => format!("{} {}", tool_name(call), gist::call(call)),
         ItemKind::Output(ToolOutput { text, .. }) => preview(text, PREVIEW),
         ItemKind::Tools(tools) => {
-            let names: Vec<&str> = tools.iter().take(PREVIEW).map(|tool| tool.name.as_str()).collect();
+            let names: Vec<&str> = tools
+                .iter()
+                .take(PREVIEW)
+                .map(|tool| tool.name.as_str())
+                .collect();
             preview(&format!("{}: {}", tools.len(), names.join(", ")), PREVIEW)
         }
         ItemKind::Other { .. } => String::new(),
@@ -117,26 +132,56 @@ fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
     let mut line = Line::of(MARGIN, Role::Dim);
     for (name, value) in facts {
         if let Some(value) = value {
-            line = line.with(name, Role::Label).with(&format!(" {value}  "), Role::Dim);
+            line = line
+                .with(name, Role::Label)
+                .with(&format!(" {value}  "), Role::Dim);
         }
     }
     if line.spans.len() > 1 {
         document.push(line);
     }
     match &item.kind {
-        ItemKind::Message { parts: list, .. } => parts(document, list, Role::Text, &format!("{key}/part"), folds),
-        ItemKind::Reasoning { summary, content, encrypted } => {
-            parts(document, summary, Role::Reasoning, &format!("{key}/summary"), folds);
-            parts(document, content, Role::Reasoning, &format!("{key}/content"), folds);
+        ItemKind::Message { parts: list, .. } => {
+            parts(document, list, Role::Text, &format!("{key}/part"), folds)
+        }
+        ItemKind::Reasoning {
+            summary,
+            content,
+            encrypted,
+        } => {
+            parts(
+                document,
+                summary,
+                Role::Reasoning,
+                &format!("{key}/summary"),
+                folds,
+            );
+            parts(
+                document,
+                content,
+                Role::Reasoning,
+                &format!("{key}/content"),
+                folds,
+            );
             if *encrypted > 0 {
                 let size = format::count(*encrypted as u64);
-                document.push(Line::of(&format!("{MARGIN}encrypted, {size} bytes"), Role::Dim));
+                document.push(Line::of(
+                    &format!("{MARGIN}encrypted, {size} bytes"),
+                    Role::Dim,
+                ));
             }
         }
         ItemKind::Call(call) => arguments(document, call, &format!("{key}/arguments"), folds),
         ItemKind::Output(output) => {
             let look = Look::Plain(Role::Text);
-            block(document, &output.text, look, INDENT, &format!("{key}/text"), folds);
+            block(
+                document,
+                &output.text,
+                look,
+                INDENT,
+                &format!("{key}/text"),
+                folds,
+            );
         }
         ItemKind::Tools(list) => tools(document, list),
         ItemKind::Other { .. } => {
@@ -165,22 +210,41 @@ pub(super) fn tools(document: &mut Document, tools: &[crate::responses::Tool]) {
         };
         let name = crate::text::Clean::from(name);
         let line = Line::of(MARGIN, Role::Dim)
-            .with(&crate::text::pad(name.as_str(), TOOL_COLUMNS.max(name.width())), Role::Tool)
-            .with(&format!(" {:10} ", crate::text::Clean::new(&tool.kind)), Role::Dim)
-            .with(&format!("{:>8}", format::bytes(tool.bytes as u64)), Role::Number);
+            .with(
+                &crate::text::pad(name.as_str(), TOOL_COLUMNS.max(name.width())),
+                Role::Tool,
+            )
+            .with(
+                &format!(" {:10} ", crate::text::Clean::new(&tool.kind)),
+                Role::Dim,
+            )
+            .with(
+                &format!("{:>8}", format::bytes(tool.bytes as u64)),
+                Role::Number,
+            );
         document.push(line);
     }
 }
 
 fn parts(document: &mut Document, parts: &[Part], role: Role, key: &str, folds: &Folds) {
     for (number, part) in parts.iter().enumerate() {
-        let is_text = matches!(part.kind.as_str(), "input_text" | "output_text" | "summary_text" | "reasoning_text" | "text");
+        let is_text = matches!(
+            part.kind.as_str(),
+            "input_text" | "output_text" | "summary_text" | "reasoning_text" | "text"
+        );
         if !is_text {
             document.push(Line::of(&format!("{MARGIN}{}:", part.kind), Role::Label));
         } else if number > 0 {
             document.push(Line::of(&format!("{MARGIN}—"), Role::Dim));
         }
-        block(document, &part.text, Look::Plain(role), INDENT, &format!("{key}/{number}"), folds);
+        block(
+            document,
+            &part.text,
+            Look::Plain(role),
+            INDENT,
+            &format!("{key}/{number}"),
+            folds,
+        );
     }
 }
 
@@ -188,7 +252,10 @@ fn call_id(kind: &ItemKind) -> Option<&str> {
     match kind {
         ItemKind::Call(call) => call.call_id.as_deref(),
         ItemKind::Output(output) => output.call_id.as_deref(),
-        ItemKind::Message { .. } | ItemKind::Reasoning { .. } | ItemKind::Tools(_) | ItemKind::Other { .. } => None,
+        ItemKind::Message { .. }
+        | ItemKind::Reasoning { .. }
+        | ItemKind::Tools(_)
+        | ItemKind::Other { .. } => None,
     }
 }
 

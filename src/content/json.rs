@@ -10,7 +10,14 @@ use super::{Document, Folds, Line, Role};
 /// Adds `text` as JSON, each line moved by `indent` columns; folds have keys that begin with `key`.
 ///
 /// Containers are open down to `depth` levels, arrays only when they are short.
-pub(super) fn json(document: &mut Document, text: &str, depth: usize, indent: usize, key: &str, folds: &Folds) {
+pub(super) fn json(
+    document: &mut Document,
+    text: &str,
+    depth: usize,
+    indent: usize,
+    key: &str,
+    folds: &Folds,
+) {
     match check(text) {
         Ok(containers) => {
             Printer {
@@ -108,7 +115,8 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
     let mut due = Due::Value;
     let mut at = space(bytes, 0);
     while let Some(&byte) = bytes.get(at) {
-        let is_end = matches!(byte, b'}' | b']') && matches!(due, Due::FirstKey | Due::FirstElement | Due::Comma);
+        let is_end = matches!(byte, b'}' | b']')
+            && matches!(due, Due::FirstKey | Due::FirstElement | Due::Comma);
         if is_end {
             let (container, is_object) = open.pop().ok_or(at)?;
             if is_object != (byte == b'}') {
@@ -145,7 +153,11 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
                 members: 0,
                 next: 0,
             });
-            due = if byte == b'{' { Due::FirstKey } else { Due::FirstElement };
+            due = if byte == b'{' {
+                Due::FirstKey
+            } else {
+                Due::FirstElement
+            };
             at += 1;
         } else {
             at = scalar(bytes, at).ok_or(at)?;
@@ -215,7 +227,8 @@ impl Printer<'_> {
                     self.path.truncate(open.path);
                 }
                 self.margin();
-                self.line.add(if byte == b'}' { "}" } else { "]" }, Role::JsonPunctuation);
+                self.line
+                    .add(if byte == b'}' { "}" } else { "]" }, Role::JsonPunctuation);
             }
         }
     }
@@ -253,7 +266,8 @@ impl Printer<'_> {
             return false;
         }
         let level = self.open.len();
-        let by_default = level < self.depth && (start == "{" || level == 0 || container.members <= SHORT_ARRAY);
+        let by_default =
+            level < self.depth && (start == "{" || level == 0 || container.members <= SHORT_ARRAY);
         let is_open = self.folds.is_open(&self.path, by_default);
         self.line.fold = Some(super::Fold {
             key: self.path.clone(),
@@ -326,7 +340,8 @@ impl Printer<'_> {
             return;
         }
         let whole = unquoted(raw).unwrap_or_else(|| raw.to_owned());
-        self.line.add(&raw[..floor(raw, SHORT_STRING)], Role::JsonString);
+        self.line
+            .add(&raw[..floor(raw, SHORT_STRING)], Role::JsonString);
         self.line.add("…\"", Role::JsonString);
         let chars = format::count(whole.chars().count() as u64);
         self.line.add(&format!(" {chars} chars"), Role::Dim);
@@ -338,7 +353,14 @@ impl Printer<'_> {
         if is_open {
             self.end_line();
             let indent = self.indent + 2 * self.open.len().min(MAX_LEVELS) + 2;
-            block(self.document, &whole, Look::Plain(Role::JsonString), indent, &self.path, self.folds);
+            block(
+                self.document,
+                &whole,
+                Look::Plain(Role::JsonString),
+                indent,
+                &self.path,
+                self.folds,
+            );
         }
     }
 
@@ -353,7 +375,10 @@ impl Printer<'_> {
     /// Ends the line at hand, unless it ended with a fold's content and only a comma is left of it.
     fn end_line(&mut self) {
         let line = std::mem::take(&mut self.line);
-        let is_left_over = line.spans.iter().all(|span| matches!(span.text.as_str().trim(), "" | ","));
+        let is_left_over = line
+            .spans
+            .iter()
+            .all(|span| matches!(span.text.as_str().trim(), "" | ","));
         if !is_left_over {
             self.document.push(line);
         }
@@ -383,17 +408,38 @@ fn compact(line: &mut Line, source: &str) {
 fn broken(document: &mut Document, text: &str, at: usize, indent: usize, key: &str, folds: &Folds) {
     let margin = " ".repeat(indent);
     let number = text[..floor(text, at)].matches('\n').count() + 1;
-    let what = if at >= text.len() { "JSON ends early" } else { "not JSON from here on" };
-    let place = format!("{margin}{what}: byte {}, line {number}", format::count(at as u64));
+    let what = if at >= text.len() {
+        "JSON ends early"
+    } else {
+        "not JSON from here on"
+    };
+    let place = format!(
+        "{margin}{what}: byte {}, line {number}",
+        format::count(at as u64)
+    );
     document.push(Line::of(&place, Role::Warning));
     let at = floor(text, at);
     let (before, after) = text.split_at(at);
     if !before.is_empty() {
-        block(document, before, Look::Plain(Role::Text), indent, key, folds);
+        block(
+            document,
+            before,
+            Look::Plain(Role::Text),
+            indent,
+            key,
+            folds,
+        );
     }
     document.push(Line::of(&format!("{margin}▲ {what}"), Role::Error));
     if !after.is_empty() {
-        block(document, after, Look::Plain(Role::Error), indent, &format!("{key}/rest"), folds);
+        block(
+            document,
+            after,
+            Look::Plain(Role::Error),
+            indent,
+            &format!("{key}/rest"),
+            folds,
+        );
     }
 }
 
@@ -409,7 +455,9 @@ fn scalar_role(text: &str) -> Role {
 /// Where the white space at `at` ends.
 fn space(bytes: &[u8], at: usize) -> usize {
     let rest = bytes.get(at..).unwrap_or_default();
-    let blanks = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+    let blanks = rest
+        .iter()
+        .take_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
     at + blanks.count()
 }
 
@@ -420,7 +468,10 @@ fn string(bytes: &[u8], at: usize) -> Option<usize> {
     }
     let mut at = at + 1;
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+        at += bytes
+            .get(at..)?
+            .iter()
+            .position(|byte| matches!(byte, b'"' | b'\\'))?;
         if bytes[at] == b'"' {
             return Some(at + 1);
         }
@@ -439,7 +490,8 @@ fn scalar(bytes: &[u8], at: usize) -> Option<usize> {
     match rest.first()? {
         b'"' => string(bytes, at),
         b'-' | b'0'..=b'9' => {
-            let is_part = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
+            let is_part =
+                |byte: &&u8| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E');
             Some(at + rest.iter().take_while(is_part).count())
         }
         _ => None,
@@ -454,7 +506,10 @@ fn leap(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at;
     let mut depth = 0_usize;
     loop {
-        at += bytes.get(at..)?.iter().position(|byte| matches!(byte, b'{' | b'[' | b'}' | b']' | b'"'))?;
+        at += bytes
+            .get(at..)?
+            .iter()
+            .position(|byte| matches!(byte, b'{' | b'[' | b'}' | b']' | b'"'))?;
         match bytes[at] {
             b'"' => at = string(bytes, at)? - 1,
             b'{' | b'[' => depth += 1,

@@ -25,7 +25,11 @@ pub(super) fn markdown(document: &mut Document, text: &str, role: Role) {
             }
             None => {
                 fence = Fence::opened_by(line);
-                let line = if fence.is_some() { Line::of(line, Role::Dim) } else { prose(line, role) };
+                let line = if fence.is_some() {
+                    Line::of(line, Role::Dim)
+                } else {
+                    prose(line, role)
+                };
                 document.push(line);
             }
         }
@@ -42,14 +46,21 @@ struct Fence {
 impl Fence {
     fn opened_by(line: &str) -> Option<Self> {
         let text = line.trim_start_matches(' ');
-        let mark = *text.as_bytes().first().filter(|mark| matches!(mark, b'`' | b'~'))?;
+        let mark = *text
+            .as_bytes()
+            .first()
+            .filter(|mark| matches!(mark, b'`' | b'~'))?;
         let length = text.bytes().take_while(|byte| *byte == mark).count();
         let info = text[length..].trim();
         if length < 3 || (mark == b'`' && info.contains('`')) {
             return None;
         }
         let language = Clean::new(info.split([' ', ',', '{']).next().unwrap_or_default());
-        Some(Self { mark, length, language })
+        Some(Self {
+            mark,
+            length,
+            language,
+        })
     }
 
     fn is_closed_by(&self, line: &str) -> bool {
@@ -65,9 +76,16 @@ fn prose(text: &str, role: Role) -> Line {
     let hashes = body.bytes().take_while(|byte| *byte == b'#').count();
     if (1..=6).contains(&hashes) && body[hashes..].starts_with(' ') {
         let (marks, title) = text.split_at(margin + hashes + 1);
-        return Line::of(marks, Role::Dim).with(title, Role::Heading).hanging(marks.len());
+        return Line::of(marks, Role::Dim)
+            .with(title, Role::Heading)
+            .hanging(marks.len());
     }
-    let is_rule = body.len() >= 3 && ["-", "*", "_"].iter().any(|mark| body.replace([' '], "").trim_matches(|c| mark.contains(c)).is_empty());
+    let is_rule = body.len() >= 3
+        && ["-", "*", "_"].iter().any(|mark| {
+            body.replace([' '], "")
+                .trim_matches(|c| mark.contains(c))
+                .is_empty()
+        });
     if is_rule {
         return Line::of(text, Role::Dim);
     }
@@ -77,7 +95,11 @@ fn prose(text: &str, role: Role) -> Line {
     if !start.is_empty() {
         line.add(start, if marker > 0 { Role::Dim } else { role });
     }
-    let role = if body.starts_with('>') { Role::Emphasis } else { role };
+    let role = if body.starts_with('>') {
+        Role::Emphasis
+    } else {
+        role
+    };
     inline(&mut line, rest, role);
     line
 }
@@ -85,7 +107,10 @@ fn prose(text: &str, role: Role) -> Line {
 /// Length of the list or quote marker that `body` begins with, its space included.
 fn marker(body: &str) -> usize {
     let bytes = body.as_bytes();
-    let digits = bytes.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let digits = bytes
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
     let length = match bytes.get(digits) {
         Some(b'.' | b')') if (1..=9).contains(&digits) => digits + 1,
         Some(b'-' | b'*' | b'+' | b'>') if digits == 0 => 1,
@@ -107,11 +132,17 @@ fn inline(line: &mut Line, text: &str, role: Role) {
     }
     let mut plain = 0;
     let mut at = 0;
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find(['`', '*', '_', '[', 'h'])) {
+    while let Some(found) = text
+        .get(at..)
+        .and_then(|rest| rest.find(['`', '*', '_', '[', 'h']))
+    {
         at += found;
         let Some(piece) = piece(text, at) else {
             // What follows may be the second of two marks, which opens nothing either.
-            at += text[at..].bytes().take_while(|byte| *byte == text.as_bytes()[at]).count();
+            at += text[at..]
+                .bytes()
+                .take_while(|byte| *byte == text.as_bytes()[at])
+                .count();
             continue;
         };
         line.add_some(&text[plain..at], role);
@@ -151,10 +182,20 @@ fn piece(text: &str, at: usize) -> Option<Piece> {
             let marks = rest.bytes().take_while(|byte| *byte == b'`').count();
             let length = near(&rest[marks..], &rest[..marks])?;
             let (start, end) = (at + marks, at + marks + length);
-            Some(Piece { start, end, after: end + marks, role: Role::Code, tail })
+            Some(Piece {
+                start,
+                end,
+                after: end + marks,
+                role: Role::Code,
+                tail,
+            })
         }
         mark @ (b'*' | b'_') => {
-            let marks = if rest.as_bytes().get(1) == Some(&mark) { 2 } else { 1 };
+            let marks = if rest.as_bytes().get(1) == Some(&mark) {
+                2
+            } else {
+                1
+            };
             // An underscore inside a word is part of a name.
             if mark == b'_' && before.is_some_and(char::is_alphanumeric) {
                 return None;
@@ -164,28 +205,57 @@ fn piece(text: &str, at: usize) -> Option<Piece> {
                 return None;
             }
             let length = near(inner, &rest[..marks]).filter(|length| *length > 0)?;
-            let is_word_after = inner[length + marks..].chars().next().is_some_and(char::is_alphanumeric);
+            let is_word_after = inner[length + marks..]
+                .chars()
+                .next()
+                .is_some_and(char::is_alphanumeric);
             if inner[..length].ends_with(' ') || (mark == b'_' && is_word_after) {
                 return None;
             }
-            let role = if marks == 2 { Role::Strong } else { Role::Emphasis };
+            let role = if marks == 2 {
+                Role::Strong
+            } else {
+                Role::Emphasis
+            };
             let (start, end) = (at + marks, at + marks + length);
-            Some(Piece { start, end, after: end + marks, role, tail })
+            Some(Piece {
+                start,
+                end,
+                after: end + marks,
+                role,
+                tail,
+            })
         }
         b'[' => {
             let label = near(rest, "](")?;
             let target = near(&rest[label + 2..], ")")?;
             let end = at + label;
-            Some(Piece { start: at + 1, end, after: end + 2 + target + 1, role: Role::Strong, tail: Role::Link })
+            Some(Piece {
+                start: at + 1,
+                end,
+                after: end + 2 + target + 1,
+                role: Role::Strong,
+                tail: Role::Link,
+            })
         }
         _ => {
             let is_url = rest.starts_with("https://") || rest.starts_with("http://");
             if !is_url || before.is_some_and(char::is_alphanumeric) {
                 return None;
             }
-            let length = rest.find([' ', '<', '>', '"', '`', ')', ']', '\t']).unwrap_or(rest.len());
-            let length = rest[..length].trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_']).len();
-            Some(Piece { start: at, end: at + length, after: at + length, role: Role::Link, tail })
+            let length = rest
+                .find([' ', '<', '>', '"', '`', ')', ']', '\t'])
+                .unwrap_or(rest.len());
+            let length = rest[..length]
+                .trim_end_matches(['.', ',', ';', ':', '!', '?', '*', '_'])
+                .len();
+            Some(Piece {
+                start: at,
+                end: at + length,
+                after: at + length,
+                role: Role::Link,
+                tail,
+            })
         }
     }
 }
@@ -206,7 +276,9 @@ mod tests {
     use super::*;
 
     fn line(text: &str) -> String {
-        shown(&Document::of(prose(text, Role::Output))).trim_end().replace("text.", "")
+        shown(&Document::of(prose(text, Role::Output)))
+            .trim_end()
+            .replace("text.", "")
     }
 
     #[test]
@@ -215,16 +287,34 @@ mod tests {
             ("plain", "output:plain"),
             ("## Title `x`", "dim:## |heading:Title `x`"),
             ("#tag", "output:#tag"),
-            ("- a **b** c", "dim:- |output:a |dim:**|strong:b|dim:**|output: c"),
+            (
+                "- a **b** c",
+                "dim:- |output:a |dim:**|strong:b|dim:**|output: c",
+            ),
             ("  12. x", "dim:  12. |output:x"),
             ("> said", "dim:> |emphasis:said"),
             ("---", "dim:---"),
-            ("use `a*b*` *now*", "output:use |dim:`|code:a*b*|dim:`|output: |dim:*|emphasis:now|dim:*"),
-            ("snake_case_name and 2 * 3 * 4", "output:snake_case_name and 2 * 3 * 4"),
+            (
+                "use `a*b*` *now*",
+                "output:use |dim:`|code:a*b*|dim:`|output: |dim:*|emphasis:now|dim:*",
+            ),
+            (
+                "snake_case_name and 2 * 3 * 4",
+                "output:snake_case_name and 2 * 3 * 4",
+            ),
             ("_it_ **open", "dim:_|emphasis:it|dim:_|output: **open"),
-            ("[a](http://x/y).", "dim:[|strong:a|link:](http://x/y)|output:."),
-            ("see https://x.y/z.", "output:see |link:https://x.y/z|output:."),
-            ("a\u{1b}[0m *b\u{202e}*", "output:a|control:␛|output:[0m |dim:*|emphasis:b|control:⟨202e⟩|dim:*"),
+            (
+                "[a](http://x/y).",
+                "dim:[|strong:a|link:](http://x/y)|output:.",
+            ),
+            (
+                "see https://x.y/z.",
+                "output:see |link:https://x.y/z|output:.",
+            ),
+            (
+                "a\u{1b}[0m *b\u{202e}*",
+                "output:a|control:␛|output:[0m |dim:*|emphasis:b|control:⟨202e⟩|dim:*",
+            ),
             ("``a`b`` ``", "dim:``|code:a`b|dim:``|output: ``"),
             ("| a | b |", "output:| a | b |"),
         ];
@@ -236,7 +326,11 @@ mod tests {
     #[test]
     fn fences_hold_code() {
         let mut document = Document::default();
-        markdown(&mut document, "a\n```rust,ignore\nlet x = *y;\n````\nno end", Role::Output);
+        markdown(
+            &mut document,
+            "a\n```rust,ignore\nlet x = *y;\n````\nno end",
+            Role::Output,
+        );
         assert_eq!(
             shown(&document),
             "text.output:a\ntext.dim:```rust,ignore\ntext.code:let x = *y;\ntext.dim:````\ntext.output:no end\n"

@@ -20,6 +20,8 @@ mod raw;
 mod reasoning;
 mod request;
 mod response;
+#[cfg(test)]
+mod sample;
 mod timeline;
 
 use std::collections::HashSet;
@@ -123,7 +125,9 @@ impl Line {
     fn add(&mut self, text: &str, role: Role) {
         let mut rest = text;
         while let Some(start) = rest.find(MARK) {
-            let end = rest[start..].find('>').map_or(rest.len(), |end| start + end + 1);
+            let end = rest[start..]
+                .find('>')
+                .map_or(rest.len(), |end| start + end + 1);
             self.add_clean(&rest[..start], role);
             self.add_clean(&rest[start..end], Role::Secret);
             rest = &rest[end..];

@@ -29,7 +29,11 @@ fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn) {
     }
     document.gap();
     failed(document, turn);
-    while document.lines.last().is_some_and(|line| line.spans.is_empty()) {
+    while document
+        .lines
+        .last()
+        .is_some_and(|line| line.spans.is_empty())
+    {
         document.lines.pop();
     }
 }
@@ -83,7 +87,9 @@ fn of_part(document: &mut Document, part: &Part, role: Role) {
 }
 
 fn is_call(line: &Line) -> bool {
-    line.spans.first().is_some_and(|span| span.role == Role::Tool && span.text.as_str() == CALL)
+    line.spans
+        .first()
+        .is_some_and(|span| span.role == Role::Tool && span.text.as_str() == CALL)
 }
 
 /// How many phases the messages are in.
@@ -103,7 +109,10 @@ fn phases(turn: &Turn) -> usize {
 
 /// What is awaited while there is no output, or why there is none.
 fn awaited(flow: &Flow, turn: &Turn) -> Line {
-    let is_thinking = turn.items.iter().any(|item| matches!(item.kind, ItemKind::Reasoning { .. }));
+    let is_thinking = turn
+        .items
+        .iter()
+        .any(|item| matches!(item.kind, ItemKind::Reasoning { .. }));
     let (text, role) = match turn.status {
         Status::InProgress if turn.events == 0 => ("waiting for the first event", Role::Live),
         Status::InProgress if is_thinking => ("reasoning; no output yet", Role::Live),
@@ -120,15 +129,91 @@ fn awaited(flow: &Flow, turn: &Turn) -> Line {
 
 fn without_turn(document: &mut Document, flow: &Flow) {
     let text = match (flow.kind, flow.status()) {
-        (FlowKind::Ws, _) => "A WebSocket connection: the output is on its turns, below it in the list.",
+        (FlowKind::Ws, _) => {
+            "A WebSocket connection: the output is on its turns, below it in the list."
+        }
         (FlowKind::WsTurn { .. }, _) => "no response event yet",
         (FlowKind::Http, None) if flow.is_live() => "waiting for the response",
-        (FlowKind::Http, None) => "No response came; the Headers tab of the payload has what is known.",
-        (FlowKind::Http, Some(_)) if flow.channel.is_side() => "Not a model turn: the payload pane has request and response.",
-        (FlowKind::Http, Some(_)) => "No model output: the Response tab of the payload has what came back.",
+        (FlowKind::Http, None) => {
+            "No response came; the Headers tab of the payload has what is known."
+        }
+        (FlowKind::Http, Some(_)) if flow.channel.is_side() => {
+            "Not a model turn: the payload pane has request and response."
+        }
+        (FlowKind::Http, Some(_)) => {
+            "No model output: the Response tab of the payload has what came back."
+        }
     };
-    document.push(Line::of(text, if flow.is_live() { Role::Live } else { Role::Dim }));
+    document.push(Line::of(
+        text,
+        if flow.is_live() {
+            Role::Live
+        } else {
+            Role::Dim
+        },
+    ));
 }
 
 /// How the line of a tool call begins.
 const CALL: &str = "⚙ ";
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{TURN, answered, at, flow, streamed};
+    use super::super::tests::{plain, shown};
+    use super::*;
+
+    #[test]
+    fn text_comes_in_the_order_of_the_items() {
+        assert_eq!(
+            plain(&output(&streamed(&TURN))),
+            "\
+── commentary 
+I will look␛[2J first.
+
+⚙ exec_command cargo test
+⚙ apply_patch a.rs
+
+── final answer 
+Done.
+"
+        );
+        let roles = shown(&output(&streamed(&TURN[..8])));
+        assert_eq!(
+            roles, "text.dim:I will look|text.control:␛|text.dim:[2J\n",
+            "as it streams"
+        );
+    }
+
+    #[test]
+    fn an_empty_pane_says_what_is_awaited() {
+        let failed = r#"{"type":"response.failed","response":{"id":"r","error":{"code":"server_error","message":"no luck"}}}"#;
+        let refused = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"message","role":"assistant","id":"m","content":[{"type":"refusal","refusal":"No."}]}}"#;
+        let table: &[(&[&str], &str)] = &[
+            (&[], "status.live:waiting for the first event\n"),
+            (&TURN[..1], "status.live:waiting for output\n"),
+            (&TURN[..4], "status.live:reasoning; no output yet\n"),
+            (
+                &[TURN[0], failed],
+                "text.dim:no output (failed)\n\nstatus.error:✗ server_error: no luck\n",
+            ),
+            (&[refused], "status.warning:refused:\nstatus.warning:No.\n"),
+        ];
+        for (events, expected) in table {
+            assert_eq!(shown(&output(&streamed(events))), *expected, "{events:?}");
+        }
+    }
+
+    #[test]
+    fn other_flows_say_where_to_look() {
+        let mut models = answered(flow(FlowKind::Http, "/v1/models"), 200, "application/json");
+        models.ended = Some(at(30));
+        let text = plain(&output(&models));
+        assert_eq!(
+            text,
+            "Not a model turn: the payload pane has request and response.\n"
+        );
+        let text = plain(&output(&flow(FlowKind::Http, "/v1/models")));
+        assert_eq!(text, "waiting for the response\n");
+    }
+}

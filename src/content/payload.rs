@@ -36,13 +36,27 @@ pub(super) fn problems(document: &mut Document, flow: &Flow) {
         document.push(Line::of(&format!("✗ {failure}"), Role::Error).hanging(2));
     }
     for fault in &flow.faults {
-        let place = format!("✗ {} at byte {}: ", fault.dir.as_str(), format::count(fault.offset));
-        document.push(Line::of(&place, Role::Error).with(&fault.message, Role::Error).hanging(2));
+        let place = format!(
+            "✗ {} at byte {}: ",
+            fault.dir.as_str(),
+            format::count(fault.offset)
+        );
+        document.push(
+            Line::of(&place, Role::Error)
+                .with(&fault.message, Role::Error)
+                .hanging(2),
+        );
     }
-    for (dir, body) in [(Direction::Out, &flow.request.body), (Direction::In, &flow.response.body)] {
+    for (dir, body) in [
+        (Direction::Out, &flow.request.body),
+        (Direction::In, &flow.response.body),
+    ] {
         if body.missed > 0 {
             let missed = format::bytes(body.missed);
-            let text = format!("! {}: {missed} passed on, but could not be copied", dir.as_str());
+            let text = format!(
+                "! {}: {missed} passed on, but could not be copied",
+                dir.as_str()
+            );
             document.push(Line::of(&text, Role::Warning).hanging(2));
         }
     }
@@ -74,6 +88,11 @@ pub(super) fn messages(flow: &Flow, dir: Direction) -> impl Iterator<Item = (usi
     flow.frames
         .iter()
         .enumerate()
-        .filter(move |(_, frame)| frame.dir == dir && !frame.op.is_control() && !frame.span.is_empty())
+        .filter(move |(_, frame)| {
+            frame.dir == dir && !frame.op.is_control() && !frame.span.is_empty()
+        })
         .map(|(index, frame)| (index, flow.frame_bytes(frame)))
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,9 +9,21 @@ use crate::tap::Direction;
 pub(super) fn raw(document: &mut Document, flow: &Flow, folds: &Folds) {
     match flow.kind {
         FlowKind::Http => {
-            side(document, "Request body", &flow.request.body, "raw/out", folds);
+            side(
+                document,
+                "Request body",
+                &flow.request.body,
+                "raw/out",
+                folds,
+            );
             document.gap();
-            side(document, "Response body", &flow.response.body, "raw/in", folds);
+            side(
+                document,
+                "Response body",
+                &flow.response.body,
+                "raw/in",
+                folds,
+            );
         }
         FlowKind::Ws | FlowKind::WsTurn { .. } => frames(document, flow, folds),
     }
@@ -21,7 +33,10 @@ fn side(document: &mut Document, title: &str, body: &Body, key: &str, folds: &Fo
     let size = format::bytes(body.bytes().len() as u64);
     let mut head = Line::of(title, Role::Heading).with(&format!(" {size}"), Role::Dim);
     if let Some(coding) = &body.coding {
-        head.add(&format!(", {} as {coding}", format::bytes(body.wire_len)), Role::Dim);
+        head.add(
+            &format!(", {} as {coding}", format::bytes(body.wire_len)),
+            Role::Dim,
+        );
     }
     document.push(head);
     text_or_dump(document, body.bytes(), key, folds);
@@ -41,8 +56,16 @@ fn frames(document: &mut Document, flow: &Flow, folds: &Folds) {
         if shown == flow.frames.len() {
             return;
         }
-        let more = format!("… {} more frames", format::count((flow.frames.len() - shown) as u64));
-        if !document.section(&format!("raw/more{part}"), false, folds, Line::of(&more, Role::Dim)) {
+        let more = format!(
+            "… {} more frames",
+            format::count((flow.frames.len() - shown) as u64)
+        );
+        if !document.section(
+            &format!("raw/more{part}"),
+            false,
+            folds,
+            Line::of(&more, Role::Dim),
+        ) {
             return;
         }
     }
@@ -59,9 +82,17 @@ fn paragraph(document: &mut Document, flow: &Flow, index: usize, frame: &Frame, 
     if let Op::Close(Some(code)) = frame.op {
         head.add(&format!(" {code}"), Role::FrameClose);
     }
-    head.add(&format!(" {} {}", format::bytes(frame.len), format::clock(frame.at)), Role::Dim);
+    head.add(
+        &format!(" {} {}", format::bytes(frame.len), format::clock(frame.at)),
+        Role::Dim,
+    );
     document.push(head);
-    text_or_dump(document, flow.frame_bytes(frame), &format!("raw/frame{index}"), folds);
+    text_or_dump(
+        document,
+        flow.frame_bytes(frame),
+        &format!("raw/frame{index}"),
+        folds,
+    );
     for line in &mut document.lines[first..] {
         line.frame = Some(index);
     }

@@ -11,14 +11,23 @@ pub fn reasoning(flow: &Flow) -> Document {
         return Document::of(Line::of("Not a model turn: no reasoning.", Role::Dim));
     };
     let mut document = Document::default();
-    let tokens = turn.usage.map(|usage| usage.reasoning).filter(|tokens| *tokens > 0);
+    let tokens = turn
+        .usage
+        .map(|usage| usage.reasoning)
+        .filter(|tokens| *tokens > 0);
     if let Some(tokens) = tokens {
-        let line = Line::of("reasoning tokens ", Role::Label).with(&format::count(tokens), Role::Number);
+        let line =
+            Line::of("reasoning tokens ", Role::Label).with(&format::count(tokens), Role::Number);
         document.push(line);
     }
     let mut is_there = false;
     for item in &turn.items {
-        let ItemKind::Reasoning { summary, content, encrypted } = &item.kind else {
+        let ItemKind::Reasoning {
+            summary,
+            content,
+            encrypted,
+        } = &item.kind
+        else {
             continue;
         };
         is_there = true;
@@ -36,12 +45,24 @@ pub fn reasoning(flow: &Flow) -> Document {
         if *encrypted > 0 {
             document.gap();
             let size = format!("encrypted, {} bytes", format::count(*encrypted as u64));
-            let why = if has_text { "" } else { "; no summary was sent" };
+            let why = if has_text {
+                ""
+            } else {
+                "; no summary was sent"
+            };
             document.push(Line::of(&format!("{size}{why}"), Role::Dim));
         } else if !has_text {
             document.gap();
-            let text = if item.ended.is_some() { "reasoned, without a summary" } else { "reasoning…" };
-            let role = if item.ended.is_some() { Role::Dim } else { Role::Live };
+            let text = if item.ended.is_some() {
+                "reasoned, without a summary"
+            } else {
+                "reasoning…"
+            };
+            let role = if item.ended.is_some() {
+                Role::Dim
+            } else {
+                Role::Live
+            };
             document.push(Line::of(text, role));
         }
     }
@@ -65,5 +86,51 @@ fn heading(flow: &Flow, part: &Part, title: &str) -> Line {
             line.with(&format!(" +{since}"), Role::Number)
         }
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::sample::{TURN, streamed};
+    use super::super::tests::shown;
+    use super::*;
+
+    #[test]
+    fn summaries_have_the_time_they_began() {
+        assert_eq!(
+            shown(&reasoning(&streamed(&TURN))),
+            "\
+label:reasoning tokens |number:9
+
+heading:summary 1|number: +120 ms
+text.dim:**|text.strong:Looking|text.dim:**|text.reasoning: at it
+
+text.dim:encrypted, 5 bytes
+"
+        );
+    }
+
+    #[test]
+    fn without_text_it_says_what_there_is() {
+        let encrypted = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"reasoning","id":"rs","summary":[],"encrypted_content":"gAAAAAAA"}}"#;
+        let table: &[(&[&str], &str)] = &[
+            (&TURN[..1], "status.live:no reasoning yet\n"),
+            (&TURN[..2], "status.live:reasoning…\n"),
+            (
+                &[encrypted],
+                "text.dim:encrypted, 8 bytes; no summary was sent\n",
+            ),
+            (
+                &TURN[14..],
+                "label:reasoning tokens |number:9\ntext.dim:none of it was sent\n",
+            ),
+        ];
+        for (events, expected) in table {
+            assert_eq!(
+                shown(&reasoning(&streamed(events))),
+                *expected,
+                "{events:?}"
+            );
+        }
     }
 }

@@ -20,7 +20,10 @@ pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
             }
         }
         FlowKind::Ws => {
-            document.push(Line::of("A WebSocket connection: its turns stand below it in the list.", Role::Dim));
+            document.push(Line::of(
+                "A WebSocket connection: its turns stand below it in the list.",
+                Role::Dim,
+            ));
             if messages(flow, Direction::Out).next().is_some() {
                 document.gap();
                 document.push(Line::of("Messages outside turns", Role::Heading));
@@ -35,7 +38,9 @@ pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
 fn turn(document: &mut Document, flow: &Flow, folds: &Folds) {
     let first = messages(flow, Direction::Out).next();
     let bytes = first.map_or(flow.request.body.bytes(), |(_, bytes)| bytes);
-    let parsed = std::str::from_utf8(bytes).ok().and_then(|text| Request::parse(text).ok());
+    let parsed = std::str::from_utf8(bytes)
+        .ok()
+        .and_then(|text| Request::parse(text).ok());
     match parsed {
         Some(request) => asked(document, &request, folds),
         None => body(document, &flow.request.body, "request/body", folds),
@@ -70,18 +75,29 @@ fn further(document: &mut Document, flow: &Flow, skip: usize, folds: &Folds) {
 fn asked(document: &mut Document, request: &Request, folds: &Folds) {
     config(document, request);
     if let Some(id) = &request.previous_response_id {
-        document.push(Line::of("continues ", Role::Label).with(id, Role::Text).with(
-            ": only what is new was sent",
-            Role::Dim,
-        ));
+        document.push(
+            Line::of("continues ", Role::Label)
+                .with(id, Role::Text)
+                .with(": only what is new was sent", Role::Dim),
+        );
     }
     if let Some(text) = &request.instructions {
         let chars = text.chars().count() as u64;
         let head = Line::of("Instructions", Role::Heading)
             .with(&format!(" {} chars", format::count(chars)), Role::Number)
-            .with(&format!(" ~{} tokens", format::tokens(chars / 4)), Role::Dim);
+            .with(
+                &format!(" ~{} tokens", format::tokens(chars / 4)),
+                Role::Dim,
+            );
         if document.section("request/instructions", false, folds, head) {
-            block(document, text, Look::Plain(Role::Developer), 2, "request/instructions", folds);
+            block(
+                document,
+                text,
+                Look::Plain(Role::Developer),
+                2,
+                "request/instructions",
+                folds,
+            );
         }
     }
     let count = format::count(request.input.len() as u64);
@@ -107,10 +123,14 @@ fn asked(document: &mut Document, request: &Request, folds: &Folds) {
             }
         }
     }
-    let others: Vec<&(String, String)> =
-        request.other.iter().filter(|(name, _)| !CONFIG.contains(&name.as_str())).collect();
+    let others: Vec<&(String, String)> = request
+        .other
+        .iter()
+        .filter(|(name, _)| !CONFIG.contains(&name.as_str()))
+        .collect();
     if !others.is_empty() {
-        let head = Line::of("Other members", Role::Heading).with(&format!(" {}", others.len()), Role::Number);
+        let head = Line::of("Other members", Role::Heading)
+            .with(&format!(" {}", others.len()), Role::Number);
         if document.section("request/other", true, folds, head) {
             for (name, value) in others {
                 member(document, name, value, folds);
@@ -121,7 +141,8 @@ fn asked(document: &mut Document, request: &Request, folds: &Folds) {
 
 /// Adds what the request is set to, in one line.
 fn config(document: &mut Document, request: &Request) {
-    let mut line = Line::of(request.model.as_deref().unwrap_or("no model"), Role::Strong).hanging(2);
+    let mut line =
+        Line::of(request.model.as_deref().unwrap_or("no model"), Role::Strong).hanging(2);
     let named = [
         ("effort", &request.effort),
         ("summary", &request.summary),
@@ -150,25 +171,47 @@ fn config(document: &mut Document, request: &Request) {
 /// Adds an entry of the client metadata; JSON inside its string is laid out as such.
 fn metadata(document: &mut Document, name: &str, value: &str, folds: &Folds) {
     let is_nested = value.starts_with(['{', '[']) && is_json(value);
-    let line = Line::of("  ", Role::Dim).with(name, Role::JsonKey).with(" ", Role::Dim);
+    let line = Line::of("  ", Role::Dim)
+        .with(name, Role::JsonKey)
+        .with(" ", Role::Dim);
     if !is_nested {
         document.push(line.with(value, Role::JsonString).hanging(4));
         return;
     }
     document.push(line.with("JSON in a string:", Role::Dim));
-    json(document, value, 1, 4, &format!("request/metadata/{name}"), folds);
+    json(
+        document,
+        value,
+        1,
+        4,
+        &format!("request/metadata/{name}"),
+        folds,
+    );
 }
 
 /// Adds a top-level member that has no place of its own: in one line if it is short.
 fn member(document: &mut Document, name: &str, value: &str, folds: &Folds) {
-    let line = Line::of("  ", Role::Dim).with(name, Role::JsonKey).with(" ", Role::Dim);
+    let line = Line::of("  ", Role::Dim)
+        .with(name, Role::JsonKey)
+        .with(" ", Role::Dim);
     let at = document.lines.len();
-    json(document, value, 1, 4, &format!("request/other/{name}"), folds);
+    json(
+        document,
+        value,
+        1,
+        4,
+        &format!("request/other/{name}"),
+        folds,
+    );
     // One line of JSON goes behind its name.
     match document.lines.get_mut(at..) {
         Some([only]) => {
             let value = std::mem::take(only);
-            let spans = line.spans.into_iter().chain(value.spans.into_iter().skip(1)).collect();
+            let spans = line
+                .spans
+                .into_iter()
+                .chain(value.spans.into_iter().skip(1))
+                .collect();
             *only = Line { spans, ..value };
         }
         _ => document.lines.insert(at, line),
@@ -212,7 +255,7 @@ Input 4 items
   1 call       exec_command ls -l
   2 output     a.rs b.rs
   3 reasoning  (7 B encrypted)
-Tools 1 55 B
+Tools 1 57 B
 Client metadata 1
 Other members 1
   include [\"reasoning.encrypted_content\"]
@@ -222,14 +265,20 @@ Other members 1
 
     #[test]
     fn folds_show_the_whole() {
-        let keys = ["request/instructions", "request/input/0", "request/input/1", "request/tools", "request/metadata"];
+        let keys = [
+            "request/instructions",
+            "request/input/0",
+            "request/input/1",
+            "request/tools",
+            "request/metadata",
+        ];
         let text = plain(&document(&keys));
         for expected in [
             "  Be good.\n",
             "    fix the\n    bug ␛[2J\n",
             "    call call_1  \n    {\"cmd\": \"ls -l\"}\n    JSON ",
-            "    exec_command                 function       55 B\n",
-            "  x JSON in a string:\n    {\"thread_id\": \"t\", ",
+            "    exec_command                 function       57 B\n",
+            "  x JSON in a string:\n    {\n      \"thread_id\": \"t\",\n",
         ] {
             assert!(text.contains(expected), "{expected:?} in {text}");
         }

@@ -26,7 +26,10 @@ pub(super) fn response(document: &mut Document, flow: &Flow, folds: &Folds) {
     }
     if flow.kind == FlowKind::Ws && messages(flow, Direction::In).next().is_some() {
         document.gap();
-        document.push(Line::of("Messages outside turns stand in the frames and the Raw tab.", Role::Dim));
+        document.push(Line::of(
+            "Messages outside turns stand in the frames and the Raw tab.",
+            Role::Dim,
+        ));
     }
 }
 
@@ -38,11 +41,17 @@ pub(super) fn failed(document: &mut Document, turn: &Turn) {
     let (text, role) = match turn.status {
         Status::InProgress | Status::Completed => return,
         Status::Incomplete => {
-            let reason = turn.incomplete_reason.as_deref().unwrap_or("no reason given");
+            let reason = turn
+                .incomplete_reason
+                .as_deref()
+                .unwrap_or("no reason given");
             (format!("! incomplete: {reason}"), Role::Warning)
         }
         Status::Cancelled => ("! cancelled".to_owned(), Role::Warning),
-        Status::Lost => ("✗ the stream ended without a terminal event".to_owned(), Role::Error),
+        Status::Lost => (
+            "✗ the stream ended without a terminal event".to_owned(),
+            Role::Error,
+        ),
         Status::Failed | Status::Error if turn.failure.is_some() => return,
         Status::Failed => ("✗ failed, without a reason".to_owned(), Role::Error),
         Status::Error => ("✗ ended by an error event".to_owned(), Role::Error),
@@ -94,7 +103,11 @@ fn status_line(flow: &Flow) -> Line {
     let (word, role) = status(turn.status);
     line.add(" ", Role::Dim);
     line.add(word, role);
-    let header = flow.response.head.as_ref().and_then(|head| field(&head.fields, "openai-model"));
+    let header = flow
+        .response
+        .head
+        .as_ref()
+        .and_then(|head| field(&head.fields, "openai-model"));
     let served = turn.model.as_deref().or(header.as_deref());
     if let Some(served) = served {
         line = line.with_value("model", served, Role::Strong);
@@ -112,7 +125,12 @@ fn status_line(flow: &Flow) -> Line {
 /// Whether `served` is what `asked` names: itself, or a dated snapshot of it (`gpt-x-2026-01-31`).
 pub(super) fn is_same_model(asked: &str, served: &str) -> bool {
     served.strip_prefix(asked).is_some_and(|rest| {
-        let is_date = |text: &str| text.len() == 10 && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        let is_date = |text: &str| {
+            text.len() == 10
+                && text
+                    .bytes()
+                    .all(|byte| byte.is_ascii_digit() || byte == b'-')
+        };
         rest.is_empty() || rest.strip_prefix('-').is_some_and(is_date)
     })
 }
@@ -137,21 +155,27 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
         .collect();
     if !calls.is_empty() {
         document.gap();
-        document.push(Line::of("Tool calls", Role::Heading).with(&format!(" {}", calls.len()), Role::Number));
+        document.push(
+            Line::of("Tool calls", Role::Heading).with(&format!(" {}", calls.len()), Role::Number),
+        );
     }
     for (number, call) in calls.into_iter().enumerate() {
         let key = format!("response/call/{number}");
         let head = Line::of("⚙ ", Role::Tool)
             .with(&items::tool_name(call), Role::Tool)
             .with(&format!(" {}", gist::call(call)), Role::Text)
-            .with(&format!(" {}", call.call_id.as_deref().unwrap_or("no call id")), Role::Dim)
+            .with(
+                &format!(" {}", call.call_id.as_deref().unwrap_or("no call id")),
+                Role::Dim,
+            )
             .hanging(4);
         if document.section(&key, true, folds, head) {
             items::arguments(document, call, &key, folds);
         }
     }
     document.gap();
-    let head = Line::of("Output", Role::Heading).with(&format!(" {} items", turn.items.len()), Role::Number);
+    let head = Line::of("Output", Role::Heading)
+        .with(&format!(" {} items", turn.items.len()), Role::Number);
     if document.section("response/output", true, folds, head) {
         items::table(document, &turn.items, "response/output", folds);
     }
@@ -160,7 +184,11 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
 
 fn usage_line(usage: &Usage) -> Line {
     let mut line = Line::of("in ", Role::Label).with(&format::count(usage.input), Role::Number);
-    let cached = format!(" (cached {} · {}", format::count(usage.cached), format::share(usage.cached, usage.input));
+    let cached = format!(
+        " (cached {} · {}",
+        format::count(usage.cached),
+        format::share(usage.cached, usage.input)
+    );
     line.add(&cached, Role::Dim);
     if let Some(written) = usage.cache_write {
         line.add(&format!(", written {}", format::count(written)), Role::Dim);
@@ -168,7 +196,10 @@ fn usage_line(usage: &Usage) -> Line {
     line.with(")", Role::Dim)
         .with(" out ", Role::Label)
         .with(&format::count(usage.output), Role::Number)
-        .with(&format!(" (reasoning {})", format::count(usage.reasoning)), Role::Dim)
+        .with(
+            &format!(" (reasoning {})", format::count(usage.reasoning)),
+            Role::Dim,
+        )
         .with(" total ", Role::Label)
         .with(&format::count(usage.total), Role::Number)
         .hanging(2)
@@ -197,7 +228,8 @@ fn timing(flow: &Flow) -> Option<Line> {
 fn speed(flow: &Flow) -> Option<String> {
     let tokens = flow.turn.as_ref()?.usage?.output;
     let time = flow.duration()?.checked_sub(flow.first_delta()?)?;
-    (time >= Duration::from_millis(50)).then(|| format!("{:.0} tokens/s", tokens as f64 / time.as_secs_f64()))
+    (time >= Duration::from_millis(50))
+        .then(|| format!("{:.0} tokens/s", tokens as f64 / time.as_secs_f64()))
 }
 
 fn events(document: &mut Document, turn: &Turn, folds: &Folds) {
@@ -207,15 +239,21 @@ fn events(document: &mut Document, turn: &Turn, folds: &Folds) {
     document.gap();
     let bytes: u64 = turn.counts.values().map(|(_, bytes)| bytes).sum();
     let head = Line::of("Events", Role::Heading)
-        .with(&format!(" {}", format::count(u64::from(turn.events))), Role::Number)
+        .with(
+            &format!(" {}", format::count(u64::from(turn.events))),
+            Role::Number,
+        )
         .with(&format!(" {}", format::bytes(bytes)), Role::Dim);
     if !document.section("response/events", true, folds, head) {
         return;
     }
     for (kind, (count, bytes)) in &turn.counts {
-        let line = Line::of(&format!("{:>7} ", format::count(u64::from(*count))), Role::Number)
-            .with(&format!("{:>8} ", format::bytes(*bytes)), Role::Dim)
-            .with(kind, Role::Label);
+        let line = Line::of(
+            &format!("{:>7} ", format::count(u64::from(*count))),
+            Role::Number,
+        )
+        .with(&format!("{:>8} ", format::bytes(*bytes)), Role::Dim)
+        .with(kind, Role::Label);
         document.push(line);
     }
 }

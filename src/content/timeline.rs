@@ -65,7 +65,8 @@ impl<'a> Entry<'a> {
 
     /// The type of the delta it carries, if it carries nothing else.
     fn delta(&self) -> Option<&'a str> {
-        self.event().filter(|name| name.ends_with(".delta") && self.frame.fault.is_none())
+        self.event()
+            .filter(|name| name.ends_with(".delta") && self.frame.fault.is_none())
     }
 }
 
@@ -88,19 +89,17 @@ fn burst(entries: &[Entry]) -> usize {
         return 1;
     };
     let mut before = first.frame.at;
-    let goes_on = |entry: &&Entry| {
+    let mut count = 1;
+    for entry in rest {
         let is_near = entry.frame.at.since(before) < GAP;
+        let is_alike = entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir;
+        if !is_near || !is_alike || entry.delta() != Some(name) {
+            break;
+        }
         before = entry.frame.at;
-        is_near && entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir && entry.delta() == Some(name)
-    };
-    1 + rest.iter().take_while(goes_on_by(goes_on)).count()
-}
-
-/// Names the closure's type: it changes what it remembers with each call.
-fn goes_on_by<'e, 'a: 'e>(
-    f: impl FnMut(&&'e Entry<'a>) -> bool,
-) -> impl FnMut(&&'e Entry<'a>) -> bool {
-    f
+        count += 1;
+    }
+    count
 }
 
 /// The rows so far.
@@ -184,7 +183,11 @@ impl Rows<'_> {
                 line.add(&format!(" {text}"), Role::Text);
             }
             (_, Some(event)) => {
-                let role = if is_failure(event) { Role::Error } else { Role::Label };
+                let role = if is_failure(event) {
+                    Role::Error
+                } else {
+                    Role::Label
+                };
                 line.add(event, role);
                 line.add(&format!(" {}", gist::event(event, &text)), Role::Text);
             }
@@ -212,11 +215,17 @@ impl Rows<'_> {
             Op::Gap => Role::Error,
             _ => role,
         };
-        let line = Line::of(&pad_start(&seconds(frame.at.since(self.flow.started)), 9), Role::Number)
-            .with(&pad_start(&step(frame.at.since(self.previous)), 8), Role::Dim)
-            .with(&format!(" {arrow} "), role)
-            .with(&pad(name, 8), name_role)
-            .hanging(HANGING);
+        let line = Line::of(
+            &pad_start(&seconds(frame.at.since(self.flow.started)), 9),
+            Role::Number,
+        )
+        .with(
+            &pad_start(&step(frame.at.since(self.previous)), 8),
+            Role::Dim,
+        )
+        .with(&format!(" {arrow} "), role)
+        .with(&pad(name, 8), name_role)
+        .hanging(HANGING);
         Line {
             frame: Some(entry.index),
             flow: (entry.flow.id != self.flow.id).then_some(entry.flow.id),
@@ -228,7 +237,11 @@ impl Rows<'_> {
 /// Adds the size on the wire, and what it inflates to if that differs by more than the framing.
 fn sizes(line: &mut Line, wire: u64, len: u64) {
     line.add(&pad_start(&format::bytes(wire), 8), Role::Number);
-    let inflated = if len > wire { format!(" ({})", format::bytes(len)) } else { String::new() };
+    let inflated = if len > wire {
+        format!(" ({})", format::bytes(len))
+    } else {
+        String::new()
+    };
     line.add(&pad(&inflated, 11), Role::Dim);
     line.add(" ", Role::Dim);
 }
@@ -263,7 +276,14 @@ fn empty(flow: &Flow) -> Line {
         FlowKind::Ws | FlowKind::WsTurn { .. } if flow.is_live() => "waiting for the first frame",
         FlowKind::Ws | FlowKind::WsTurn { .. } => "no frames",
     };
-    Line::of(text, if flow.is_live() { Role::Live } else { Role::Dim })
+    Line::of(
+        text,
+        if flow.is_live() {
+            Role::Live
+        } else {
+            Role::Dim
+        },
+    )
 }
 
 /// Deltas in a row that share a row.

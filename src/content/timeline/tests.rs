@@ -1,0 +1,136 @@
+//! Rows of frames, bursts, silence and turns.
+
+use super::super::sample::{TURN, at, flow, frame, streamed};
+use super::super::tests::{plain, shown};
+use super::*;
+use crate::responses::Turn;
+
+fn delta(text: &str) -> String {
+    format!(r#"{{"type":"response.output_text.delta","delta":"{text}"}}"#)
+}
+
+#[test]
+fn events_have_rows_and_deltas_share_one() {
+    let flow = streamed(&TURN);
+    let document = timeline(&flow, &[], &Folds::default());
+    let text = plain(&document);
+    let rows: Vec<&str> = text.lines().collect();
+    assert_eq!(rows.len(), TURN.len() - 2, "{text}");
+    assert!(
+        rows[0].starts_with("    0.100  +0.100 ← event      11"),
+        "{text}"
+    );
+    assert!(
+        rows[0].contains(" B            response.created gpt-y · resp_1"),
+        "{text}"
+    );
+    assert!(rows[6].contains("← 3 ×     "), "{text}");
+    assert!(
+        rows[6].ends_with("response.output_text.delta in 20 ms"),
+        "{text}"
+    );
+    assert!(
+        rows[7].starts_with("    0.190  +0.010 "),
+        "counted from the burst's last frame: {text}"
+    );
+    assert!(
+        rows[8].ends_with("response.output_item.done function_call exec_command"),
+        "{text}"
+    );
+    assert_eq!(document.lines[7].frame, Some(9));
+
+    let mut folds = Folds::default();
+    folds.toggle("burst/6");
+    let open = plain(&timeline(&flow, &[], &folds));
+    assert_eq!(open.lines().count(), TURN.len() + 1);
+    assert!(
+        open.contains("response.output_text.delta “look␛[2J”"),
+        "{open}"
+    );
+}
+
+#[test]
+fn control_frames_silence_and_faults_are_told() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    frame(&mut ws, 5, Direction::In, Op::Ping, "hb");
+    frame(&mut ws, 2_500, Direction::Out, Op::Pong, "hb");
+    frame(&mut ws, 2_600, Direction::In, Op::Binary, "\x1b\x01");
+    ws.frames[2].fault = Some("not expected".into());
+    frame(
+        &mut ws,
+        2_700,
+        Direction::In,
+        Op::Close(Some(1011)),
+        "out of\x1bspirits",
+    );
+    let document = timeline(&ws, &[], &Folds::default());
+    assert_eq!(
+        plain(&document),
+        "    0.005  +0.005 ← ping         4 B            “hb”
+          ┆ 2.49 s of silence
+    2.500  +2.495 → pong         4 B            “hb”
+    2.600  +0.100 ← bin          4 B            ✗ not expected \n\
+    \x20   2.700  +0.100 ← close       16 B            1011 out of␛spirits
+"
+    );
+    let roles = shown(&document);
+    assert!(roles.contains("frame.close:close   |"), "{roles}");
+    assert!(roles.contains("status.error:✗ not expected "), "{roles}");
+}
+
+#[test]
+fn turns_are_merged_into_their_connection() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    frame(
+        &mut ws,
+        1,
+        Direction::In,
+        Op::Text,
+        r#"{"type":"codex.rate_limits","rate_limits":{}}"#,
+    );
+    frame(&mut ws, 900, Direction::In, Op::Close(None), "");
+    let kind = FlowKind::WsTurn {
+        connection: ws.id,
+        number: 1,
+    };
+    let mut turn = flow(kind, "/v1/responses");
+    turn.id = FlowId(7);
+    turn.turn = Some(Turn::default());
+    frame(
+        &mut turn,
+        10,
+        Direction::Out,
+        Op::Text,
+        r#"{"type":"response.create","model":"gpt-x","input":[]}"#,
+    );
+    for ms in 20..30 {
+        frame(&mut turn, ms, Direction::In, Op::Text, &delta("x"));
+    }
+    let mut document = timeline(&ws, &[&turn], &Folds::default());
+    assert_eq!(document.lines.len(), 6);
+    assert!(plain(&document).contains("── turn 1 gpt-x in progress\n"));
+    let fold = document.lines[3].fold.take().map(|fold| fold.key);
+    assert_eq!(fold.as_deref(), Some("burst/7/1"));
+    assert_eq!(
+        (document.lines[3].flow, document.lines[3].frame),
+        (Some(FlowId(7)), Some(1))
+    );
+    assert_eq!(
+        (document.lines[5].flow, document.lines[5].frame),
+        (None, Some(1))
+    );
+    // The turn alone counts from its own start.
+    assert_eq!(timeline(&turn, &[], &Folds::default()).lines[1].flow, None);
+}
+
+#[test]
+fn an_empty_timeline_says_why() {
+    let mut flow = flow(FlowKind::Http, "/v1/models");
+    assert_eq!(
+        plain(&timeline(&flow, &[], &Folds::default())),
+        "waiting for the response\n"
+    );
+    flow.ended = Some(at(9));
+    let text = plain(&timeline(&flow, &[], &Folds::default()));
+    assert_eq!(text, "A plain exchange: no frames and no events.\n");
+}
