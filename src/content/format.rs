@@ -33,7 +33,7 @@ pub fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
     for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             grouped.push(',');
         }
         grouped.push(digit);
@@ -98,7 +98,7 @@ fn scaled(value: u64, units: &[&'static str]) -> (String, &'static str) {
             break;
         }
     }
-    let text = if tenths < 1000 && unit != "" {
+    let text = if tenths < 1000 && !unit.is_empty() {
         format!("{}.{}", tenths / 10, tenths % 10)
     } else {
         (tenths / 10).to_string()

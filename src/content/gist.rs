@@ -35,7 +35,7 @@ pub(super) fn is_patch(call: &ToolCall) -> bool {
 /// What an event, or a message to the upstream, says beside its type.
 pub(super) fn event(kind: &str, text: &str) -> String {
     let string = |name: &str| member(text, name).and_then(unquoted);
-    if kind.ends_with(".delta") {
+    if kind.strip_suffix(".delta").is_some() {
         return string("delta").map_or_else(String::new, |delta| quoted(&delta));
     }
     if let Some(item) = member(text, "item") {

@@ -22,15 +22,8 @@ pub(super) fn headers(document: &mut Document, flow: &Flow) {
     document.gap();
     match &flow.response.head {
         Some(head) => {
-            let reason = http::StatusCode::from_u16(head.status)
-                .ok()
-                .and_then(|status| status.canonical_reason())
-                .unwrap_or_default();
-            let line = Line::of(
-                &format!("{} {reason}", head.status),
-                status_role(head.status),
-            )
-            .with(&format!(" {:?}", head.version), Role::Dim);
+            let line = Line::of(&head.status.to_string(), status_role(head.status))
+                .with(&format!(" {:?}", head.version), Role::Dim);
             document.push(line);
             fields(document, &head.fields);
         }

@@ -91,12 +91,12 @@ fn summary(kind: &ItemKind) -> String {
             content,
             encrypted,
         } => {
-            let mut text = joined(if summary.is_empty() { content } else { summary });
-            if *encrypted > 0 {
-                let size = format::bytes(*encrypted as u64);
-                text = format!("{text} ({size} encrypted)").trim_start().to_owned();
+            let text = joined(if summary.is_empty() { content } else { summary });
+            match (*encrypted, text.is_empty()) {
+                (0, _) => text,
+                (bytes, true) => format!("({} encrypted)", format::bytes(bytes as u64)),
+                (bytes, false) => format!("{text} ({} encrypted)", format::bytes(bytes as u64)),
             }
-            text
         }
         ItemKind::Call(call) => format!("{} {}", tool_name(call), gist::call(call)),
         ItemKind::Output(ToolOutput { text, .. }) => preview(text, PREVIEW),
@@ -142,7 +142,7 @@ fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
     }
     match &item.kind {
         ItemKind::Message { parts: list, .. } => {
-            parts(document, list, Role::Text, &format!("{key}/part"), folds)
+            parts(document, list, Role::Text, &format!("{key}/part"), folds);
         }
         ItemKind::Reasoning {
             summary,

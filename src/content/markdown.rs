@@ -36,7 +36,7 @@ pub(super) fn markdown(document: &mut Document, text: &str, role: Role) {
     }
 }
 
-/// A code fence that is open (CommonMark §4.5).
+/// A code fence that is open (`CommonMark` §4.5).
 struct Fence {
     mark: u8,
     length: usize,

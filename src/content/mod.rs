@@ -20,8 +20,6 @@ mod raw;
 mod reasoning;
 mod request;
 mod response;
-#[cfg(test)]
-mod sample;
 mod timeline;
 
 use std::collections::HashSet;
@@ -320,42 +318,4 @@ roles! {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{Document, Line, Role};
-
-    /// A document as text, to compare with: one line each, `role:text|role:text`, a fold's head behind `+` or `-`.
-    pub(super) fn shown(document: &Document) -> String {
-        let line = |line: &Line| {
-            let fold = match &line.fold {
-                None => "",
-                Some(fold) if fold.is_open => "- ",
-                Some(_) => "+ ",
-            };
-            let spans: Vec<String> = line
-                .spans
-                .iter()
-                .map(|span| format!("{}:{}", span.role.as_str(), span.text))
-                .collect();
-            format!("{fold}{}\n", spans.join("|"))
-        };
-        document.lines.iter().map(line).collect()
-    }
-
-    /// A document's text alone.
-    pub(super) fn plain(document: &Document) -> String {
-        let line = |line: &Line| {
-            let spans: String = line.spans.iter().map(|span| span.text.as_str()).collect();
-            spans + "\n"
-        };
-        document.lines.iter().map(line).collect()
-    }
-
-    #[test]
-    fn added_text_is_safe_and_marks_stand_out() {
-        let line = Line::of("a\x1bb <redacted:12345678>\n", Role::Text);
-        assert_eq!(
-            shown(&Document::of(line)),
-            "text:a|text.control:␛|text:b |secret:<redacted:12345678>|text.control:␊\n"
-        );
-    }
-}
+mod tests;

@@ -159,8 +159,7 @@ const CALL: &str = "⚙ ";
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{TURN, answered, at, flow, streamed};
-    use super::super::tests::{plain, shown};
+    use super::super::tests::{TURN, answered, at, flow, plain, shown, streamed};
     use super::*;
 
     #[test]

@@ -91,8 +91,7 @@ fn heading(flow: &Flow, part: &Part, title: &str) -> Line {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sample::{TURN, streamed};
-    use super::super::tests::shown;
+    use super::super::tests::{TURN, shown, streamed};
     use super::*;
 
     #[test]

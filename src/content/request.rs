@@ -237,7 +237,9 @@ mod tests {
 
     fn document(folds: &[&str]) -> Document {
         let mut chosen = Folds::default();
-        folds.iter().for_each(|key| chosen.toggle(key));
+        for key in folds {
+            chosen.toggle(key);
+        }
         let mut document = Document::default();
         asked(&mut document, &Request::parse(BODY).unwrap(), &chosen);
         document

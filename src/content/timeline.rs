@@ -66,7 +66,7 @@ impl<'a> Entry<'a> {
     /// The type of the delta it carries, if it carries nothing else.
     fn delta(&self) -> Option<&'a str> {
         self.event()
-            .filter(|name| name.ends_with(".delta") && self.frame.fault.is_none())
+            .filter(|name| name.strip_suffix(".delta").is_some() && self.frame.fault.is_none())
     }
 }
 

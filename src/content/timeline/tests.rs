@@ -1,7 +1,6 @@
 //! Rows of frames, bursts, silence and turns.
 
-use super::super::sample::{TURN, at, flow, frame, streamed};
-use super::super::tests::{plain, shown};
+use super::super::tests::{TURN, at, flow, frame, plain, shown, streamed};
 use super::*;
 use crate::responses::Turn;
 

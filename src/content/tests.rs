@@ -1,9 +1,11 @@
-//! Flows to test panes with: made from messages, as the recorder would, with one frame each millisecond.
+//! What the panes' tests share: flows made from messages, as the recorder would make them, and
+//! documents as text to compare with.
 
 use std::ops::Range;
 
 use http::{HeaderValue, Version};
 
+use super::{Document, Line, Role};
 use crate::flow::{Body, Channel, Flow, FlowId, FlowKind, Frame, Op, Request, Response};
 use crate::responses::{EventKind, Identity, Turn, event_name};
 use crate::tap::{At, Direction, Field, RequestHead, ResponseHead, Value};
@@ -148,3 +150,39 @@ pub(super) const TURN: [&str; 15] = [
     r#"{"type":"something.new","sequence_number":13}"#,
     r#"{"type":"response.completed","sequence_number":14,"response":{"id":"resp_1","model":"gpt-y","status":"completed","usage":{"input_tokens":100,"input_tokens_details":{"cached_tokens":81},"output_tokens":40,"output_tokens_details":{"reasoning_tokens":9},"total_tokens":140}}}"#,
 ];
+
+/// A document as text, to compare with: one line each, `role:text|role:text`, a fold's head behind `+` or `-`.
+pub(super) fn shown(document: &Document) -> String {
+    let line = |line: &Line| {
+        let fold = match &line.fold {
+            None => "",
+            Some(fold) if fold.is_open => "- ",
+            Some(_) => "+ ",
+        };
+        let spans: Vec<String> = line
+            .spans
+            .iter()
+            .map(|span| format!("{}:{}", span.role.as_str(), span.text))
+            .collect();
+        format!("{fold}{}\n", spans.join("|"))
+    };
+    document.lines.iter().map(line).collect()
+}
+
+/// A document's text alone.
+pub(super) fn plain(document: &Document) -> String {
+    let line = |line: &Line| {
+        let spans: String = line.spans.iter().map(|span| span.text.as_str()).collect();
+        spans + "\n"
+    };
+    document.lines.iter().map(line).collect()
+}
+
+#[test]
+fn added_text_is_safe_and_marks_stand_out() {
+    let line = Line::of("a\x1bb <redacted:12345678>\n", Role::Text);
+    assert_eq!(
+        shown(&Document::of(line)),
+        "text:a|text.control:␛|text:b |secret:<redacted:12345678>|text.control:␊\n"
+    );
+}
