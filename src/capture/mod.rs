@@ -1,1 +1,72 @@
-//! Placeholder.
+//! Captures: flows as lines of JSON in a file, written while they happen and read back as they were.
+//!
+//! [`line`] turns a flow into one line; [`Writer`] appends lines to a file on a thread of its own;
+//! [`Reader`] and [`load`] turn files into a [`crate::flow::Store`] again; [`save`] writes chosen
+//! flows to a file of their own. `docs/capture-format.md` describes the format for people,
+//! `docs/capture.schema.json` for programs.
+//!
+//! Nothing is masked here: what a flow holds was masked where it entered the program, and a capture
+//! says what the flow says. Nothing is decoded here either: a line carries texts and times, and
+//! what they mean is found again by the decoders that read live traffic.
+
+mod decode;
+mod encode;
+mod payload;
+mod read;
+mod record;
+mod selection;
+mod writer;
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::tap::At;
+
+pub use encode::line;
+pub use read::{Line, Lines, Loaded, Reader, Skipped, load};
+pub use selection::{Existing, Saved, save};
+pub use writer::{Status, Writer};
+
+/// Why a capture could not be written or read at all.
+#[derive(thiserror::Error, Debug)]
+pub enum Error {
+    /// The file or its directory could not be created, opened or written.
+    #[error("cannot write {}: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// The file could not be opened or read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// There is a file of this name already, and it was not to be replaced.
+    #[error("cannot write {}: the file exists", .0.display())]
+    Exists(PathBuf),
+    /// A flow could not be put into JSON: a time outside the years that dates can name.
+    #[error("cannot write flow {name} as JSON: {source}")]
+    Encode {
+        /// The flow's name.
+        name: String,
+        /// What is wrong with it.
+        source: serde_json::Error,
+    },
+}
+
+/// The file name of a capture that begins at `at`, such as `2026-01-31T18-05-09Z.jsonl`.
+#[must_use]
+pub fn file_name(at: At) -> String {
+    record::timestamp(at).map_or_else(
+        || format!("{}.jsonl", at.as_micros()),
+        |at| at.strftime("%Y-%m-%dT%H-%M-%SZ.jsonl").to_string(),
+    )
+}
+
+/// The version of the format that this program writes and reads.
+pub const VERSION: u32 = 1;

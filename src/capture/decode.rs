@@ -1,0 +1,354 @@
+//! A line of JSON as a flow again.
+//!
+//! Texts, times and heads come back as they were written. What decoding found in them (the kinds of
+//! events, the assembled turn) is not in the line: it is found again from the texts.
+
+use std::sync::Arc;
+
+use http::{HeaderValue, Version};
+use serde::Deserialize;
+
+use super::VERSION;
+use super::payload::{self, decoded};
+use super::record::{Close, Event, Failure, Frame, Header, Kind, Message, Record, Text};
+use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
+use crate::responses::{Agent, Identity};
+use crate::tap::{
+    self, At, Direction, Field, Phase, RequestHead, ResponseHead, Secret, Side, Value,
+};
+
+/// A flow that was read, before it has its place in a store.
+pub(super) struct Entry {
+    /// The flow. Its id, and the id of the connection that it ran on, are not set yet.
+    pub(super) flow: Flow,
+    /// The name of the connection that a turn ran on.
+    pub(super) connection: Option<String>,
+}
+
+/// The flow that a line holds; or what is wrong with the line, in a few words.
+pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
+    let line = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
+    let record: Record<'_> = serde_json::from_str(line).map_err(|error| diagnosis(line, &error))?;
+    if record.v != VERSION {
+        return Err(unknown_version(record.v));
+    }
+    let mut entry = skeleton(&record)?;
+    let flow = &mut entry.flow;
+    flow.request.body = body(Some(&record.request));
+    flow.response.body = body(record.response.as_ref());
+    match (record.kind, record.frames) {
+        (Kind::Http, _) => {
+            fill(&mut flow.request.body, Some(&record.request))?;
+            fill(&mut flow.response.body, record.response.as_ref())?;
+            let events = record
+                .response
+                .map_or(Vec::new(), |response| response.events);
+            flow.frames = events
+                .iter()
+                .map(|event| block(flow.started, event))
+                .collect();
+        }
+        (Kind::Ws | Kind::WsTurn, frames) => {
+            for frame in frames.unwrap_or_default() {
+                add_frame(flow, frame)?;
+            }
+        }
+    }
+    Ok(entry)
+}
+
+/// The flow without its bodies and frames.
+fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
+    let started = record.started.0;
+    let owned = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
+    let (kind, connection) = match record.kind {
+        Kind::Http => (FlowKind::Http, None),
+        Kind::Ws => (FlowKind::Ws, None),
+        Kind::WsTurn => {
+            let connection = owned(&record.ws).ok_or("a turn without `ws`")?;
+            let number = record.number.unwrap_or(1);
+            let id = FlowId(0);
+            (
+                FlowKind::WsTurn {
+                    connection: id,
+                    number,
+                },
+                Some(connection),
+            )
+        }
+    };
+    let path = record.request.path.as_ref().map_or("", Text::as_str);
+    let flow = Flow {
+        id: FlowId(0),
+        name: record.id.as_str().to_owned(),
+        kind,
+        channel: Channel::of(path),
+        client: record.client.as_str().to_owned(),
+        upstream: Arc::from(record.upstream.as_str()),
+        started,
+        ended: record.ended.map(|ended| ended.0),
+        request: Request {
+            head: request_head(&record.request)?,
+            trailers: fields(&record.request.trailers)?,
+            ..Request::default()
+        },
+        response: Response {
+            head: record.response.as_ref().map_or(Ok(None), response_head)?,
+            trailers: record
+                .response
+                .as_ref()
+                .map_or(Ok(Vec::new()), |response| fields(&response.trailers))?,
+            head_at: record.timings.response_head.map(|t| later(started, t)),
+            ..Response::default()
+        },
+        frames: Vec::new(),
+        turn: None,
+        identity: Identity {
+            session: owned(&record.session),
+            thread: owned(&record.thread),
+            turn: owned(&record.turn),
+            agent: agent(record.agent.as_ref()),
+            purpose: owned(&record.purpose),
+        },
+        model: owned(&record.model),
+        gist: record.gist.as_str().to_owned(),
+        is_warm_up: record.warm_up,
+        failures: record
+            .failures
+            .iter()
+            .map(failure)
+            .collect::<Result<_, _>>()?,
+        faults: record
+            .faults
+            .iter()
+            .map(|fault| Fault {
+                dir: fault.dir.into(),
+                offset: fault.offset,
+                message: fault.message.as_str().to_owned(),
+            })
+            .collect(),
+        close: record.close.as_ref().map(close),
+        revision: 0,
+    };
+    Ok(Entry { flow, connection })
+}
+
+fn request_head(request: &Message<'_>) -> Result<Option<RequestHead>, String> {
+    let (Some(method), Some(target)) = (&request.method, &request.path) else {
+        return Ok(None);
+    };
+    Ok(Some(RequestHead {
+        method: method.as_str().to_owned(),
+        target: target.as_str().to_owned(),
+        version: version(request.version.as_ref())?,
+        fields: fields(&request.headers)?,
+    }))
+}
+
+fn response_head(response: &Message<'_>) -> Result<Option<ResponseHead>, String> {
+    let Some(status) = response.status else {
+        return Ok(None);
+    };
+    Ok(Some(ResponseHead {
+        status,
+        version: version(response.version.as_ref())?,
+        fields: fields(&response.headers)?,
+    }))
+}
+
+fn fields(headers: &[Header<'_>]) -> Result<Vec<Field>, String> {
+    headers.iter().map(field).collect()
+}
+
+fn field(header: &Header<'_>) -> Result<Field, String> {
+    let (name, bytes) = match header.0.as_slice() {
+        [name, value] => (name, value.as_str().as_bytes().to_vec()),
+        [name, value, kind] if kind.as_str() == "base64" => (name, decoded(value)?),
+        _ => return Err("a header that is no pair of name and value".to_owned()),
+    };
+    let name = name.as_str().to_owned();
+    let mark = std::str::from_utf8(&bytes).ok().and_then(Secret::from_mark);
+    let value = match mark {
+        Some(secret) => Value::Secret(secret),
+        None => HeaderValue::from_bytes(&bytes)
+            .map(Value::Plain)
+            .map_err(|_| format!("header {name:.40} has a control character in its value"))?,
+    };
+    Ok(Field { name, value })
+}
+
+fn version(name: Option<&Text<'_>>) -> Result<Version, String> {
+    match name.map_or("HTTP/1.1", Text::as_str) {
+        "HTTP/0.9" => Ok(Version::HTTP_09),
+        "HTTP/1.0" => Ok(Version::HTTP_10),
+        "HTTP/1.1" => Ok(Version::HTTP_11),
+        "HTTP/2" | "HTTP/2.0" => Ok(Version::HTTP_2),
+        "HTTP/3" | "HTTP/3.0" => Ok(Version::HTTP_3),
+        other => Err(format!("unknown protocol version {other:.20}")),
+    }
+}
+
+/// The body that a message tells of, still without its bytes.
+fn body(message: Option<&Message<'_>>) -> Body {
+    let mut body = Body::default();
+    if let Some(message) = message {
+        body.coding = message.coding.as_ref().map(|text| text.as_str().to_owned());
+        body.wire_len = message.wire;
+        body.digest = message.sha256.as_ref().map(|text| text.as_str().to_owned());
+        body.missed = message.missed;
+        body.is_complete = message.complete;
+    }
+    body
+}
+
+/// Puts the bytes of a message into its body.
+fn fill(body: &mut Body, message: Option<&Message<'_>>) -> Result<(), String> {
+    if let Some(message) = message {
+        let bytes = payload::bytes(message.body_kind, &message.body, message.base64.as_ref())?;
+        body.push(&bytes);
+    }
+    Ok(())
+}
+
+/// A row for a block of an SSE body.
+fn block(started: At, event: &Event<'_>) -> flow::Frame {
+    let (offset, len, t, fault) = match event {
+        Event::Sound(offset, len, t) => (*offset, *len, *t, None),
+        Event::Faulty(offset, len, t, fault) => {
+            (*offset, *len, *t, Some(fault.as_str().to_owned()))
+        }
+    };
+    let start = usize::try_from(offset).unwrap_or(usize::MAX);
+    let end = start.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
+    flow::Frame {
+        at: later(started, t),
+        dir: Direction::In,
+        op: if len == 0 && fault.is_some() {
+            Op::Gap
+        } else {
+            Op::Event
+        },
+        wire: len,
+        len,
+        span: start..end,
+        is_compressed: false,
+        is_final: true,
+        event: None,
+        ordinal: None,
+        fault,
+    }
+}
+
+/// Adds a WebSocket frame and its payload to the flow.
+fn add_frame(flow: &mut Flow, frame: Frame<'_>) -> Result<(), String> {
+    let dir = Direction::from(frame.dir);
+    let payload = match &frame.base64 {
+        Some(base64) => decoded(base64)?,
+        None => frame
+            .text
+            .map(Text::into_owned)
+            .unwrap_or_default()
+            .into_bytes(),
+    };
+    let body = match dir {
+        Direction::Out => &mut flow.request.body,
+        Direction::In => &mut flow.response.body,
+    };
+    let span = body.push(&payload);
+    flow.frames.push(flow::Frame {
+        at: later(flow.started, frame.t),
+        dir,
+        op: op(frame.op.as_str(), frame.code, frame.opcode)?,
+        wire: frame.wire,
+        len: frame.len,
+        span,
+        is_compressed: frame.deflate,
+        is_final: frame.fin,
+        event: None,
+        ordinal: None,
+        fault: frame.fault.map(Text::into_owned),
+    });
+    Ok(())
+}
+
+fn op(name: &str, code: Option<u16>, opcode: Option<u8>) -> Result<Op, String> {
+    let op = match name {
+        "close" => Op::Close(code),
+        "reserved" => Op::Reserved(opcode.unwrap_or_default()),
+        _ => *PLAIN_OPS
+            .iter()
+            .find(|op| op.as_str() == name)
+            .ok_or_else(|| format!("unknown op {name:.20}"))?,
+    };
+    Ok(op)
+}
+
+fn agent(name: Option<&Text<'_>>) -> Agent {
+    match name.map(Text::as_str) {
+        None => Agent::Unknown,
+        Some("main") => Agent::Main,
+        Some(name) => Agent::Sub(name.to_owned()),
+    }
+}
+
+fn close(close: &Close<'_>) -> flow::Close {
+    flow::Close {
+        code: close.code,
+        reason: close.reason.as_str().to_owned(),
+        dir: close.dir.into(),
+        is_framed: close.framed,
+    }
+}
+
+fn failure(failure: &Failure<'_>) -> Result<tap::Failure, String> {
+    let side = match failure.side.as_str() {
+        "client" => Side::Client,
+        "upstream" => Side::Upstream,
+        other => return Err(format!("unknown side {other:.20}")),
+    };
+    let phase = Phase::from_name(failure.phase.as_str())
+        .ok_or_else(|| format!("unknown phase {:.20}", failure.phase.as_str()))?;
+    Ok(tap::Failure {
+        side,
+        phase,
+        message: failure.message.as_str().to_owned(),
+    })
+}
+
+fn later(started: At, micros: u64) -> At {
+    At::from_micros(started.as_micros().saturating_add(micros))
+}
+
+/// Why a line is no record: what it lacks at all is worth more than what it has wrong.
+fn diagnosis(line: &str, error: &serde_json::Error) -> String {
+    #[derive(Deserialize)]
+    struct Label {
+        v: Option<u32>,
+    }
+    if error.is_syntax() || error.is_eof() {
+        return format!("not JSON: {error}");
+    }
+    let label = serde_json::from_str::<Label>(line).map(|label| label.v);
+    match label {
+        _ if !line.trim_start().starts_with('{') => "JSON, but not a flow".to_owned(),
+        Ok(Some(VERSION)) => error.to_string(),
+        Ok(Some(other)) => unknown_version(other),
+        Ok(None) | Err(_) => "JSON, but not a flow".to_owned(),
+    }
+}
+
+fn unknown_version(version: u32) -> String {
+    format!("version {version} of the format; this program reads version {VERSION}")
+}
+
+/// Kinds of frames that need nothing but their name.
+const PLAIN_OPS: [Op; 8] = [
+    Op::Text,
+    Op::Binary,
+    Op::Continuation,
+    Op::Ping,
+    Op::Pong,
+    Op::Event,
+    Op::Comment,
+    Op::Gap,
+];

@@ -1,0 +1,302 @@
+//! A flow as one line of JSON.
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::payload::{Payload, text_or_base64};
+use super::record::{
+    Close, Event, Failure, Fault, Frame, Header, Kind, Message, Record, Stamp, Text, Timings,
+};
+use super::{Error, VERSION};
+use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
+use crate::tap::{self, At, Direction};
+
+/// The flow as one line of a capture, without the line break.
+///
+/// The store tells the name of the connection that a turn ran on.
+///
+/// # Errors
+/// [`Error::Encode`] when a time of the flow is beyond the dates that RFC 3339 can name.
+pub fn line(flow: &Flow, store: &Store) -> Result<Vec<u8>, Error> {
+    let connection = match flow.kind {
+        FlowKind::Http => None,
+        FlowKind::Ws => Some(flow.name.as_str()),
+        FlowKind::WsTurn { connection, .. } => {
+            Some(store.get(connection).map_or("", |flow| flow.name.as_str()))
+        }
+    };
+    let size = 4096 + flow.request.body.bytes().len() + flow.response.body.bytes().len();
+    let mut line = Vec::with_capacity(size + size / 4);
+    serde_json::to_writer(&mut line, &record(flow, connection)).map_err(|source| {
+        Error::Encode {
+            name: flow.name.clone(),
+            source,
+        }
+    })?;
+    Ok(line)
+}
+
+/// The flow in the shape of a line.
+fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
+    let identity = &flow.identity;
+    let is_socket = connection.is_some();
+    let (kind, number) = match flow.kind {
+        FlowKind::Http => (Kind::Http, None),
+        FlowKind::Ws => (Kind::Ws, None),
+        FlowKind::WsTurn { number, .. } => (Kind::WsTurn, Some(number)),
+    };
+    Record {
+        v: VERSION,
+        kind,
+        id: flow.name.as_str().into(),
+        ws: connection.map(Text::from),
+        number,
+        started: Stamp(flow.started),
+        ended: flow.ended.map(Stamp),
+        client: flow.client.as_str().into(),
+        upstream: flow.upstream.as_ref().into(),
+        channel: flow.channel.as_str().into(),
+        session: Text::of(identity.session.as_ref()),
+        thread: Text::of(identity.thread.as_ref()),
+        turn: Text::of(identity.turn.as_ref()),
+        agent: identity.agent.name().map(Text::from),
+        purpose: Text::of(identity.purpose.as_ref()),
+        model: Text::of(flow.model.as_ref()),
+        gist: flow.gist.as_str().into(),
+        warm_up: flow.is_warm_up,
+        request: request(flow),
+        response: response(flow),
+        error: flow
+            .failures
+            .first()
+            .map(|failure| failure.to_string().into()),
+        failures: flow.failures.iter().map(failure).collect(),
+        faults: flow.faults.iter().map(fault).collect(),
+        timings: timings(flow),
+        frames: is_socket.then(|| flow.frames.iter().map(|row| frame(flow, row)).collect()),
+        close: flow.close.as_ref().map(close),
+    }
+}
+
+fn request(flow: &Flow) -> Message<'_> {
+    let payload = match flow.kind {
+        FlowKind::Http => Payload::of(flow.request.body.bytes()),
+        FlowKind::Ws => Payload::of(b""),
+        FlowKind::WsTurn { .. } => Payload::of(question(flow)),
+    };
+    let head = flow.request.head.as_ref();
+    Message {
+        method: head.map(|head| head.method.as_str().into()),
+        path: head.map(|head| head.target.as_str().into()),
+        version: head.map(|head| version(head.version)),
+        headers: headers(head.map_or(&[], |head| &head.fields)),
+        trailers: headers(&flow.request.trailers),
+        ..message(&flow.request.body, payload)
+    }
+}
+
+/// The response; `None` as long as nothing of it came.
+fn response(flow: &Flow) -> Option<Message<'_>> {
+    let (head, body) = (flow.response.head.as_ref(), &flow.response.body);
+    let is_missing = head.is_none() && *body == Body::default() && flow.frames.is_empty();
+    if is_missing {
+        return None;
+    }
+    let payload = match flow.kind {
+        FlowKind::Http => Payload::of(body.bytes()),
+        FlowKind::Ws => Payload::of(b""),
+        FlowKind::WsTurn { .. } => Payload::of(answer(flow)),
+    };
+    let events = match flow.kind {
+        FlowKind::Http => flow
+            .frames
+            .iter()
+            .map(|row| event(flow.started, row))
+            .collect(),
+        FlowKind::Ws | FlowKind::WsTurn { .. } => Vec::new(),
+    };
+    Some(Message {
+        status: head.map(|head| head.status),
+        version: head.map(|head| version(head.version)),
+        headers: headers(head.map_or(&[], |head| &head.fields)),
+        trailers: headers(&flow.response.trailers),
+        events,
+        ..message(body, payload)
+    })
+}
+
+/// What a body gives to a message.
+fn message<'a>(body: &'a Body, payload: Payload<'a>) -> Message<'a> {
+    Message {
+        method: None,
+        path: None,
+        status: None,
+        version: None,
+        headers: Vec::new(),
+        body_kind: payload.kind,
+        body: payload.body,
+        base64: payload.base64,
+        coding: Text::of(body.coding.as_ref()),
+        wire: body.wire_len,
+        sha256: Text::of(body.digest.as_ref()),
+        missed: body.missed,
+        complete: body.is_complete,
+        trailers: Vec::new(),
+        events: Vec::new(),
+    }
+}
+
+/// The message that asked for the turn: `response.create`.
+fn question(flow: &Flow) -> &[u8] {
+    messages(flow, Direction::Out)
+        .find(|(_, envelope)| envelope.kind.as_str() == "response.create")
+        .map_or(b"", |(text, _)| text)
+}
+
+/// The `response` object of the message that ended the turn.
+fn answer(flow: &Flow) -> &[u8] {
+    messages(flow, Direction::In)
+        .rev()
+        .find(|(_, envelope)| TERMINAL.contains(&envelope.kind.as_str()))
+        .and_then(|(_, envelope)| envelope.response)
+        .map_or(b"", |response| response.get().as_bytes())
+}
+
+/// The whole messages of one direction that are JSON objects with a type, in order.
+fn messages(flow: &Flow, dir: Direction) -> impl DoubleEndedIterator<Item = (&[u8], Envelope<'_>)> {
+    flow.frames
+        .iter()
+        .filter(move |frame| frame.dir == dir && frame.is_final && !frame.op.is_control())
+        .filter_map(|frame| {
+            let text = flow.frame_bytes(frame);
+            serde_json::from_slice(text)
+                .ok()
+                .map(|envelope| (text, envelope))
+        })
+}
+
+/// What is looked at in a message.
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, rename = "type")]
+    kind: Text<'a>,
+    #[serde(borrow, default)]
+    response: Option<&'a RawValue>,
+}
+
+fn headers(fields: &[tap::Field]) -> Vec<Header<'_>> {
+    fields.iter().map(header).collect()
+}
+
+fn header(field: &tap::Field) -> Header<'_> {
+    let name = field.name.as_str().into();
+    let value = match &field.value {
+        tap::Value::Secret(secret) => return Header(vec![name, secret.as_str().into()]),
+        tap::Value::Plain(value) => value.as_bytes(),
+    };
+    match text_or_base64(value) {
+        (Some(text), _) => Header(vec![name, text]),
+        (None, base64) => Header(vec![name, base64.unwrap_or_default(), "base64".into()]),
+    }
+}
+
+fn event(started: At, frame: &flow::Frame) -> Event<'_> {
+    let (offset, len) = (frame.span.start as u64, frame.span.len() as u64);
+    let t = micros(started, frame.at);
+    match &frame.fault {
+        None => Event::Sound(offset, len, t),
+        Some(fault) => Event::Faulty(offset, len, t, fault.as_str().into()),
+    }
+}
+
+fn frame<'a>(flow: &'a Flow, frame: &'a flow::Frame) -> Frame<'a> {
+    let payload = flow.frame_bytes(frame);
+    // A fragment has no text of its own; an empty message has an empty one.
+    let has_text = !payload.is_empty() || (frame.is_final && frame.op != Op::Gap);
+    let (text, base64) = if has_text {
+        text_or_base64(payload)
+    } else {
+        (None, None)
+    };
+    let (code, opcode) = match frame.op {
+        Op::Close(code) => (code, None),
+        Op::Reserved(opcode) => (None, Some(opcode)),
+        _ => (None, None),
+    };
+    Frame {
+        t: micros(flow.started, frame.at),
+        dir: frame.dir.into(),
+        op: frame.op.as_str().into(),
+        len: frame.len,
+        wire: frame.wire,
+        text,
+        base64,
+        fin: frame.is_final,
+        deflate: frame.is_compressed,
+        code,
+        opcode,
+        fault: Text::of(frame.fault.as_ref()),
+    }
+}
+
+fn close(close: &flow::Close) -> Close<'_> {
+    Close {
+        code: close.code,
+        reason: close.reason.as_str().into(),
+        dir: close.dir.into(),
+        framed: close.is_framed,
+    }
+}
+
+fn failure(failure: &tap::Failure) -> Failure<'_> {
+    Failure {
+        side: failure.side.as_str().into(),
+        phase: failure.phase.as_str().into(),
+        message: failure.message.as_str().into(),
+    }
+}
+
+fn fault(fault: &flow::Fault) -> Fault<'_> {
+    Fault {
+        dir: fault.dir.into(),
+        offset: fault.offset,
+        message: fault.message.as_str().into(),
+    }
+}
+
+fn timings(flow: &Flow) -> Timings {
+    let since = |at| micros(flow.started, at);
+    let is_turn = matches!(flow.kind, FlowKind::WsTurn { .. });
+    Timings {
+        // A turn's head is the handshake's, which came before the turn began.
+        response_head: flow.response.head_at.filter(|_| !is_turn).map(since),
+        first_event: flow
+            .frames
+            .iter()
+            .find(|frame| frame.dir == Direction::In && !frame.op.is_control())
+            .map(|frame| since(frame.at)),
+        first_delta: flow.first_delta().map(|delta| delta.as_micros() as u64),
+        end: flow.ended.map(since),
+    }
+}
+
+fn micros(started: At, at: At) -> u64 {
+    at.since(started).as_micros() as u64
+}
+
+/// The protocol version as HAR and the access logs of servers spell it.
+fn version(version: http::Version) -> Text<'static> {
+    match version {
+        http::Version::HTTP_2 => "HTTP/2".into(),
+        http::Version::HTTP_3 => "HTTP/3".into(),
+        other => format!("{other:?}").into(),
+    }
+}
+
+/// The events whose `response` member is the whole response as it ended.
+const TERMINAL: [&str; 4] = [
+    "response.completed",
+    "response.incomplete",
+    "response.failed",
+    "response.cancelled",
+];

@@ -1,0 +1,338 @@
+//! The shape of a line: one struct for both ways, so that what is written is what is read.
+//!
+//! Texts are borrowed, from the flow when writing and from the line when reading, so that neither
+//! way builds a tree. Members appear in the order of the fields.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use serde::de::Error as _;
+use serde::ser::Error as _;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::payload::Content;
+use crate::tap::{At, Direction};
+
+/// One line of a capture.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Record<'a> {
+    /// The version of the format.
+    pub(super) v: u32,
+    pub(super) kind: Kind,
+    /// Unique across runs.
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    /// The connection's id; on sockets only.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) ws: Option<Text<'a>>,
+    /// The how-manieth turn of the connection; on turns only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) number: Option<u32>,
+    pub(super) started: Stamp,
+    /// Missing while the flow was live when the line was written.
+    #[serde(default)]
+    pub(super) ended: Option<Stamp>,
+    #[serde(borrow, default)]
+    pub(super) client: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) upstream: Text<'a>,
+    /// Follows from the path; written for those who read lines without this program.
+    #[serde(borrow, default)]
+    pub(super) channel: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) session: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) thread: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) turn: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) agent: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) purpose: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) model: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) gist: Text<'a>,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) warm_up: bool,
+    #[serde(borrow)]
+    pub(super) request: Message<'a>,
+    #[serde(borrow, default)]
+    pub(super) response: Option<Message<'a>>,
+    /// The first failure in one line.
+    #[serde(borrow, default)]
+    pub(super) error: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) failures: Vec<Failure<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) faults: Vec<Fault<'a>>,
+    #[serde(default)]
+    pub(super) timings: Timings,
+    /// On sockets only.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) frames: Option<Vec<Frame<'a>>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) close: Option<Close<'a>>,
+}
+
+/// What a line holds.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Kind {
+    Http,
+    Ws,
+    WsTurn,
+}
+
+/// A request or a response.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Message<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) method: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) path: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) status: Option<u16>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) version: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    pub(super) headers: Vec<Header<'a>>,
+    /// How to read `body`; missing when there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) body_kind: Option<BodyKind>,
+    #[serde(borrow, default)]
+    pub(super) body: Content<'a>,
+    /// The body when it is neither JSON nor text.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) base64: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) coding: Option<Text<'a>>,
+    #[serde(default)]
+    pub(super) wire: u64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) sha256: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub(super) missed: u64,
+    #[serde(default)]
+    pub(super) complete: bool,
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) trailers: Vec<Header<'a>>,
+    /// The blocks of an SSE body.
+    #[serde(borrow, default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) events: Vec<Event<'a>>,
+}
+
+/// How `body` is to be read.
+#[derive(Clone, Copy, PartialEq, Eq, Serialize, Deserialize, Debug)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum BodyKind {
+    /// The JSON itself.
+    Json,
+    /// A string holding the text.
+    Text,
+    /// Null; the bytes are in `base64`.
+    Base64,
+}
+
+/// `[name, value]`, or `[name, base64, "base64"]` for a value that is not UTF-8.
+#[derive(Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Header<'a>(#[serde(borrow)] pub(super) Vec<Text<'a>>);
+
+/// Where a block of an SSE body stands, in bytes of the text, and when it came.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+pub(super) enum Event<'a> {
+    /// `[offset, len, t]`.
+    Sound(u64, u64, u64),
+    /// `[offset, len, t, fault]`.
+    Faulty(u64, u64, u64, #[serde(borrow)] Text<'a>),
+}
+
+/// A WebSocket frame.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Frame<'a> {
+    /// Microseconds since the flow's start.
+    pub(super) t: u64,
+    pub(super) dir: Dir,
+    #[serde(borrow)]
+    pub(super) op: Text<'a>,
+    #[serde(default)]
+    pub(super) len: u64,
+    #[serde(default)]
+    pub(super) wire: u64,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) base64: Option<Text<'a>>,
+    #[serde(default = "yes", skip_serializing_if = "is_true")]
+    pub(super) fin: bool,
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) deflate: bool,
+    /// A close frame's code.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) code: Option<u16>,
+    /// The number of a reserved opcode.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) opcode: Option<u8>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) fault: Option<Text<'a>>,
+}
+
+/// How a connection ended.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Close<'a> {
+    #[serde(default)]
+    pub(super) code: Option<u16>,
+    #[serde(borrow, default)]
+    pub(super) reason: Text<'a>,
+    pub(super) dir: Dir,
+    #[serde(default)]
+    pub(super) framed: bool,
+}
+
+/// A failure of the exchange.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Failure<'a> {
+    #[serde(borrow)]
+    pub(super) side: Text<'a>,
+    #[serde(borrow)]
+    pub(super) phase: Text<'a>,
+    #[serde(borrow)]
+    pub(super) message: Text<'a>,
+}
+
+/// Something wrong in the bytes.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Fault<'a> {
+    pub(super) dir: Dir,
+    pub(super) offset: u64,
+    #[serde(borrow)]
+    pub(super) message: Text<'a>,
+}
+
+/// Moments in microseconds since the flow's start.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Timings {
+    #[serde(default)]
+    pub(super) response_head: Option<u64>,
+    #[serde(default)]
+    pub(super) first_event: Option<u64>,
+    #[serde(default)]
+    pub(super) first_delta: Option<u64>,
+    #[serde(default)]
+    pub(super) end: Option<u64>,
+}
+
+/// A direction, as lines spell it.
+#[derive(Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Dir {
+    Out,
+    In,
+}
+
+impl From<Direction> for Dir {
+    fn from(dir: Direction) -> Self {
+        match dir {
+            Direction::Out => Self::Out,
+            Direction::In => Self::In,
+        }
+    }
+}
+
+impl From<Dir> for Direction {
+    fn from(dir: Dir) -> Self {
+        match dir {
+            Dir::Out => Self::Out,
+            Dir::In => Self::In,
+        }
+    }
+}
+
+/// Text that is borrowed where JSON lets it be; inside `Option` and `Vec`, a bare `Cow` would not be.
+#[derive(Clone, Default, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);
+
+impl<'a> Text<'a> {
+    pub(super) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn into_owned(self) -> String {
+        self.0.into_owned()
+    }
+
+    /// The text, where there is some.
+    pub(super) fn of(text: Option<&'a String>) -> Option<Self> {
+        text.map(|text| text.as_str().into())
+    }
+}
+
+impl<'a> From<&'a str> for Text<'a> {
+    fn from(text: &'a str) -> Self {
+        Self(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for Text<'_> {
+    fn from(text: String) -> Self {
+        Self(Cow::Owned(text))
+    }
+}
+
+/// A moment as an RFC 3339 date in UTC with six digits of the second.
+#[derive(Clone, Copy)]
+pub(super) struct Stamp(pub(super) At);
+
+impl Serialize for Stamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let at = timestamp(self.0).ok_or_else(|| S::Error::custom("a time beyond all dates"))?;
+        serializer.collect_str(&format_args!("{at:.6}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Stamp {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Text::deserialize(deserializer)?;
+        let at: Timestamp = text.as_str().parse().map_err(D::Error::custom)?;
+        u64::try_from(at.as_microsecond())
+            .map(|micros| Self(At::from_micros(micros)))
+            .map_err(|_| D::Error::custom("a time before 1970"))
+    }
+}
+
+/// The moment as a date, if there is a date for it.
+pub(super) fn timestamp(at: At) -> Option<Timestamp> {
+    let micros = i64::try_from(at.as_micros()).ok()?;
+    Timestamp::from_microsecond(micros).ok()
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_true(flag: &bool) -> bool {
+    *flag
+}
+
+#[expect(
+    clippy::trivially_copy_pass_by_ref,
+    reason = "serde calls it with a reference"
+)]
+fn is_zero(number: &u64) -> bool {
+    *number == 0
+}
+
+fn yes() -> bool {
+    true
+}

@@ -1,0 +1,130 @@
+//! Chosen flows in a file of their own: the whole file appears at once, or none.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::{Error, line};
+use crate::flow::{FlowId, Store};
+
+/// What to do when there is a file of that name.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Existing {
+    /// Leave it and fail.
+    Keep,
+    /// Put the new file in its place.
+    Replace,
+}
+
+/// What was saved.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Saved {
+    /// Lines, one per flow.
+    pub lines: u64,
+    /// Bytes of the file.
+    pub bytes: u64,
+}
+
+/// Saves the flows called `ids` to a file of mode 0600, in that order.
+///
+/// A connection is saved as it is, without its turns unless they are named too.
+///
+/// # Errors
+/// [`Error::Exists`] when the file exists and is to be kept, [`Error::Write`] when writing fails,
+/// [`Error::Encode`] when a flow cannot be written as JSON. The file is then as it was before.
+pub fn save(
+    path: &Path,
+    store: &Store,
+    ids: impl IntoIterator<Item = FlowId>,
+    existing: Existing,
+) -> Result<Saved, Error> {
+    let failed = |source| Error::Write {
+        path: path.to_owned(),
+        source,
+    };
+    if existing == Existing::Keep && path.symlink_metadata().is_ok() {
+        return Err(Error::Exists(path.to_owned()));
+    }
+    let (file, temporary) = create_beside(path).map_err(failed)?;
+    let saved = write(file, store, ids, failed).and_then(|saved| {
+        put(&temporary, path, existing).map_err(|source| match source.kind() {
+            ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
+            _ => failed(source),
+        })?;
+        Ok(saved)
+    });
+    if saved.is_err() {
+        // The first failure is the one to tell; a file left behind would only be noticed by its name.
+        let _ = fs::remove_file(&temporary);
+    }
+    saved
+}
+
+fn write(
+    file: File,
+    store: &Store,
+    ids: impl IntoIterator<Item = FlowId>,
+    failed: impl Fn(io::Error) -> Error,
+) -> Result<Saved, Error> {
+    let mut out = BufWriter::with_capacity(BUFFER, file);
+    let mut saved = Saved::default();
+    for flow in ids.into_iter().filter_map(|id| store.get(id)) {
+        let mut line = line(flow, store)?;
+        line.push(b'\n');
+        out.write_all(&line).map_err(&failed)?;
+        saved.lines += 1;
+        saved.bytes += line.len() as u64;
+    }
+    let file = out
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(&failed)?;
+    Ok(saved)
+}
+
+/// A new file in the directory of `path`, so that it can be renamed to it.
+fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it is no file name"))?;
+    let process = std::process::id();
+    let mut attempt = 0;
+    loop {
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{process}-{attempt}.tmp"));
+        let temporary = path.with_file_name(temporary);
+        let file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&temporary);
+        match file {
+            Ok(file) => return Ok((file, temporary)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Gives the finished file its name.
+fn put(temporary: &Path, path: &Path, existing: Existing) -> io::Result<()> {
+    match existing {
+        Existing::Replace => fs::rename(temporary, path),
+        // Unlike a rename, a link never replaces a file that came in the meantime.
+        Existing::Keep => match fs::hard_link(temporary, path) {
+            Ok(()) => fs::remove_file(temporary),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(error),
+            Err(_) => fs::rename(temporary, path),
+        },
+    }
+}
+
+/// How many names are tried for the unfinished file.
+const ATTEMPTS: u32 = 16;
+
+/// Lines shorter than this are written together.
+const BUFFER: usize = 256 << 10;

@@ -1,0 +1,292 @@
+//! Appending lines to a file, on a thread of its own: a slow disk or a full one holds up nobody.
+//!
+//! Several processes may append to one file. For every batch of lines the file is opened, locked
+//! (an advisory lock), put right if its last line is torn, appended to and let go; a batch that
+//! fails is taken back to the last whole line, kept in memory and tried again with the next one.
+
+use std::collections::VecDeque;
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use super::Error;
+
+/// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
+/// it has been given.
+#[derive(Debug)]
+pub struct Writer {
+    path: PathBuf,
+    lines: Sender<Vec<u8>>,
+    reports: Receiver<Report>,
+    status: Status,
+    thread: JoinHandle<()>,
+}
+
+/// How writing goes.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Status {
+    /// Lines that are in the file.
+    pub lines: u64,
+    /// Their bytes, line breaks included.
+    pub bytes: u64,
+    /// Bytes of lines that are not in the file yet.
+    pub queued: u64,
+    /// Lines that were given up, because writing failed and too much was waiting already.
+    pub lost: u64,
+    /// Why the last attempt failed; `None` when it succeeded.
+    pub error: Option<String>,
+}
+
+impl Writer {
+    /// Opens the file, and creates it (mode 0600) and its directory (0700) where they are missing.
+    ///
+    /// What is in the file stays. A file that others may read or write is made private.
+    /// Up to `backlog` bytes are kept in memory while writing fails.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when the file cannot be opened for appending, or no thread can be started.
+    pub fn open(path: &Path, backlog: u64) -> Result<Self, Error> {
+        let failed = |source| Error::Write {
+            path: path.to_owned(),
+            source,
+        };
+        open(path).map_err(failed)?;
+        let (lines, queue) = channel();
+        let (reporter, reports) = channel();
+        let appender = Appender {
+            path: path.to_owned(),
+            backlog,
+            pending: VecDeque::new(),
+            pending_bytes: 0,
+            reporter,
+        };
+        let thread = Builder::new()
+            .name("capture".to_owned())
+            .spawn(move || appender.run(&queue))
+            .map_err(failed)?;
+        Ok(Self {
+            path: path.to_owned(),
+            lines,
+            reports,
+            status: Status::default(),
+            thread,
+        })
+    }
+
+    /// The file.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Hands over a line, without its line break. Never waits.
+    pub fn write(&mut self, line: Vec<u8>) {
+        self.status.queued += line.len() as u64 + 1;
+        if self.lines.send(line).is_err() {
+            self.status.error = Some("the writing thread is gone".to_owned());
+        }
+        self.take_reports();
+    }
+
+    /// How writing goes, as far as the thread has told.
+    pub fn status(&mut self) -> &Status {
+        self.take_reports();
+        &self.status
+    }
+
+    /// Writes what is waiting, stops the thread and tells how it went. Waits for the disk.
+    #[must_use]
+    pub fn finish(self) -> Status {
+        let Self {
+            lines,
+            reports,
+            mut status,
+            thread,
+            ..
+        } = self;
+        drop(lines);
+        if thread.join().is_err() {
+            status.error = Some("the writing thread broke off".to_owned());
+        }
+        for report in reports.try_iter() {
+            status.take(report);
+        }
+        status
+    }
+
+    fn take_reports(&mut self) {
+        for report in self.reports.try_iter() {
+            self.status.take(report);
+        }
+    }
+}
+
+impl Status {
+    fn take(&mut self, report: Report) {
+        self.lines += report.lines;
+        self.bytes += report.bytes;
+        self.lost += report.lost;
+        self.queued = self.queued.saturating_sub(report.bytes + report.lost_bytes);
+        self.error = report.error;
+    }
+}
+
+/// What an attempt to write came to.
+#[derive(Debug)]
+struct Report {
+    lines: u64,
+    bytes: u64,
+    lost: u64,
+    lost_bytes: u64,
+    error: Option<String>,
+}
+
+/// The thread's half.
+struct Appender {
+    path: PathBuf,
+    backlog: u64,
+    /// Lines that are not in the file yet, oldest first.
+    pending: VecDeque<Vec<u8>>,
+    pending_bytes: u64,
+    reporter: Sender<Report>,
+}
+
+impl Appender {
+    fn run(mut self, queue: &Receiver<Vec<u8>>) {
+        while let Ok(line) = queue.recv() {
+            self.add(line);
+            while self.pending_bytes < BATCH
+                && let Ok(line) = queue.try_recv()
+            {
+                self.add(line);
+            }
+            self.attempt();
+        }
+        if !self.pending.is_empty() {
+            self.attempt();
+        }
+    }
+
+    fn add(&mut self, line: Vec<u8>) {
+        self.pending_bytes += line.len() as u64 + 1;
+        self.pending.push_back(line);
+    }
+
+    /// Writes all pending lines, or keeps them and says why.
+    fn attempt(&mut self) {
+        let mut report = Report {
+            lines: 0,
+            bytes: 0,
+            lost: 0,
+            lost_bytes: 0,
+            error: None,
+        };
+        match append(&self.path, &self.pending) {
+            Ok(()) => {
+                report.lines = self.pending.len() as u64;
+                report.bytes = self.pending_bytes;
+                self.pending.clear();
+                self.pending_bytes = 0;
+            }
+            Err(source) => {
+                while self.pending_bytes > self.backlog
+                    && let Some(line) = self.pending.pop_front()
+                {
+                    let bytes = line.len() as u64 + 1;
+                    self.pending_bytes -= bytes;
+                    report.lost += 1;
+                    report.lost_bytes += bytes;
+                }
+                let path = self.path.clone();
+                report.error = Some(Error::Write { path, source }.to_string());
+            }
+        }
+        // Nobody listens any more once the other half is dropped; the lines are written all the same.
+        let _ = self.reporter.send(report);
+    }
+}
+
+/// Appends whole lines, or nothing.
+fn append(path: &Path, lines: &VecDeque<Vec<u8>>) -> io::Result<()> {
+    let mut file = open(path)?;
+    lock(&file)?;
+    // Pipes and devices have no end to look at or to go back to.
+    let is_regular = file.metadata()?.is_file();
+    let end = if is_regular {
+        file.seek(SeekFrom::End(0))?
+    } else {
+        0
+    };
+    let is_torn = is_regular && end > 0 && last_byte(&mut file)? != b'\n';
+    let written = write_lines(&file, is_torn, lines);
+    if written.is_err() && is_regular {
+        // Should this fail too, the next batch finds a torn line and begins a new one after it.
+        let _ = file.set_len(end);
+    }
+    written
+}
+
+fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Vec<u8>>) -> io::Result<()> {
+    let mut out = BufWriter::with_capacity(BUFFER, file);
+    let mut write = || {
+        if is_torn {
+            out.write_all(b"\n")?;
+        }
+        for line in lines {
+            out.write_all(line)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()
+    };
+    let written = write();
+    // Dropped, it would write what is left of a line that failed.
+    let _ = out.into_parts();
+    written
+}
+
+/// The file, ready for appending and private; created with its directory where missing.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).append(true).create(true).mode(0o600);
+    let file = match options.open(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            if let Some(directory) = path.parent() {
+                DirBuilder::new()
+                    .recursive(true)
+                    .mode(0o700)
+                    .create(directory)?;
+            }
+            options.open(path)?
+        }
+        opened => opened?,
+    };
+    let metadata = file.metadata()?;
+    if metadata.is_file() && metadata.permissions().mode() & 0o077 != 0 {
+        file.set_permissions(Permissions::from_mode(0o600))?;
+    }
+    Ok(file)
+}
+
+/// Waits until no other process appends; a file system without locks is written without.
+fn lock(file: &File) -> io::Result<()> {
+    match file.lock() {
+        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn last_byte(file: &mut File) -> io::Result<u8> {
+    let mut byte = [0];
+    file.seek(SeekFrom::End(-1))?;
+    file.read_exact(&mut byte)?;
+    Ok(byte[0])
+}
+
+/// How much is taken from the queue before it is written, in bytes.
+const BATCH: u64 = 4 << 20;
+
+/// Lines shorter than this are written together.
+const BUFFER: usize = 256 << 10;

@@ -1,0 +1,596 @@
+//! Captures from end to end: every kind of line against the schema, back again, and on the disk.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use codextap::capture::{self, Existing, Writer};
+use codextap::flow::{
+    Body, Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Request, Response, Store,
+};
+use codextap::responses::{Agent, Identity};
+use codextap::tap::{
+    At, Direction, Failure, Field, Phase, Redactor, RequestHead, ResponseHead, Side, Value,
+};
+use http::{HeaderValue, Version};
+
+/// How much a writer may keep in memory in these tests.
+const BACKLOG: u64 = 1 << 20;
+
+#[test]
+fn every_kind_of_line_fits_the_schema() {
+    let schema = serde_json::from_str(include_str!("../docs/capture.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let store = every_kind();
+    for flow in store.flows() {
+        let line = text_of(flow, &store);
+        let value = serde_json::from_str(&line).unwrap();
+        let errors: Vec<String> = validator
+            .iter_errors(&value)
+            .map(|error| format!("{}: {error}", error.instance_path()))
+            .collect();
+        assert!(errors.is_empty(), "{}: {errors:#?}\n{line}", flow.name);
+    }
+    let wrong = text_of(&store.flows()[0], &store).replacen("\"v\":1", "\"v\":2", 1);
+    assert!(!validator.is_valid(&serde_json::from_str(&wrong).unwrap()));
+}
+
+#[test]
+fn what_is_read_is_what_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("capture.jsonl");
+    let store = every_kind();
+    let ids = || store.flows().iter().map(|flow| flow.id);
+    let saved = capture::save(&path, &store, ids(), Existing::Keep).unwrap();
+    let written = fs::read_to_string(&path).unwrap();
+    assert_eq!(saved.lines as usize, written.lines().count());
+    assert_eq!(saved.bytes as usize, written.len());
+
+    let loaded = capture::load(&path).unwrap();
+    assert_eq!(loaded.skipped, []);
+    for (read, was) in loaded.store.flows().iter().zip(store.flows()) {
+        assert_eq!(text_of(read, &loaded.store), text_of(was, &store));
+        assert_eq!(read.kind, was.kind, "{}", was.name);
+        assert_eq!(read.request.head, was.request.head, "{}", was.name);
+        assert_eq!(read.response.head, was.response.head, "{}", was.name);
+        assert_eq!(read.identity, was.identity, "{}", was.name);
+        let texts = |flow: &Flow| -> Vec<Vec<u8>> {
+            let frames = flow.frames.iter();
+            frames
+                .map(|frame| flow.frame_bytes(frame).to_vec())
+                .collect()
+        };
+        assert_eq!(texts(read), texts(was), "{}", was.name);
+        assert_eq!(read.request.body, was.request.body, "{}", was.name);
+        assert_eq!(read.response.body, was.response.body, "{}", was.name);
+    }
+    assert_eq!(loaded.store.flows().len(), store.flows().len());
+}
+
+#[test]
+fn a_line_says_what_jq_users_look_for() {
+    let store = every_kind();
+    let json = |name: &str| -> serde_json::Value {
+        let flow = store.flows().iter().find(|flow| flow.name == name).unwrap();
+        serde_json::from_str(&text_of(flow, &store)).unwrap()
+    };
+    let http = json("run-json");
+    assert_eq!(http["started"], "2025-06-15T12:00:01.000005Z");
+    assert_eq!(http["request"]["body"]["model"], "m-1");
+    assert_eq!(http["response"]["status"], 200);
+    assert_eq!(http["timings"]["response_head"], 250);
+    assert_eq!(http["timings"]["end"], 1500);
+    let secret = http["request"]["headers"][0][1].as_str().unwrap();
+    assert!(secret.starts_with("Bearer <redacted:"), "{secret}");
+
+    let failed = json("run-failed");
+    assert_eq!(
+        failed["error"],
+        "upstream side, connect: connection refused"
+    );
+    assert_eq!(failed["response"], serde_json::Value::Null);
+
+    let turn = json("run-ws-1");
+    assert_eq!(turn["ws"], "run-ws");
+    assert_eq!(turn["number"], 1);
+    assert_eq!(turn["request"]["body"]["type"], "response.create");
+    assert_eq!(turn["response"]["body"]["id"], "resp_1");
+    assert_eq!(turn["frames"][0]["dir"], "out");
+    assert_eq!(turn["frames"][1]["deflate"], true);
+    assert_eq!(turn["frames"][1]["t"], 40);
+    let connection = json("run-ws");
+    assert_eq!(connection["ws"], "run-ws");
+    assert_eq!(connection["close"]["code"], 1000);
+
+    let sse = json("run-sse");
+    let body = sse["response"]["body"].as_str().unwrap();
+    let event = &sse["response"]["events"][1];
+    let (from, len) = (
+        event[0].as_u64().unwrap() as usize,
+        event[1].as_u64().unwrap() as usize,
+    );
+    assert!(body[from..from + len].starts_with("event: b"), "{body}");
+}
+
+#[test]
+fn number_text_and_member_order_are_kept() {
+    let store = every_kind();
+    let flow = store
+        .flows()
+        .iter()
+        .find(|flow| flow.name == "run-json")
+        .unwrap();
+    let line = text_of(flow, &store);
+    assert!(
+        line.contains(r#""body":{"model":"m-1","z":1.50,"a":12345678901234567890}"#),
+        "{line}"
+    );
+}
+
+#[test]
+fn a_capture_is_private() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("state/codextap/capture.jsonl");
+    let writer = Writer::open(&path, BACKLOG).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(mode(path.parent().unwrap()), 0o700);
+    assert_eq!(writer.finish().error, None);
+
+    fs::write(&path, "{}\n").unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+    let mut writer = Writer::open(&path, BACKLOG).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    writer.write(b"{\"a\":1}".to_vec());
+    let status = writer.finish();
+    assert_eq!((status.lines, status.bytes, status.queued), (1, 8, 0));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n{\"a\":1}\n");
+}
+
+#[test]
+fn two_writers_share_a_file_by_whole_lines() {
+    const LINES: usize = 500;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("shared.jsonl");
+    let write = |letter: u8| {
+        let mut writer = Writer::open(&path, BACKLOG).unwrap();
+        for length in 0..LINES {
+            writer.write(vec![letter; length * 7 + 1]);
+        }
+        let status = writer.finish();
+        assert_eq!((status.lines as usize, status.error), (LINES, None));
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| write(b'a'));
+        scope.spawn(|| write(b'b'));
+    });
+    let text = fs::read_to_string(&path).unwrap();
+    for letter in ['a', 'b'] {
+        let lengths: Vec<usize> = text
+            .lines()
+            .filter(|line| line.chars().all(|c| c == letter))
+            .map(str::len)
+            .collect();
+        let expected: Vec<usize> = (0..LINES).map(|length| length * 7 + 1).collect();
+        assert_eq!(lengths, expected, "{letter}");
+    }
+    assert_eq!(text.lines().count(), 2 * LINES);
+}
+
+#[test]
+fn a_torn_tail_costs_one_line() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("torn.jsonl");
+    let store = every_kind();
+    let lines: Vec<String> = store
+        .flows()
+        .iter()
+        .map(|flow| text_of(flow, &store))
+        .collect();
+    let half = &lines[1][..lines[1].len() / 2];
+    fs::write(&path, format!("{}\n{half}", lines[0])).unwrap();
+
+    let loaded = capture::load(&path).unwrap();
+    assert_eq!(loaded.store.flows().len(), 1);
+    assert_eq!(loaded.skipped.len(), 1);
+    assert_eq!(loaded.skipped[0].line, 2);
+    assert!(
+        loaded.skipped[0].why.starts_with("torn"),
+        "{}",
+        loaded.skipped[0]
+    );
+
+    let mut writer = Writer::open(&path, BACKLOG).unwrap();
+    writer.write(lines[2].clone().into_bytes());
+    assert_eq!(writer.finish().error, None);
+    let loaded = capture::load(&path).unwrap();
+    assert_eq!(loaded.store.flows().len(), 2);
+    assert_eq!(loaded.skipped.len(), 1);
+}
+
+#[test]
+fn foreign_lines_are_skipped_and_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("mixed.jsonl");
+    let store = every_kind();
+    let good = text_of(&store.flows()[0], &store);
+    let odd = good
+        .replace("\"HTTP/1.1\"", "\"SPDY\"")
+        .replace("run-", "other-");
+    fs::write(&path, format!("hello\n{good}\n{odd}\n{good}\n")).unwrap();
+    let loaded = capture::load(&path).unwrap();
+    assert_eq!(loaded.store.flows().len(), 1);
+    let skipped: Vec<_> = loaded
+        .skipped
+        .iter()
+        .map(|line| (line.line, line.why.as_str()))
+        .collect();
+    assert!(
+        skipped[0].0 == 1 && skipped[0].1.starts_with("not JSON"),
+        "{skipped:?}"
+    );
+    assert_eq!(skipped[1], (3, "unknown protocol version SPDY"));
+    assert!(
+        skipped[2].0 == 4 && skipped[2].1.ends_with("was read already"),
+        "{skipped:?}"
+    );
+}
+
+#[test]
+fn a_turn_without_its_connection_gets_one() {
+    let store = every_kind();
+    let turn = store
+        .flows()
+        .iter()
+        .find(|flow| flow.name == "run-ws-1")
+        .unwrap();
+    let mut reader = capture::Reader::default();
+    reader.lines("-", text_of(turn, &store).as_bytes()).unwrap();
+    let loaded = reader.finish();
+    let names: Vec<&str> = loaded
+        .store
+        .flows()
+        .iter()
+        .map(|flow| flow.name.as_str())
+        .collect();
+    assert_eq!(names, ["run-ws", "run-ws-1"]);
+    assert_eq!(loaded.store.turns(FlowId(0)).count(), 1);
+    assert_eq!(loaded.store.flows()[0].request.head, turn.request.head);
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_an_error_with_the_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    let below = file.join("capture.jsonl");
+    let message = Writer::open(&below, BACKLOG).unwrap_err().to_string();
+    let expected = format!("cannot write {}: ", below.display());
+    assert!(message.starts_with(&expected), "{message}");
+    let message = capture::load(&below).unwrap_err().to_string();
+    assert!(message.starts_with("cannot read "), "{message}");
+}
+
+#[test]
+fn lines_wait_in_memory_until_the_file_can_be_written_again() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("capture.jsonl");
+    let mut writer = Writer::open(&path, BACKLOG).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    writer.write(b"1".to_vec());
+    while writer.status().error.is_none() {
+        std::thread::yield_now();
+    }
+    assert_eq!(writer.status().queued, 2);
+    fs::remove_dir(&path).unwrap();
+    writer.write(b"2".to_vec());
+    let status = writer.finish();
+    assert_eq!(
+        (status.lines, status.queued, status.lost, status.error),
+        (2, 0, 0, None)
+    );
+    assert_eq!(fs::read_to_string(&path).unwrap(), "1\n2\n");
+}
+
+#[test]
+fn what_does_not_fit_in_memory_is_counted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("capture.jsonl");
+    let mut writer = Writer::open(&path, 10).unwrap();
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    for _ in 0..5 {
+        writer.write(b"1234".to_vec());
+    }
+    let status = writer.finish();
+    assert_eq!((status.lines, status.lost, status.queued), (0, 3, 10));
+    assert!(status.error.is_some());
+}
+
+#[test]
+fn a_selection_replaces_a_file_only_when_told_and_leaves_nothing_behind() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("selection.jsonl");
+    let store = every_kind();
+    fs::write(&path, "mine\n").unwrap();
+    let refused = capture::save(&path, &store, [FlowId(0)], Existing::Keep);
+    assert!(matches!(refused, Err(capture::Error::Exists(_))));
+    assert_eq!(fs::read_to_string(&path).unwrap(), "mine\n");
+    capture::save(&path, &store, [FlowId(1), FlowId(0)], Existing::Replace).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert_eq!(fs::read_to_string(&path).unwrap().lines().count(), 2);
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_file_is_named_after_its_beginning() {
+    assert_eq!(capture::file_name(at(5)), "2025-06-15T12-00-00Z.jsonl");
+}
+
+/// One flow of every kind and oddity, in the order in which they began.
+fn every_kind() -> Store {
+    let mut store = Store::default();
+    store.push(json_exchange());
+    store.push(sse_exchange());
+    store.push(binary_exchange());
+    store.push(failed_exchange());
+    let connection = store.push(connection());
+    store.push(turn(connection));
+    store.push(live_exchange());
+    store
+}
+
+fn json_exchange() -> Flow {
+    let mut flow = exchange(
+        "run-json",
+        1_000_005,
+        "/v1/responses?token=<redacted:00c0ffee>",
+    );
+    flow.identity = Identity {
+        session: Some("s-1".to_owned()),
+        thread: Some("t-1".to_owned()),
+        turn: Some("u-1".to_owned()),
+        agent: Agent::Sub("review".to_owned()),
+        purpose: Some("turn".to_owned()),
+    };
+    flow.model = Some("m-1".to_owned());
+    flow.gist = "greet \"them\"".to_owned();
+    let json = r#"{"model":"m-1","z":1.50,"a":12345678901234567890}"#;
+    flow.request.body = body(json.as_bytes());
+    flow.request.body.coding = Some("zstd".to_owned());
+    flow.response = response(200, "application/json", body(b"{\"id\":\"resp_1\"}"));
+    flow.response.trailers = vec![plain("x-checksum", b"1")];
+    flow.response.head_at = Some(at(1_000_255));
+    flow
+}
+
+fn sse_exchange() -> Flow {
+    let mut flow = exchange("run-sse", 2_000_000, "/v1/responses");
+    let blocks = [
+        "event: a\ndata: {\"x\":\"\u{e9}\"}\n\n",
+        "event: b\ndata: 1\n\n",
+        ": ping\n\n",
+    ];
+    let mut text = Body::default();
+    for (n, block) in blocks.iter().enumerate() {
+        let span = text.push(block.as_bytes());
+        flow.frames.push(Frame {
+            op: Op::Event,
+            wire: span.len() as u64,
+            len: span.len() as u64,
+            span,
+            ..frame(2_000_100 + n as u64, Direction::In)
+        });
+    }
+    text.wire_len = 99;
+    text.missed = 7;
+    flow.frames[2].fault = Some("cut short".to_owned());
+    flow.response = response(200, "text/event-stream", text);
+    flow.faults = vec![Fault {
+        dir: Direction::In,
+        offset: 40,
+        message: "cut short".to_owned(),
+    }];
+    flow
+}
+
+fn binary_exchange() -> Flow {
+    let mut flow = exchange("run-binary", 3_000_000, "/v1/files");
+    flow.request.body = body(b"\xff\x00\xfe");
+    flow.request.body.digest = Some("0a".repeat(32));
+    flow.response = response(204, "text/plain", body(b"plain \"text\"\r\n"));
+    let head = flow.response.head.as_mut().unwrap();
+    head.version = Version::HTTP_2;
+    head.fields.push(plain("x-latin", b"caf\xe9"));
+    flow
+}
+
+fn failed_exchange() -> Flow {
+    let mut flow = exchange("run-failed", 4_000_000, "/v1/models");
+    flow.failures = vec![
+        Failure {
+            side: Side::Upstream,
+            phase: Phase::Connect,
+            message: "connection refused".to_owned(),
+        },
+        Failure {
+            side: Side::Client,
+            phase: Phase::Head,
+            message: "broken pipe".to_owned(),
+        },
+    ];
+    flow
+}
+
+fn live_exchange() -> Flow {
+    let mut flow = exchange("run-live", 9_000_000, "/elsewhere");
+    flow.ended = None;
+    flow.request.head = None;
+    flow
+}
+
+fn connection() -> Flow {
+    let mut flow = exchange("run-ws", 5_000_000, "/v1/responses");
+    flow.kind = FlowKind::Ws;
+    flow.response = response(101, "text/plain", Body::default());
+    add(&mut flow, Direction::In, Op::Ping, b"hi");
+    add(&mut flow, Direction::Out, Op::Reserved(11), b"\x80");
+    add(&mut flow, Direction::In, Op::Gap, b"");
+    add(&mut flow, Direction::Out, Op::Close(Some(1000)), b"bye");
+    flow.close = Some(Close {
+        code: Some(1000),
+        reason: "bye".to_owned(),
+        dir: Direction::Out,
+        is_framed: true,
+    });
+    flow
+}
+
+fn turn(connection: FlowId) -> Flow {
+    let mut flow = exchange("run-ws-1", 6_000_000, "/v1/responses");
+    flow.kind = FlowKind::WsTurn {
+        connection,
+        number: 1,
+    };
+    flow.is_warm_up = true;
+    flow.response = response(101, "text/plain", Body::default());
+    let (out, back) = (Direction::Out, Direction::In);
+    add(
+        &mut flow,
+        out,
+        Op::Text,
+        b"{\"type\":\"response.create\",\n \"model\":\"m-1\"}",
+    );
+    add(
+        &mut flow,
+        back,
+        Op::Text,
+        b"{\"type\":\"response.created\",\"response\":{}}",
+    );
+    flow.frames[1].is_compressed = true;
+    add(&mut flow, back, Op::Text, b"");
+    flow.frames[2].is_final = false;
+    let last = b"{\"type\":\"response.completed\",\"response\":{\"id\":\"resp_1\",\"n\":1.0}}";
+    add(&mut flow, back, Op::Continuation, last);
+    add(&mut flow, back, Op::Binary, b"\xff");
+    add(&mut flow, back, Op::Text, b"");
+    flow
+}
+
+fn add(flow: &mut Flow, dir: Direction, op: Op, payload: &[u8]) {
+    let body = match dir {
+        Direction::Out => &mut flow.request.body,
+        Direction::In => &mut flow.response.body,
+    };
+    let span = body.push(payload);
+    body.wire_len += span.len() as u64 + 2;
+    let number = flow.frames.len() as u64;
+    flow.frames.push(Frame {
+        op,
+        wire: span.len() as u64 + 2,
+        len: span.len() as u64,
+        span,
+        ..frame(flow.started.as_micros() - START + number * 40, dir)
+    });
+}
+
+fn frame(micros: u64, dir: Direction) -> Frame {
+    Frame {
+        at: at(micros),
+        dir,
+        op: Op::Text,
+        wire: 0,
+        len: 0,
+        span: 0..0,
+        is_compressed: false,
+        is_final: true,
+        event: None,
+        ordinal: None,
+        fault: None,
+    }
+}
+
+fn exchange(name: &str, micros: u64, target: &str) -> Flow {
+    let redactor = Redactor::new();
+    let bearer = HeaderValue::from_static("Bearer made-up");
+    Flow {
+        id: FlowId(0),
+        name: name.to_owned(),
+        kind: FlowKind::Http,
+        channel: Channel::of(target),
+        client: "127.0.0.1:50000".to_owned(),
+        upstream: Arc::from("https://upstream.example"),
+        started: at(micros),
+        ended: Some(at(micros + 1500)),
+        request: Request {
+            head: Some(RequestHead {
+                method: "POST".to_owned(),
+                target: target.to_owned(),
+                version: Version::HTTP_11,
+                fields: vec![
+                    Field {
+                        name: "authorization".to_owned(),
+                        value: redactor.field("authorization", &bearer),
+                    },
+                    plain("x-twice", b"1"),
+                    plain("x-twice", b"2"),
+                ],
+            }),
+            ..Request::default()
+        },
+        response: Response::default(),
+        frames: Vec::new(),
+        turn: None,
+        identity: Identity::default(),
+        model: None,
+        gist: target.to_owned(),
+        is_warm_up: false,
+        failures: Vec::new(),
+        faults: Vec::new(),
+        close: None,
+        revision: 0,
+    }
+}
+
+fn response(status: u16, media: &str, body: Body) -> Response {
+    Response {
+        head: Some(ResponseHead {
+            status,
+            version: Version::HTTP_11,
+            fields: vec![plain("content-type", media.as_bytes())],
+        }),
+        body,
+        ..Response::default()
+    }
+}
+
+fn body(bytes: &[u8]) -> Body {
+    let mut body = Body::default();
+    body.push(bytes);
+    body.wire_len = bytes.len() as u64;
+    body.is_complete = true;
+    body
+}
+
+fn plain(name: &str, value: &[u8]) -> Field {
+    Field {
+        name: name.to_owned(),
+        value: Value::Plain(HeaderValue::from_bytes(value).unwrap()),
+    }
+}
+
+fn text_of(flow: &Flow, store: &Store) -> String {
+    String::from_utf8(capture::line(flow, store).unwrap()).unwrap()
+}
+
+fn mode(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn at(micros: u64) -> At {
+    At::from_micros(START + micros)
+}
+
+/// 2025-06-15T12:00:00Z.
+const START: u64 = 1_749_988_800_000_000;
