@@ -1,0 +1,119 @@
+//! What terms compare with: regular expressions and status codes.
+
+use std::fmt;
+
+use regex::bytes::{Regex, RegexBuilder};
+
+use super::lex;
+
+/// A regular expression that remembers its text.
+#[derive(Clone, Debug)]
+pub(super) struct Pattern {
+    text: String,
+    regex: Regex,
+}
+
+impl Pattern {
+    /// Compiles `text`; or says in one line what is wrong with it.
+    pub(super) fn new(text: &str) -> Result<Self, String> {
+        let regex = RegexBuilder::new(text)
+            .case_insensitive(!has_capital(text))
+            .size_limit(SIZE)
+            .build()
+            .map_err(|error| reason(&error))?;
+        Ok(Self {
+            text: text.to_owned(),
+            regex,
+        })
+    }
+
+    /// Whether it matches somewhere in `bytes`.
+    pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
+        self.regex.is_match(bytes)
+    }
+}
+
+/// Patterns are equal when their texts are.
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+/// The pattern as it stands in a filter: in quotes where it needs them.
+impl fmt::Display for Pattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if lex::is_bare(&self.text) {
+            return f.write_str(&self.text);
+        }
+        let escaped = self.text.replace('\\', r"\\").replace('"', "\\\"");
+        write!(f, "\"{escaped}\"")
+    }
+}
+
+/// Whether the pattern asks for a capital letter. One after a backslash (`\S`, `\W`) names a class.
+fn has_capital(text: &str) -> bool {
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        if c == '\\' {
+            chars.next();
+        } else if c.is_uppercase() {
+            return true;
+        }
+    }
+    false
+}
+
+/// The last line of a syntax error; the lines before it draw the pattern.
+fn reason(error: &regex::Error) -> String {
+    match error {
+        regex::Error::CompiledTooBig(_) => "it is too large".to_owned(),
+        other => {
+            let text = other.to_string();
+            let last = text.lines().last().unwrap_or_default().trim();
+            last.strip_prefix("error: ").unwrap_or(last).to_owned()
+        }
+    }
+}
+
+/// A status code, or all that share their first digit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Code {
+    /// `404`
+    One(u16),
+    /// `4xx`
+    Class(u16),
+}
+
+impl Code {
+    /// Reads `404` or `4xx`.
+    pub(super) fn new(text: &str) -> Option<Self> {
+        let (first, rest) = text.split_at_checked(1)?;
+        let digit: u16 = first.parse().ok()?;
+        if rest.eq_ignore_ascii_case("xx") {
+            return Some(Self::Class(digit));
+        }
+        let is_number = text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse().ok().map(Self::One))?
+    }
+
+    /// Whether `status` is meant.
+    pub(super) fn includes(self, status: u16) -> bool {
+        match self {
+            Self::One(code) => status == code,
+            Self::Class(digit) => status / 100 == digit,
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::One(code) => write!(f, "{code:03}"),
+            Self::Class(digit) => write!(f, "{digit}xx"),
+        }
+    }
+}
+
+/// The most memory that one compiled pattern may take, in bytes.
+const SIZE: usize = 1 << 20;
