@@ -1,5 +1,7 @@
 //! Captures from end to end: every kind of line against the schema, back again, and on the disk.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -337,6 +339,7 @@ fn every_kind() -> Store {
     store.push(failed_exchange());
     let connection = store.push(connection());
     store.push(turn(connection));
+    store.push(refused_upgrade());
     store.push(live_exchange());
     store
 }
@@ -355,7 +358,7 @@ fn json_exchange() -> Flow {
         purpose: Some("turn".to_owned()),
     };
     flow.model = Some("m-1".to_owned());
-    flow.gist = "greet \"them\"".to_owned();
+    "greet \"them\"".clone_into(&mut flow.gist);
     let json = r#"{"model":"m-1","z":1.50,"a":12345678901234567890}"#;
     flow.request.body = body(json.as_bytes());
     flow.request.body.coding = Some("zstd".to_owned());
@@ -385,13 +388,19 @@ fn sse_exchange() -> Flow {
     }
     text.wire_len = 99;
     text.missed = 7;
+    flow.frames[2].op = Op::Comment;
     flow.frames[2].fault = Some("cut short".to_owned());
+    flow.frames.push(Frame {
+        op: Op::Gap,
+        ..frame(2_000_200, Direction::In)
+    });
     flow.response = response(200, "text/event-stream", text);
     flow.faults = vec![Fault {
         dir: Direction::In,
         offset: 40,
         message: "cut short".to_owned(),
     }];
+    flow.replay();
     flow
 }
 
@@ -420,6 +429,13 @@ fn failed_exchange() -> Flow {
             message: "broken pipe".to_owned(),
         },
     ];
+    flow
+}
+
+fn refused_upgrade() -> Flow {
+    let mut flow = exchange("run-refused", 8_000_000, "/v1/responses");
+    flow.kind = FlowKind::Ws;
+    flow.response = response(426, "application/json", body(b"{\"error\":\"use POST\"}"));
     flow
 }
 
@@ -453,7 +469,6 @@ fn turn(connection: FlowId) -> Flow {
         connection,
         number: 1,
     };
-    flow.is_warm_up = true;
     flow.response = response(101, "text/plain", Body::default());
     let (out, back) = (Direction::Out, Direction::In);
     add(
@@ -475,6 +490,8 @@ fn turn(connection: FlowId) -> Flow {
     add(&mut flow, back, Op::Continuation, last);
     add(&mut flow, back, Op::Binary, b"\xff");
     add(&mut flow, back, Op::Text, b"");
+    flow.replay();
+    flow.is_warm_up = true;
     flow
 }
 

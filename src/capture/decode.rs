@@ -28,7 +28,8 @@ pub(super) struct Entry {
 /// The flow that a line holds; or what is wrong with the line, in a few words.
 pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
     let line = std::str::from_utf8(line).map_err(|_| "not UTF-8".to_owned())?;
-    let record: Record<'_> = serde_json::from_str(line).map_err(|error| diagnosis(line, &error))?;
+    let mut record: Record<'_> =
+        serde_json::from_str(line).map_err(|error| diagnosis(line, &error))?;
     if record.v != VERSION {
         return Err(unknown_version(record.v));
     }
@@ -36,36 +37,63 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
     let flow = &mut entry.flow;
     flow.request.body = body(Some(&record.request));
     flow.response.body = body(record.response.as_ref());
-    match (record.kind, record.frames) {
-        (Kind::Http, _) => {
-            fill(&mut flow.request.body, Some(&record.request))?;
-            fill(&mut flow.response.body, record.response.as_ref())?;
-            let events = record
-                .response
-                .map_or(Vec::new(), |response| response.events);
-            flow.frames = events
-                .iter()
-                .map(|event| block(flow.started, event))
-                .collect();
-        }
-        (Kind::Ws | Kind::WsTurn, frames) => {
-            for frame in frames.unwrap_or_default() {
-                add_frame(flow, frame)?;
-            }
+    if record.kind != Kind::WsTurn {
+        fill(&mut flow.request.body, Some(&record.request))?;
+        fill(&mut flow.response.body, record.response.as_ref())?;
+    }
+    for event in record.response.iter().flat_map(|response| &response.events) {
+        flow.frames.push(block(flow.started, event)?);
+    }
+    for frame in record.frames.take().unwrap_or_default() {
+        add_frame(flow, frame)?;
+    }
+    interpret(flow, &record);
+    Ok(entry)
+}
+
+/// Finds again what decoding found in the texts. What the line itself says counts for more: another
+/// program may have written it, or an earlier version of this one.
+fn interpret(flow: &mut Flow, record: &Record<'_>) {
+    for index in 0..flow.frames.len() {
+        if flow.frames[index].op == Op::Event
+            && let Some(len) = flow.event_text(index).map(|data| data.len())
+        {
+            flow.frames[index].len = len as u64;
         }
     }
-    Ok(entry)
+    flow.replay();
+    let identity = &mut flow.identity;
+    let told = [
+        (&record.session, &mut identity.session),
+        (&record.thread, &mut identity.thread),
+        (&record.turn, &mut identity.turn),
+        (&record.purpose, &mut identity.purpose),
+        (&record.model, &mut flow.model),
+    ];
+    for (told, known) in told {
+        if let Some(told) = told {
+            *known = Some(told.as_str().to_owned());
+        }
+    }
+    match record.agent.as_ref().map(Text::as_str) {
+        None => {}
+        Some("main") => identity.agent = Agent::Main,
+        Some(name) => identity.agent = Agent::Sub(name.to_owned()),
+    }
+    if !record.gist.as_str().is_empty() {
+        record.gist.as_str().clone_into(&mut flow.gist);
+    }
+    flow.is_warm_up |= record.warm_up;
 }
 
 /// The flow without its bodies and frames.
 fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
     let started = record.started.0;
-    let owned = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().to_owned());
     let (kind, connection) = match record.kind {
         Kind::Http => (FlowKind::Http, None),
         Kind::Ws => (FlowKind::Ws, None),
         Kind::WsTurn => {
-            let connection = owned(&record.ws).ok_or("a turn without `ws`")?;
+            let connection = record.ws.as_ref().ok_or("a turn without `ws`")?;
             let number = record.number.unwrap_or(1);
             let id = FlowId(0);
             (
@@ -73,7 +101,7 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
                     connection: id,
                     number,
                 },
-                Some(connection),
+                Some(connection.as_str().to_owned()),
             )
         }
     };
@@ -103,16 +131,10 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
         },
         frames: Vec::new(),
         turn: None,
-        identity: Identity {
-            session: owned(&record.session),
-            thread: owned(&record.thread),
-            turn: owned(&record.turn),
-            agent: agent(record.agent.as_ref()),
-            purpose: owned(&record.purpose),
-        },
-        model: owned(&record.model),
-        gist: record.gist.as_str().to_owned(),
-        is_warm_up: record.warm_up,
+        identity: Identity::default(),
+        model: None,
+        gist: String::new(),
+        is_warm_up: false,
         failures: record
             .failures
             .iter()
@@ -211,23 +233,24 @@ fn fill(body: &mut Body, message: Option<&Message<'_>>) -> Result<(), String> {
 }
 
 /// A row for a block of an SSE body.
-fn block(started: At, event: &Event<'_>) -> flow::Frame {
-    let (offset, len, t, fault) = match event {
-        Event::Sound(offset, len, t) => (*offset, *len, *t, None),
-        Event::Faulty(offset, len, t, fault) => {
-            (*offset, *len, *t, Some(fault.as_str().to_owned()))
-        }
+fn block(started: At, event: &Event<'_>) -> Result<flow::Frame, String> {
+    let (offset, len, t, name, fault) = match event {
+        Event::Sound(offset, len, t) => (*offset, *len, *t, None, None),
+        Event::Other(offset, len, t, name) => (*offset, *len, *t, Some(name), None),
+        Event::Faulty(offset, len, t, name, fault) => (
+            *offset,
+            *len,
+            *t,
+            Some(name),
+            Some(fault.as_str().to_owned()),
+        ),
     };
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let end = start.saturating_add(usize::try_from(len).unwrap_or(usize::MAX));
-    flow::Frame {
+    Ok(flow::Frame {
         at: later(started, t),
         dir: Direction::In,
-        op: if len == 0 && fault.is_some() {
-            Op::Gap
-        } else {
-            Op::Event
-        },
+        op: name.map_or(Ok(Op::Event), |name| op(name.as_str(), None, None))?,
         wire: len,
         len,
         span: start..end,
@@ -236,7 +259,7 @@ fn block(started: At, event: &Event<'_>) -> flow::Frame {
         event: None,
         ordinal: None,
         fault,
-    }
+    })
 }
 
 /// Adds a WebSocket frame and its payload to the flow.
@@ -281,14 +304,6 @@ fn op(name: &str, code: Option<u16>, opcode: Option<u8>) -> Result<Op, String> {
             .ok_or_else(|| format!("unknown op {name:.20}"))?,
     };
     Ok(op)
-}
-
-fn agent(name: Option<&Text<'_>>) -> Agent {
-    match name.map(Text::as_str) {
-        None => Agent::Unknown,
-        Some("main") => Agent::Main,
-        Some(name) => Agent::Sub(name.to_owned()),
-    }
 }
 
 fn close(close: &Close<'_>) -> flow::Close {

@@ -9,6 +9,7 @@ use super::record::{
 };
 use super::{Error, VERSION};
 use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
+use crate::responses::EventKind;
 use crate::tap::{self, At, Direction};
 
 /// The flow as one line of a capture, without the line break.
@@ -81,8 +82,8 @@ fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
 fn request(flow: &Flow) -> Message<'_> {
     let payload = match flow.kind {
         FlowKind::Http => Payload::of(flow.request.body.bytes()),
-        FlowKind::Ws => Payload::of(b""),
-        FlowKind::WsTurn { .. } => Payload::of(question(flow)),
+        FlowKind::Ws => Payload::of(refusal(flow, Direction::Out)),
+        FlowKind::WsTurn { .. } => Payload::of(flow.request_text().unwrap_or_default().as_bytes()),
     };
     let head = flow.request.head.as_ref();
     Message {
@@ -104,7 +105,7 @@ fn response(flow: &Flow) -> Option<Message<'_>> {
     }
     let payload = match flow.kind {
         FlowKind::Http => Payload::of(body.bytes()),
-        FlowKind::Ws => Payload::of(b""),
+        FlowKind::Ws => Payload::of(refusal(flow, Direction::In)),
         FlowKind::WsTurn { .. } => Payload::of(answer(flow)),
     };
     let events = match flow.kind {
@@ -146,42 +147,34 @@ fn message<'a>(body: &'a Body, payload: Payload<'a>) -> Message<'a> {
     }
 }
 
-/// The message that asked for the turn: `response.create`.
-fn question(flow: &Flow) -> &[u8] {
-    messages(flow, Direction::Out)
-        .find(|(_, envelope)| envelope.kind.as_str() == "response.create")
-        .map_or(b"", |(text, _)| text)
+/// The body of one direction of a connection that was not upgraded; messages stand in the frames.
+fn refusal(flow: &Flow, dir: Direction) -> &[u8] {
+    let body = match dir {
+        Direction::Out => &flow.request.body,
+        Direction::In => &flow.response.body,
+    };
+    let has_frames = flow.frames.iter().any(|frame| frame.dir == dir);
+    if has_frames { b"" } else { body.bytes() }
 }
 
-/// The `response` object of the message that ended the turn.
+/// The `response` object of the event that ended the turn.
 fn answer(flow: &Flow) -> &[u8] {
-    messages(flow, Direction::In)
-        .rev()
-        .find(|(_, envelope)| TERMINAL.contains(&envelope.kind.as_str()))
-        .and_then(|(_, envelope)| envelope.response)
-        .map_or(b"", |response| response.get().as_bytes())
-}
-
-/// The whole messages of one direction that are JSON objects with a type, in order.
-fn messages(flow: &Flow, dir: Direction) -> impl DoubleEndedIterator<Item = (&[u8], Envelope<'_>)> {
+    #[derive(Deserialize)]
+    struct Terminal<'a> {
+        #[serde(borrow)]
+        response: &'a RawValue,
+    }
+    let is_terminal = |frame: &&flow::Frame| {
+        let event = frame.event.filter(|_| frame.dir == Direction::In);
+        event.is_some_and(EventKind::is_terminal)
+    };
     flow.frames
         .iter()
-        .filter(move |frame| frame.dir == dir && frame.is_final && !frame.op.is_control())
-        .filter_map(|frame| {
-            let text = flow.frame_bytes(frame);
-            serde_json::from_slice(text)
-                .ok()
-                .map(|envelope| (text, envelope))
+        .rfind(is_terminal)
+        .and_then(|frame| serde_json::from_slice(flow.frame_bytes(frame)).ok())
+        .map_or(b"", |terminal: Terminal<'_>| {
+            terminal.response.get().as_bytes()
         })
-}
-
-/// What is looked at in a message.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, rename = "type")]
-    kind: Text<'a>,
-    #[serde(borrow, default)]
-    response: Option<&'a RawValue>,
 }
 
 fn headers(fields: &[tap::Field]) -> Vec<Header<'_>> {
@@ -203,9 +196,11 @@ fn header(field: &tap::Field) -> Header<'_> {
 fn event(started: At, frame: &flow::Frame) -> Event<'_> {
     let (offset, len) = (frame.span.start as u64, frame.span.len() as u64);
     let t = micros(started, frame.at);
+    let op = frame.op.as_str().into();
     match &frame.fault {
-        None => Event::Sound(offset, len, t),
-        Some(fault) => Event::Faulty(offset, len, t, fault.as_str().into()),
+        None if frame.op == Op::Event => Event::Sound(offset, len, t),
+        None => Event::Other(offset, len, t, op),
+        Some(fault) => Event::Faulty(offset, len, t, op, fault.as_str().into()),
     }
 }
 
@@ -292,11 +287,3 @@ fn version(version: http::Version) -> Text<'static> {
         other => format!("{other:?}").into(),
     }
 }
-
-/// The events whose `response` member is the whole response as it ended.
-const TERMINAL: [&str; 4] = [
-    "response.completed",
-    "response.incomplete",
-    "response.failed",
-    "response.cancelled",
-];

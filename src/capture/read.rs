@@ -197,7 +197,7 @@ impl Entry {
         flow.faults.clear();
         flow.model = None;
         flow.is_warm_up = false;
-        flow.gist = flow.path().to_owned();
+        flow.read_heads();
         Self {
             flow,
             connection: None,

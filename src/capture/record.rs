@@ -145,8 +145,16 @@ pub(super) struct Header<'a>(#[serde(borrow)] pub(super) Vec<Text<'a>>);
 pub(super) enum Event<'a> {
     /// `[offset, len, t]`.
     Sound(u64, u64, u64),
-    /// `[offset, len, t, fault]`.
-    Faulty(u64, u64, u64, #[serde(borrow)] Text<'a>),
+    /// `[offset, len, t, op]`: what dispatches no event.
+    Other(u64, u64, u64, #[serde(borrow)] Text<'a>),
+    /// `[offset, len, t, op, fault]`.
+    Faulty(
+        u64,
+        u64,
+        u64,
+        #[serde(borrow)] Text<'a>,
+        #[serde(borrow)] Text<'a>,
+    ),
 }
 
 /// A WebSocket frame.

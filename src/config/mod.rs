@@ -4,7 +4,10 @@ pub mod paths;
 
 /// The environment variable `name`; `None` when it is not set or no Unicode.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "this is the module that reads the environment")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the module that reads the environment"
+)]
 pub fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }

@@ -23,7 +23,10 @@ pub fn home() -> Result<PathBuf, NoHome> {
 /// When the user has no home.
 pub fn state() -> Result<PathBuf, NoHome> {
     let strategy = strategy()?;
-    Ok(strategy.state_dir().unwrap_or_else(|| strategy.data_dir()).join("codextap"))
+    Ok(strategy
+        .state_dir()
+        .unwrap_or_else(|| strategy.data_dir())
+        .join("codextap"))
 }
 
 /// Where settings and the user's themes are kept: `$XDG_CONFIG_HOME/codextap`.
