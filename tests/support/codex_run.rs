@@ -1,11 +1,11 @@
 //! The real Codex, run once without a terminal, with a home of its own.
 
 use std::ffi::OsString;
-use std::io::{Read, Write};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 
 use base64::Engine;
@@ -24,7 +24,10 @@ pub(crate) enum Version {
 
 impl Version {
     /// Where it is installed; `None`, with a message, when it is not and need not be.
-    #[expect(clippy::disallowed_methods, reason = "the environment says where Codex is")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the environment says where Codex is"
+    )]
     pub(crate) fn find(self) -> Option<PathBuf> {
         let (variable, number) = match self {
             Self::V0_169 => ("CODEXTAP_TEST_CODEX_169", "0.169.0"),
@@ -76,23 +79,20 @@ impl Run {
         if self.login == Login::ChatGpt {
             std::fs::write(codex_home.join("auth.json"), auth().to_string()).unwrap();
         }
-        let mut command = Command::new(codex);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| interferes(name)) {
-            command.env_remove(name);
-        }
+        let mut command = isolated(codex, home.path());
         command
             .args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"])
             .current_dir(&project)
-            .env("HOME", home.path())
-            .env("CODEX_HOME", &codex_home)
-            .env("NO_PROXY", LOOPBACK)
-            .env("no_proxy", LOOPBACK);
+            .env("CODEX_HOME", &codex_home);
         self.point(&mut command, port);
         if let Some(model) = self.model {
             command.args(["-m", model]);
         }
         let (status, output, errors) = Running::spawn(command.arg(prompt)).wait();
-        assert!(status.success(), "codex: {status}\n--- stdout\n{output}\n--- stderr\n{errors}");
+        assert!(
+            status.success(),
+            "codex: {status}\n--- stdout\n{output}\n--- stderr\n{errors}"
+        );
         output
     }
 
@@ -135,23 +135,50 @@ impl Run {
     }
 }
 
+/// A command whose home is `home`, and which nothing in the environment leads elsewhere.
+pub(crate) fn isolated(program: &Path, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    for (name, _) in std::env::vars_os().filter(|(name, _)| interferes(name)) {
+        command.env_remove(name);
+    }
+    command
+        .env("HOME", home)
+        .env("NO_PROXY", LOOPBACK)
+        .env("no_proxy", LOOPBACK);
+    command
+}
+
 /// A child in a process group of its own, which is killed when this is dropped.
 #[derive(Debug)]
 pub(crate) struct Running {
     child: Child,
-    /// What it printed, when it has stopped printing.
+    /// The lines of standard output and standard error.
     printed: [Receiver<String>; 2],
 }
 
 impl Running {
+    /// Starts the command without input.
     pub(crate) fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
         let mut child = command.process_group(0).spawn().unwrap();
         let printed = [
-            collect(child.stdout.take().unwrap()),
-            collect(child.stderr.take().unwrap()),
+            lines(child.stdout.take().unwrap()),
+            lines(child.stderr.take().unwrap()),
         ];
         Self { child, printed }
+    }
+
+    /// The next line of standard output; panics with what else there is when there is none.
+    pub(crate) fn line(self) -> (Self, String) {
+        if let Ok(line) = self.printed[0].recv_timeout(PATIENCE) {
+            return (self, line);
+        }
+        self.kill();
+        let (status, output, errors) = self.wait();
+        panic!("nothing was printed: {status}\n--- stdout\n{output}\n--- stderr\n{errors}");
     }
 
     /// Asks the process to end, as Ctrl-C does.
@@ -163,15 +190,24 @@ impl Running {
     pub(crate) fn wait(mut self) -> (ExitStatus, String, String) {
         let mut late = false;
         let [output, errors] = [0, 1].map(|stream| {
-            self.printed[stream].recv_timeout(PATIENCE).unwrap_or_else(|_| {
-                late = true;
-                // Once the group is gone the rest of the output arrives.
-                self.kill();
-                self.printed[stream].recv_timeout(PATIENCE).unwrap_or_default()
-            })
+            let mut text = String::new();
+            loop {
+                match self.printed[stream].recv_timeout(PATIENCE) {
+                    Ok(line) => text += &line,
+                    // Once the group is gone the rest of the output arrives.
+                    Err(RecvTimeoutError::Timeout) if !late => {
+                        late = true;
+                        self.kill();
+                    }
+                    Err(_) => return text,
+                }
+            }
         });
         let status = self.child.wait().unwrap();
-        assert!(!late, "still running after {PATIENCE:?}\n--- stdout\n{output}\n--- stderr\n{errors}");
+        assert!(
+            !late,
+            "still running after {PATIENCE:?}\n--- stdout\n{output}\n--- stderr\n{errors}"
+        );
         (status, output, errors)
     }
 
@@ -189,27 +225,38 @@ impl Drop for Running {
     }
 }
 
-/// Reads a stream to its end on a thread of its own.
-fn collect(mut stream: impl Read + Send + 'static) -> Receiver<String> {
+/// Reads a stream's lines, each with its end, on a thread of its own.
+fn lines(stream: impl Read + Send + 'static) -> Receiver<String> {
     let (done, printed) = channel();
     thread::spawn(move || {
-        let mut bytes = Vec::new();
-        let _broken = stream.read_to_end(&mut bytes);
-        let _nobody_waits = done.send(String::from_utf8_lossy(&bytes).into_owned());
+        let mut stream = BufReader::new(stream);
+        let mut line = Vec::new();
+        while let Ok(1..) = stream.read_until(b'\n', &mut line) {
+            let _nobody_waits = done.send(String::from_utf8_lossy(&line).into_owned());
+            line.clear();
+        }
     });
     printed
 }
 
 /// Sends a signal to a process, or to a group when the number is negative.
 fn signal(name: &str, process: &str) {
-    let status = Command::new("kill").args([name, "--", process]).status().unwrap();
-    assert!(status.success() || name == "-KILL", "kill {name} {process}: {status}");
+    let status = Command::new("kill")
+        .args([name, "--", process])
+        .status()
+        .unwrap();
+    assert!(
+        status.success() || name == "-KILL",
+        "kill {name} {process}: {status}"
+    );
 }
 
-/// Whether a variable could lead Codex elsewhere.
+/// Whether a variable could lead Codex or codextap elsewhere.
 fn interferes(name: &OsString) -> bool {
     let name = name.to_string_lossy().to_ascii_uppercase();
-    ["OPENAI_", "CODEX_", "CHATGPT_", "CODEXTAP_"].iter().any(|prefix| name.starts_with(prefix))
+    ["OPENAI_", "CODEX_", "CHATGPT_", "CODEXTAP_", "XDG_"]
+        .iter()
+        .any(|prefix| name.starts_with(prefix))
         || ["HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"].contains(&name.as_str())
 }
 
@@ -221,7 +268,12 @@ fn auth() -> Value {
         "https://api.openai.com/auth": {"chatgpt_plan_type": "plus", "chatgpt_user_id": "user-test",
             "user_id": "user-test", "chatgpt_account_id": "acct-test-0001"},
     });
-    let token = [part(json!({"alg": "none", "typ": "JWT"})), part(claims), "c2ln".into()].join(".");
+    let token = [
+        part(json!({"alg": "none", "typ": "JWT"})),
+        part(claims),
+        "c2ln".into(),
+    ]
+    .join(".");
     json!({
         "auth_mode": "chatgpt", "OPENAI_API_KEY": null, "last_refresh": "2099-01-01T00:00:00Z",
         "tokens": {"id_token": token, "access_token": token, "refresh_token": "not-a-real-one",

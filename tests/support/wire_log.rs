@@ -10,6 +10,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use serde_json::Value;
+
 /// What passed on one connection.
 #[derive(Clone, Default, Debug)]
 pub(crate) struct Connection {
@@ -59,9 +61,15 @@ impl Log {
     /// Waits until every connection has ended in both directions.
     pub(crate) fn wait_ended(&self, what: &str) {
         let open = |connections: &mut Vec<Connection>| connections.iter().any(|it| it.ended < 2);
-        let (_guard, timeout) =
-            self.shared.1.wait_timeout_while(self.lock(), PATIENCE, open).unwrap();
-        assert!(!timeout.timed_out(), "{what}: a connection is still open after {PATIENCE:?}");
+        let (_guard, timeout) = self
+            .shared
+            .1
+            .wait_timeout_while(self.lock(), PATIENCE, open)
+            .unwrap();
+        assert!(
+            !timeout.timed_out(),
+            "{what}: a connection is still open after {PATIENCE:?}"
+        );
     }
 
     fn lock(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -85,7 +93,9 @@ impl Recorder {
         let kept = log.clone();
         thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
-                let Ok(server) = TcpStream::connect(target) else { continue };
+                let Ok(server) = TcpStream::connect(target) else {
+                    continue;
+                };
                 relay(&client, &server, &kept);
             }
         });
@@ -98,8 +108,11 @@ fn relay(client: &TcpStream, server: &TcpStream, log: &Log) {
     let connection = log.open();
     let ways: [fn(&Log, usize, &[u8]); 2] = [Log::sent, Log::received];
     for ((from, to), keep) in [(client, server), (server, client)].into_iter().zip(ways) {
-        let (mut from, mut to, log) =
-            (from.try_clone().unwrap(), to.try_clone().unwrap(), log.clone());
+        let (mut from, mut to, log) = (
+            from.try_clone().unwrap(),
+            to.try_clone().unwrap(),
+            log.clone(),
+        );
         thread::spawn(move || {
             let mut buffer = [0; 16 << 10];
             while let Ok(length @ 1..) = from.read(&mut buffer) {
@@ -141,7 +154,10 @@ pub(crate) struct Message {
 impl Message {
     /// The value of a field, whatever the case of its name.
     pub(crate) fn field(&self, name: &str) -> Option<&str> {
-        let found = self.fields.iter().find(|(field, _)| field.eq_ignore_ascii_case(name));
+        let found = self
+            .fields
+            .iter()
+            .find(|(field, _)| field.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -151,6 +167,16 @@ impl Message {
         fields.retain(|(name, _)| !HOP_BY_HOP.contains(&name.to_ascii_lowercase().as_str()));
         fields.sort();
         fields
+    }
+
+    /// The JSON of the body, without its content coding.
+    pub(crate) fn json(&self) -> Value {
+        let body = match self.field("content-encoding") {
+            None => self.body.clone(),
+            Some("zstd") => zstd::decode_all(&self.body[..]).expect("broken zstd body"),
+            Some(other) => panic!("unexpected content coding {other}"),
+        };
+        serde_json::from_slice(&body).expect("a body that is not JSON")
     }
 
     /// The words of the start line.
@@ -167,7 +193,11 @@ impl Exchange {
 
     /// The status code.
     pub(crate) fn status(&self) -> u16 {
-        self.response.words().get(1).and_then(|code| code.parse().ok()).unwrap_or_default()
+        self.response
+            .words()
+            .get(1)
+            .and_then(|code| code.parse().ok())
+            .unwrap_or_default()
     }
 }
 
@@ -179,7 +209,11 @@ pub(crate) fn exchanges(connection: &Connection) -> Vec<Exchange> {
         let response = read_message(&mut received, true).unwrap_or_default();
         let switched = response.start.contains(" 101");
         let upgraded = switched.then(|| (sent.to_vec(), received.to_vec()));
-        exchanges.push(Exchange { request, response, upgraded });
+        exchanges.push(Exchange {
+            request,
+            response,
+            upgraded,
+        });
         if switched {
             break;
         }
@@ -198,8 +232,15 @@ pub(crate) fn read_message(bytes: &mut &[u8], response: bool) -> Option<Message>
         .map(|line| line.split_once(':').expect("a field without a colon"))
         .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
         .collect();
-    let mut message = Message { start, fields, body: Vec::new(), whole: true };
-    let bodiless = ["101", "204", "304"].iter().any(|code| message.words()[1] == *code);
+    let mut message = Message {
+        start,
+        fields,
+        body: Vec::new(),
+        whole: true,
+    };
+    let bodiless = ["101", "204", "304"]
+        .iter()
+        .any(|code| message.words()[1] == *code);
     if message.field("transfer-encoding").is_some() {
         message.whole = read_chunks(bytes, &mut message.body);
     } else if let Some(length) = message.field("content-length") {
@@ -217,7 +258,11 @@ pub(crate) fn read_message(bytes: &mut &[u8], response: bool) -> Option<Message>
 /// Undoes the chunked coding (RFC 9112 §7.1); false when its end is missing.
 fn read_chunks(bytes: &mut &[u8], body: &mut Vec<u8>) -> bool {
     while let Some(line) = bytes.windows(2).position(|pair| pair == b"\r\n") {
-        let size = str::from_utf8(&bytes[..line]).unwrap().split(';').next().unwrap_or_default();
+        let size = str::from_utf8(&bytes[..line])
+            .unwrap()
+            .split(';')
+            .next()
+            .unwrap_or_default();
         let size = usize::from_str_radix(size.trim(), 16).unwrap();
         let rest = &bytes[line + 2..];
         body.extend_from_slice(&rest[..size.min(rest.len())]);

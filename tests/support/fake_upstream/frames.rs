@@ -7,9 +7,8 @@ use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 pub(crate) struct Frame {
     pub(crate) opcode: u8,
     pub(crate) payload: Vec<u8>,
-    /// The payload's length on the wire.
+    /// Its length on the wire, header included.
     pub(crate) wire: usize,
-    pub(crate) compressed: bool,
 }
 
 /// Opcodes (RFC 6455 §5.2).
@@ -28,7 +27,10 @@ pub(crate) struct Reader {
 
 impl Default for Reader {
     fn default() -> Self {
-        Self { pending: Vec::new(), inflate: Decompress::new(false) }
+        Self {
+            pending: Vec::new(),
+            inflate: Decompress::new(false),
+        }
     }
 }
 
@@ -40,7 +42,9 @@ impl Reader {
 
     /// The next whole frame.
     pub(crate) fn next(&mut self) -> Option<Frame> {
-        let [first, second, rest @ ..] = &self.pending[..] else { return None };
+        let [first, second, rest @ ..] = &self.pending[..] else {
+            return None;
+        };
         let extended = match second & 0x7f {
             126 => 2,
             127 => 8,
@@ -49,14 +53,19 @@ impl Reader {
         let length = if extended == 0 {
             usize::from(second & 0x7f)
         } else {
-            rest.get(..extended)?.iter().fold(0, |length, byte| length << 8 | usize::from(*byte))
+            rest.get(..extended)?
+                .iter()
+                .fold(0, |length, byte| length << 8 | usize::from(*byte))
         };
         let masked = second & 0x80 != 0;
         let start = 2 + extended + if masked { 4 } else { 0 };
         let mut payload = self.pending.get(start..start + length)?.to_vec();
         if masked {
             let key = &self.pending[start - 4..start];
-            payload.iter_mut().zip(key.iter().cycle()).for_each(|(byte, mask)| *byte ^= mask);
+            payload
+                .iter_mut()
+                .zip(key.iter().cycle())
+                .for_each(|(byte, mask)| *byte ^= mask);
         }
         assert_eq!(first & 0x80, 0x80, "Codex and this server do not fragment");
         let (opcode, compressed) = (first & 0x0f, first & 0x40 != 0);
@@ -64,7 +73,11 @@ impl Reader {
             payload = self.inflate(payload);
         }
         self.pending.drain(..start + length);
-        Some(Frame { opcode, payload, wire: length, compressed })
+        Some(Frame {
+            opcode,
+            payload,
+            wire: start + length,
+        })
     }
 
     /// RFC 7692 §7.2.2: the four bytes that the sender cut off come back first.
@@ -94,7 +107,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     pub(crate) fn new(deflate: bool) -> Self {
-        Self { deflate: deflate.then(|| Compress::new(Compression::default(), false)) }
+        Self {
+            deflate: deflate.then(|| Compress::new(Compression::default(), false)),
+        }
     }
 
     /// The bytes of a frame.
@@ -129,7 +144,9 @@ fn compress(deflate: &mut Compress, payload: &[u8]) -> Vec<u8> {
     let start = deflate.total_in();
     loop {
         let read = (deflate.total_in() - start) as usize;
-        deflate.compress_vec(&payload[read..], &mut out, FlushCompress::Sync).unwrap();
+        deflate
+            .compress_vec(&payload[read..], &mut out, FlushCompress::Sync)
+            .unwrap();
         if out.len() < out.capacity() {
             break;
         }
@@ -145,6 +162,10 @@ pub(crate) fn all(bytes: &[u8]) -> Vec<Frame> {
     let mut reader = Reader::default();
     reader.push(bytes);
     let frames = std::iter::from_fn(|| reader.next()).collect();
-    assert!(reader.pending.is_empty(), "{} bytes of a torn frame", reader.pending.len());
+    assert!(
+        reader.pending.is_empty(),
+        "{} bytes of a torn frame",
+        reader.pending.len()
+    );
     frames
 }

@@ -9,6 +9,7 @@ pub(crate) mod script;
 
 use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use serde_json::{Value, json};
@@ -48,7 +49,12 @@ impl FakeUpstream {
                 let number = kept.open();
                 let log = kept.clone();
                 thread::spawn(move || {
-                    let wire = Wire { stream, log: log.clone(), number, pending: Vec::new() };
+                    let wire = Wire {
+                        stream,
+                        log: log.clone(),
+                        number,
+                        pending: Vec::new(),
+                    };
                     // The client may leave whenever it likes; what counts is in the log.
                     let _gone = serve(wire, scenario, sockets);
                     log.end(number, 2);
@@ -65,18 +71,12 @@ impl FakeUpstream {
 
     /// Everything that was asked and answered.
     pub(crate) fn exchanges(&self) -> Vec<Exchange> {
-        self.log.connections().iter().flat_map(wire_log::exchanges).collect()
+        self.log
+            .connections()
+            .iter()
+            .flat_map(wire_log::exchanges)
+            .collect()
     }
-}
-
-/// The JSON of a request's body, without its content coding.
-pub(crate) fn body_json(request: &Message) -> Value {
-    let body = match request.field("content-encoding") {
-        None => request.body.clone(),
-        Some("zstd") => zstd::decode_all(&request.body[..]).expect("broken zstd body"),
-        Some(other) => panic!("unexpected content coding {other}"),
-    };
-    serde_json::from_slice(&body).expect("a body that is not JSON")
 }
 
 /// A connection that keeps what passes.
@@ -105,9 +105,12 @@ impl Wire {
     }
 
     fn write_head(&mut self, status: &str, fields: &[(&str, &str)]) -> io::Result<()> {
-        let mut head = format!("HTTP/1.1 {status}\r\nDate: {DATE}\r\nX-Request-Id: req_{}\r\n", self.number);
+        static NEXT: AtomicU64 = AtomicU64::new(1);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let mut head =
+            format!("HTTP/1.1 {status}\r\nDate: {DATE}\r\nX-Request-Id: req_{number}\r\n");
         for (name, value) in fields {
-            head += &format!("{name}: {value}\r\n");
+            head.extend([name, ": ", value, "\r\n"]);
         }
         self.write(format!("{head}\r\n").as_bytes())
     }
@@ -115,7 +118,13 @@ impl Wire {
     fn write_json(&mut self, status: &str, body: &Value) -> io::Result<()> {
         let body = body.to_string();
         let length = body.len().to_string();
-        self.write_head(status, &[("Content-Type", "application/json"), ("Content-Length", &length)])?;
+        self.write_head(
+            status,
+            &[
+                ("Content-Type", "application/json"),
+                ("Content-Length", &length),
+            ],
+        )?;
         self.write(body.as_bytes())
     }
 
@@ -142,25 +151,36 @@ fn serve(mut wire: Wire, scenario: Scenario, sockets: Sockets) -> io::Result<()>
         let path = words[1].split('?').next().unwrap_or_default();
         let account = request.field("chatgpt-account-id").unwrap_or_default();
         if path.ends_with("/responses") && words[0] == "POST" {
-            let body = body_json(&request);
+            let body = request.json();
             let tools = script::tools(&body);
             stream(&mut wire, &script::answer(scenario, &body, &tools))?;
         } else if let Some(key) = request.field("sec-websocket-key") {
             if let Sockets::Refuse(status) = sockets {
-                let error = json!({"error": {"type": "invalid_request_error", "message": "no sockets"}});
+                let error =
+                    json!({"error": {"type": "invalid_request_error", "message": "no sockets"}});
                 wire.write_json(&format!("{status} Refused"), &error)?;
                 continue;
             }
-            let offered = request.field("sec-websocket-extensions").unwrap_or_default();
+            let offered = request
+                .field("sec-websocket-extensions")
+                .unwrap_or_default();
             let deflate = sockets == Sockets::Deflate && offered.contains("permessage-deflate");
-            return converse(&mut wire, scenario, &derive_accept_key(key.as_bytes()), deflate);
+            return converse(
+                &mut wire,
+                scenario,
+                &derive_accept_key(key.as_bytes()),
+                deflate,
+            );
         } else if path.ends_with("/wham/accounts/check") {
-            wire.write_json("200 OK", &json!({"accounts": [{
+            wire.write_json(
+                "200 OK",
+                &json!({"accounts": [{
                 "id": account, "name": null, "structure": "personal", "plan_type": "plus",
                 "is_deactivated": false, "profile_picture_url": null,
                 "workspace_backend_origin": "https://chatgpt.com",
                 "account_routing_override": "NO_CONSTRAINT"}],
-                "default_account_id": null, "account_ordering": []}))?;
+                "default_account_id": null, "account_ordering": []}),
+            )?;
         } else {
             wire.write_json("404 Not Found", &json!({"detail": "Not Found"}))?;
         }
@@ -180,7 +200,10 @@ fn stream(wire: &mut Wire, events: &[Value]) -> io::Result<()> {
     ];
     wire.write_head("200 OK", &fields)?;
     for event in events {
-        let event = format!("event: {}\ndata: {event}\n\n", event["type"].as_str().unwrap());
+        let event = format!(
+            "event: {}\ndata: {event}\n\n",
+            event["type"].as_str().unwrap()
+        );
         wire.write(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes())?;
     }
     wire.write(b"0\r\n\r\n")
@@ -188,8 +211,11 @@ fn stream(wire: &mut Wire, events: &[Value]) -> io::Result<()> {
 
 /// Answers on a WebSocket until the client leaves.
 fn converse(wire: &mut Wire, scenario: Scenario, accept: &str, deflate: bool) -> io::Result<()> {
-    let mut fields =
-        vec![("Connection", "upgrade"), ("Upgrade", "websocket"), ("Sec-WebSocket-Accept", accept)];
+    let mut fields = vec![
+        ("Connection", "upgrade"),
+        ("Upgrade", "websocket"),
+        ("Sec-WebSocket-Accept", accept),
+    ];
     if deflate {
         fields.push(("Sec-WebSocket-Extensions", "permessage-deflate"));
     }

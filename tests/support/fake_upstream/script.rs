@@ -18,7 +18,8 @@ pub(crate) const FINAL_TEXT: &str = "The command printed a small number: 42.";
 /// What the model says before its call.
 pub(crate) const COMMENTARY: &str = "I will add the two numbers.";
 /// What the model thinks.
-pub(crate) const SUMMARIES: [&str; 2] = ["**Adding**\n\nThe shell can do it.", "**Calling**\n\nNow."];
+pub(crate) const SUMMARIES: [&str; 2] =
+    ["**Adding**\n\nThe shell can do it.", "**Calling**\n\nNow."];
 /// What the model runs.
 pub(crate) const COMMAND: &str = "echo $((40 + 2))";
 /// Input, cached, output and reasoning tokens of every response but a prewarm.
@@ -43,7 +44,9 @@ pub(crate) fn tools(request: &Value) -> Vec<String> {
 pub(crate) fn answer(scenario: Scenario, request: &Value, tools: &[String]) -> Vec<Value> {
     let mut script = Script::start(request);
     let last = request["input"].as_array().and_then(|items| items.last());
-    let called = last.and_then(|item| item["type"].as_str()).is_some_and(|it| it.ends_with("_output"));
+    let called = last
+        .and_then(|item| item["type"].as_str())
+        .is_some_and(|it| it.ends_with("_output"));
     if request["generate"] == Value::Bool(false) {
         return script.complete([4000, 0, 0, 0]);
     }
@@ -71,7 +74,11 @@ impl Script {
             "model": request["model"], "output": [], "store": false, "usage": null,
             "previous_response_id": request["previous_response_id"],
         });
-        let mut script = Self { response, output: Vec::new(), events: Vec::new() };
+        let mut script = Self {
+            response,
+            output: Vec::new(),
+            events: Vec::new(),
+        };
         let response = script.response.clone();
         script.push("response.created", json!({"response": response}));
         script.push("response.in_progress", json!({"response": response}));
@@ -80,19 +87,24 @@ impl Script {
 
     fn reasoning(&mut self) {
         let (id, index) = (id("rs"), self.output.len());
-        let item = json!({"id": id, "type": "reasoning", "encrypted_content": "c2VhbGVk", "summary": []});
+        let item =
+            json!({"id": id, "type": "reasoning", "encrypted_content": "c2VhbGVk", "summary": []});
         self.added(&item);
         for (part, text) in SUMMARIES.iter().enumerate() {
-            let at = |name: &str, value: Value| {
-                json!({"item_id": id, "output_index": index, "summary_index": part, name: value})
-            };
+            let at = |name: &str, value: Value| json!({"item_id": id, "output_index": index, "summary_index": part, name: value});
             let whole = json!({"type": "summary_text", "text": text});
             let empty = json!({"type": "summary_text", "text": ""});
             self.push("response.reasoning_summary_part.added", at("part", empty));
             for piece in text.split_inclusive(' ') {
-                self.push("response.reasoning_summary_text.delta", at("delta", json!(piece)));
+                self.push(
+                    "response.reasoning_summary_text.delta",
+                    at("delta", json!(piece)),
+                );
             }
-            self.push("response.reasoning_summary_text.done", at("text", json!(text)));
+            self.push(
+                "response.reasoning_summary_text.done",
+                at("text", json!(text)),
+            );
             self.push("response.reasoning_summary_part.done", at("part", whole));
         }
         let summary = SUMMARIES.map(|text| json!({"type": "summary_text", "text": text}));
@@ -104,9 +116,7 @@ impl Script {
         let item = json!({"id": id, "type": "message", "status": "in_progress",
             "role": "assistant", "content": [], "phase": phase});
         self.added(&item);
-        let at = |name: &str, value: Value| {
-            json!({"item_id": id, "output_index": index, "content_index": 0, name: value})
-        };
+        let at = |name: &str, value: Value| json!({"item_id": id, "output_index": index, "content_index": 0, name: value});
         let part = |text: &str| json!({"type": "output_text", "annotations": [], "text": text});
         self.push("response.content_part.added", at("part", part("")));
         for piece in text.split_inclusive(' ') {
@@ -114,7 +124,13 @@ impl Script {
         }
         self.push("response.output_text.done", at("text", json!(text)));
         self.push("response.content_part.done", at("part", part(text)));
-        self.done(with(item, &[("status", json!("completed")), ("content", json!([part(text)]))]));
+        self.done(with(
+            item,
+            &[
+                ("status", json!("completed")),
+                ("content", json!([part(text)])),
+            ],
+        ));
     }
 
     /// Calls the shell the way this Codex offers it: as a function, or in a code cell.
@@ -123,10 +139,20 @@ impl Script {
         let (prefix, kind, name, member, text, event) = if offered("exec_command") {
             let text = json!({"cmd": COMMAND}).to_string();
             let event = "response.function_call_arguments";
-            ("fc", "function_call", "exec_command", "arguments", text, event)
+            (
+                "fc",
+                "function_call",
+                "exec_command",
+                "arguments",
+                text,
+                event,
+            )
         } else {
             assert!(offered("exec"), "no way to run a command among {tools:?}");
-            let text = format!("text(await tools.exec_command({{cmd: {}}}));\n", json!(COMMAND));
+            let text = format!(
+                "text(await tools.exec_command({{cmd: {}}}));\n",
+                json!(COMMAND)
+            );
             let event = "response.custom_tool_call_input";
             ("ctc", "custom_tool_call", "exec", "input", text, event)
         };
@@ -139,7 +165,10 @@ impl Script {
             self.push(&format!("{event}.delta"), at("delta", piece));
         }
         self.push(&format!("{event}.done"), at(member, &text));
-        self.done(with(item, &[("status", json!("completed")), (member, json!(text))]));
+        self.done(with(
+            item,
+            &[("status", json!("completed")), (member, json!(text))],
+        ));
     }
 
     fn complete(mut self, [input, cached, output, reasoning]: [u64; 4]) -> Vec<Value> {
@@ -149,7 +178,11 @@ impl Script {
             "total_tokens": input + output,
         });
         let items = json!(self.output);
-        let changes = [("status", json!("completed")), ("output", items), ("usage", usage)];
+        let changes = [
+            ("status", json!("completed")),
+            ("output", items),
+            ("usage", usage),
+        ];
         let response = with(self.response.clone(), &changes);
         self.push("response.completed", json!({"response": response}));
         self.events
@@ -157,22 +190,27 @@ impl Script {
 
     fn added(&mut self, item: &Value) {
         let index = self.output.len();
-        self.push("response.output_item.added", json!({"output_index": index, "item": item}));
+        self.push(
+            "response.output_item.added",
+            json!({"output_index": index, "item": item}),
+        );
     }
 
     fn done(&mut self, item: Value) {
         let index = self.output.len();
-        self.push("response.output_item.done", json!({"output_index": index, "item": item}));
+        self.push(
+            "response.output_item.done",
+            json!({"output_index": index, "item": item}),
+        );
         self.output.push(item);
     }
 
-    fn push(&mut self, kind: &str, members: Value) {
-        let number = self.events.len();
-        let changes: Vec<_> = members.as_object().unwrap().iter().collect();
-        let mut event = json!({"type": kind, "sequence_number": number});
-        for (name, value) in changes {
-            event[name] = value.clone();
-        }
+    fn push(&mut self, kind: &str, mut members: Value) {
+        let mut event = json!({"type": kind, "sequence_number": self.events.len()});
+        event
+            .as_object_mut()
+            .unwrap()
+            .append(members.as_object_mut().unwrap());
         self.events.push(event);
     }
 }
