@@ -1,8 +1,11 @@
-//! The agent against the upstream, without a proxy between them.
+//! The agent against the upstream, with no more between them than a hop that notes the heads.
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
 
@@ -16,11 +19,72 @@ fn address(upstream: &Upstream) -> SocketAddr {
         .unwrap()
 }
 
+/// Passes connections on to `target`; notes request line and status of each one's first exchange.
+async fn hop(target: SocketAddr) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let notes = Arc::new(Mutex::new(Vec::new()));
+    let shared = Arc::clone(&notes);
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let server = TcpStream::connect(target).await.unwrap();
+            let shared = Arc::clone(&shared);
+            tokio::spawn(async move {
+                let (mut client_in, mut client_out) = client.into_split();
+                let (mut server_in, mut server_out) = server.into_split();
+                let (asked, read) = first_line(&mut client_in).await;
+                tokio::spawn(async move {
+                    server_out.write_all(&read).await.unwrap();
+                    let _gone = tokio::io::copy(&mut client_in, &mut server_out).await;
+                });
+                let (answered, read) = first_line(&mut server_in).await;
+                let status = answered.split(' ').nth(1).unwrap();
+                let (asked, _) = asked.rsplit_once(' ').unwrap();
+                shared.lock().unwrap().push(format!("{asked} {status}"));
+                client_out.write_all(&read).await.unwrap();
+                let _gone = tokio::io::copy(&mut server_in, &mut client_out).await;
+            });
+        }
+    });
+    (address, notes)
+}
+
+/// Reads until there is a whole line; gives that line and all that was read.
+async fn first_line(from: &mut (impl AsyncRead + Unpin)) -> (String, Vec<u8>) {
+    let mut read = Vec::new();
+    while !read.contains(&b'\n') {
+        assert!(from.read_buf(&mut read).await.unwrap() > 0, "no line came");
+    }
+    let line = String::from_utf8_lossy(&read)
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned();
+    (line, read)
+}
+
 #[tokio::test]
-async fn the_story_plays_to_its_end_at_once() {
+async fn the_story_shows_every_kind_of_exchange() {
     let upstream = start(0.0).unwrap();
-    let played = tokio::time::timeout(Duration::from_secs(20), play(address(&upstream), 0.0));
+    let (proxy, notes) = hop(address(&upstream)).await;
+    let played = tokio::time::timeout(Duration::from_secs(20), play(proxy, 0.0));
     played.await.expect("the story hangs").unwrap();
+    assert_eq!(
+        *notes.lock().unwrap(),
+        [
+            "GET /v1/models?client_version=0.169.0 200",
+            "GET /v1/responses 101",
+            "GET /backend-api/wham/usage 200",
+            "POST /v1/responses 200",
+            "POST /v1/responses 200",
+            "POST /v1/responses 200",
+            "POST /v1/responses 200",
+            "GET /backend-api/codex/responses 426",
+            "POST /backend-api/codex/responses 200",
+            "POST /backend-api/codex/responses 429",
+            "POST /v1/responses 200",
+        ]
+    );
 }
 
 #[test]
@@ -57,7 +121,7 @@ async fn nobody_listens_after_the_upstream_is_dropped() {
     let upstream = start(0.0).unwrap();
     let gone = address(&upstream);
     drop(upstream);
-    while tokio::net::TcpStream::connect(gone).await.is_ok() {
+    while TcpStream::connect(gone).await.is_ok() {
         tokio::task::yield_now().await;
     }
     assert!(play(gone, 0.0).await.is_err());
