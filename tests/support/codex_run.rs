@@ -125,10 +125,10 @@ impl Run {
                     let base = base.replace("127.0.0.1", "localhost");
                     command.args(["-c", &format!("openai_base_url=\"{base}\"")]);
                 } else {
-                    let provider = format!(
-                        "model_providers.tap={{name=\"tap\",base_url=\"{base}\",env_key=\"CODEX_API_KEY\"}}"
-                    );
-                    command.args(["-c", "model_provider=\"tap\"", "-c", &provider]);
+                    let base = format!("model_providers.tap.base_url=\"{base}\"");
+                    command.args(["-c", "model_provider=\"tap\"", "-c", &base]);
+                    command.args(["-c", "model_providers.tap.name=\"tap\""]);
+                    command.args(["-c", "model_providers.tap.env_key=\"CODEX_API_KEY\""]);
                 }
             }
         }
@@ -264,7 +264,8 @@ fn interferes(name: &OsString) -> bool {
 fn auth() -> Value {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({
-        "email": "dev@example.com", "sub": "user-test", "iat": 1_700_000_000, "exp": 4_000_000_000_u32,
+        "email": "dev@example.com", "sub": "user-test", "iat": 1_700_000_000,
+        "exp": 4_000_000_000_u32,
         "https://api.openai.com/auth": {"chatgpt_plan_type": "plus", "chatgpt_user_id": "user-test",
             "user_id": "user-test", "chatgpt_account_id": "acct-test-0001"},
     });

@@ -36,11 +36,15 @@ impl Identity {
         } else {
             "turn"
         };
+        let agent = thread
+            .subagent
+            .as_ref()
+            .map_or("/root".into(), |it| format!("/root/{it}"));
         let mut metadata = json!({
             "installation_id": self.installation,
             "session_id": self.session,
             "thread_id": self.thread,
-            "agent_name": thread.subagent.as_ref().map_or("/root".into(), |it| format!("/root/{it}")),
+            "agent_name": agent,
             "turn_id": self.turn,
             "window_id": format!("{}:0", self.thread),
             "window_number": 0,
