@@ -82,7 +82,11 @@ impl Agent {
             match &step.action {
                 Action::Fetch { get, login, .. } => {
                     let request = request::get(get, *login, &self.proxy.to_string())?;
-                    self.send(request).await?.into_body().collect().await?;
+                    send(self.proxy, request)
+                        .await?
+                        .into_body()
+                        .collect()
+                        .await?;
                 }
                 Action::Turn {
                     thread,
@@ -98,7 +102,7 @@ impl Agent {
                         user.as_deref(),
                         output.as_deref(),
                     )?;
-                    self.turn(&mut conversation, thread).await?;
+                    turn(self.proxy, &mut conversation, thread).await?;
                     self.conversations.insert(thread.name.clone(), conversation);
                 }
             }
@@ -181,34 +185,6 @@ impl Agent {
         Ok(())
     }
 
-    /// Sends what the server has not been told and takes in its answer.
-    async fn turn(&self, talk: &mut Conversation, thread: &Thread) -> Result<(), Error> {
-        let Some(mut socket) = talk.socket.take() else {
-            let body = request::create(thread, &talk.identity, &talk.history)?;
-            let host = self.proxy.to_string();
-            let turn_state = talk.turn_state.as_deref();
-            let request = request::post(thread, &talk.identity, &host, turn_state, &body)?;
-            return read_stream(self.send(request).await?, talk).await;
-        };
-        let body = request::create(thread, &talk.identity, &talk.history[talk.told..])?;
-        let body = over_websocket(body, talk);
-        socket.send(Message::text(body.to_string())).await?;
-        while let Some(message) = socket.next().await {
-            // Pings are answered by the library while it reads on.
-            let Message::Text(text) = message? else {
-                continue;
-            };
-            if talk.take_in(&serde_json::from_str(&text)?) {
-                talk.told = talk.history.len();
-                talk.socket = Some(socket);
-                return Ok(());
-            }
-        }
-        Err(Error::Script(
-            "the socket closed in the middle of a turn".into(),
-        ))
-    }
-
     /// Asks for a WebSocket; `None` when it is refused.
     async fn connect(
         &mut self,
@@ -218,9 +194,8 @@ impl Agent {
         let nonce: Vec<u8> = (0..16).map(|_| self.ids.below(256) as u8).collect();
         let key = STANDARD.encode(nonce);
         let host = self.proxy.to_string();
-        let response = self
-            .send(request::handshake(thread, identity, &host, &key)?)
-            .await?;
+        let handshake = request::handshake(thread, identity, &host, &key)?;
+        let response = send(self.proxy, handshake).await?;
         if response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.into_body().collect().await?;
             return Ok(None);
@@ -229,15 +204,6 @@ impl Agent {
         Ok(Some(
             WebSocketStream::from_raw_socket(io, Role::Client, None).await,
         ))
-    }
-
-    /// Sends a request on a connection of its own, as Codex does.
-    async fn send(&self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Error> {
-        let stream = TcpStream::connect(self.proxy).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        // What ends the connection early ends the exchange too, and is reported there.
-        tokio::spawn(connection.with_upgrades());
-        Ok(sender.send_request(request).await?)
     }
 }
 
@@ -259,6 +225,46 @@ impl Conversation {
         }
         false
     }
+}
+
+/// Sends what the server has not been told and takes in its answer.
+async fn turn(proxy: SocketAddr, talk: &mut Conversation, thread: &Thread) -> Result<(), Error> {
+    let Some(mut socket) = talk.socket.take() else {
+        let body = request::create(thread, &talk.identity, &talk.history)?;
+        let host = proxy.to_string();
+        let turn_state = talk.turn_state.as_deref();
+        let request = request::post(thread, &talk.identity, &host, turn_state, &body)?;
+        return read_stream(send(proxy, request).await?, talk).await;
+    };
+    let body = request::create(thread, &talk.identity, &talk.history[talk.told..])?;
+    let body = over_websocket(body, talk);
+    socket.send(Message::text(body.to_string())).await?;
+    while let Some(message) = socket.next().await {
+        // Pings are answered by the library while it reads on.
+        let Message::Text(text) = message? else {
+            continue;
+        };
+        if talk.take_in(&serde_json::from_str(&text)?) {
+            talk.told = talk.history.len();
+            talk.socket = Some(socket);
+            return Ok(());
+        }
+    }
+    Err(Error::Script(
+        "the socket closed in the middle of a turn".into(),
+    ))
+}
+
+/// Sends a request on a connection of its own, as Codex does.
+async fn send(
+    proxy: SocketAddr,
+    request: Request<Full<Bytes>>,
+) -> Result<Response<Incoming>, Error> {
+    let stream = TcpStream::connect(proxy).await?;
+    let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // What ends the connection early ends the exchange too, and is reported there.
+    tokio::spawn(connection.with_upgrades());
+    Ok(sender.send_request(request).await?)
 }
 
 /// Reads an SSE answer up to its last event, or an error's body to its end.
