@@ -14,6 +14,7 @@ mod encode;
 mod payload;
 mod read;
 mod record;
+mod recording;
 mod selection;
 mod writer;
 
@@ -24,6 +25,7 @@ use crate::tap::At;
 
 pub use encode::line;
 pub use read::{Line, Lines, Loaded, Reader, Skipped, load};
+pub use recording::{Recording, Written};
 pub use selection::{Existing, Saved, save};
 pub use writer::{Status, Writer};
 
@@ -67,6 +69,9 @@ pub fn file_name(at: At) -> String {
         |at| at.strftime("%Y-%m-%dT%H-%M-%SZ.jsonl").to_string(),
     )
 }
+
+/// How many bytes of lines are kept in memory while the file cannot be written.
+pub const BACKLOG: u64 = 256 << 20;
 
 /// The version of the format that this program writes and reads.
 pub const VERSION: u32 = 1;

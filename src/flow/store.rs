@@ -1,12 +1,16 @@
 //! All flows of a run or a capture, in the order in which they began and in the order of the list.
 
+use std::sync::Arc;
+
 use super::{Flow, FlowId, FlowKind};
 
 /// Every flow. Flows are added and changed, never removed.
-#[derive(Default, Debug)]
+///
+/// A clone is a snapshot that shares the flows: cheap to make, and left alone by later changes.
+#[derive(Clone, Default, Debug)]
 pub struct Store {
     /// Position = id.
-    flows: Vec<Flow>,
+    flows: Vec<Arc<Flow>>,
     /// Flows as the list shows them: by start, turns right under their connection.
     rows: Vec<FlowId>,
     /// Grows with every change of any flow.
@@ -16,7 +20,7 @@ pub struct Store {
 impl Store {
     /// Every flow, in the order in which they began.
     #[must_use]
-    pub fn flows(&self) -> &[Flow] {
+    pub fn flows(&self) -> &[Arc<Flow>] {
         &self.flows
     }
 
@@ -29,7 +33,7 @@ impl Store {
     /// The flow with this id.
     #[must_use]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
-        self.flows.get(id.0 as usize)
+        self.flows.get(id.0 as usize).map(AsRef::as_ref)
     }
 
     /// A number that grows with every change of any flow.
@@ -41,7 +45,7 @@ impl Store {
     /// The turns of a connection, in order.
     pub fn turns(&self, connection: FlowId) -> impl Iterator<Item = &Flow> {
         let from = connection.0 as usize + 1;
-        self.flows.iter().skip(from).filter(
+        self.flows.iter().map(AsRef::as_ref).skip(from).filter(
             move |flow| matches!(flow.kind, FlowKind::WsTurn { connection: of, .. } if of == connection),
         )
     }
@@ -57,13 +61,13 @@ impl Store {
             FlowKind::WsTurn { connection, .. } => self.end_of(connection),
         };
         self.rows.insert(row, id);
-        self.flows.push(flow);
+        self.flows.push(Arc::new(flow));
         id
     }
 
     /// Changes a flow: the only way to do so, so that no change is missed by a cache.
     pub fn change<T>(&mut self, id: FlowId, change: impl FnOnce(&mut Flow) -> T) -> Option<T> {
-        let flow = self.flows.get_mut(id.0 as usize)?;
+        let flow = Arc::make_mut(self.flows.get_mut(id.0 as usize)?);
         self.revision += 1;
         flow.revision = self.revision;
         Some(change(flow))
