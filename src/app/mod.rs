@@ -1,1 +1,336 @@
-//! Placeholder.
+//! What the user is doing: selection, focus, filter, prompts; and what they see of the flows.
+//!
+//! [`App`] owns the [`Store`]. Everything that happens comes in through [`App::update`], which gives back the
+//! effects that the loop has to carry out. [`App::prepare`] then builds the text of the visible panes, and
+//! [`view::draw`](crate::view::draw) only reads. No terminal, clock or file is touched here.
+
+pub mod action;
+pub mod documents;
+pub mod focus;
+pub mod help;
+pub mod keymap;
+pub mod layout;
+pub mod list;
+mod mouse;
+mod msg;
+pub mod prompt;
+pub mod scroll;
+mod status;
+pub mod toast;
+mod update;
+
+use ratatui::layout::Rect;
+
+use crate::content::{Folds, Tab};
+use crate::filter::Filter;
+use crate::flow::{Flow, FlowId, Store};
+use crate::tap::At;
+
+pub use msg::{Effect, Msg, Outcome};
+pub use status::{Capture, Options, Status};
+
+use documents::{Sheet, Show};
+use focus::Pane;
+use keymap::Count;
+use layout::{Layout, Wish};
+use list::List;
+use prompt::Prompt;
+use toast::Toast;
+
+/// The program's state.
+#[derive(Debug)]
+pub struct App {
+    /// What happened.
+    store: Store,
+    /// What was decided before the start.
+    options: Options,
+    /// What the loop tells.
+    status: Status,
+    /// The present moment, as of the last tick.
+    now: At,
+    /// The request list.
+    list: List,
+    /// The text of the detail panes, in the order of [`Pane::DETAILS`].
+    sheets: [Sheet; 4],
+    /// The focus, and what the reader chose about the arrangement.
+    wish: Wish,
+    /// Where the panes sat when they were last drawn.
+    layout: Layout,
+    /// The screen's size.
+    size: (u16, u16),
+    /// The payload's tab.
+    tab: Tab,
+    /// Sections that were opened or closed; they stay so from flow to flow.
+    folds: Folds,
+    /// Groups of frames that were opened or closed, and of which flow.
+    frame_folds: (Option<FlowId>, Folds),
+    /// The filter in force, as text; empty for none.
+    filter: String,
+    /// The filter that was in force before it was cleared.
+    cleared_filter: String,
+    /// What is on top of the panes.
+    overlay: Option<Overlay>,
+    /// The question at the bottom.
+    prompt: Option<Prompt>,
+    /// Messages, the newest last.
+    toasts: Vec<Toast>,
+    /// Whether the display stands still.
+    is_paused: bool,
+    /// Digits typed so far, and where the focus was before them.
+    count: Count,
+    /// Where the focus was before a digit moved it.
+    focus_before_count: Pane,
+    /// The terminal's title, as last set.
+    title: String,
+}
+
+/// What is on top of the panes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Overlay {
+    /// The keys.
+    Help {
+        /// The first visible line.
+        top: usize,
+    },
+    /// Whether to quit although streams are live.
+    Quit,
+}
+
+impl App {
+    /// An app without flows.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        let mut app = Self {
+            store: Store::default(),
+            status: Status::default(),
+            now: At::default(),
+            list: List::default(),
+            sheets: Default::default(),
+            wish: Wish::default(),
+            layout: Layout::default(),
+            size: (0, 0),
+            tab: Tab::default(),
+            folds: Folds::default(),
+            frame_folds: (None, Folds::default()),
+            filter: String::new(),
+            cleared_filter: String::new(),
+            overlay: None,
+            prompt: None,
+            toasts: Vec::new(),
+            is_paused: false,
+            count: Count::default(),
+            focus_before_count: Pane::Requests,
+            title: String::new(),
+            options,
+        };
+        if app.options.is_proxy {
+            app.list.set_follows(true, &app.store);
+        }
+        if let Some(text) = app.options.filter.clone() {
+            app.apply_filter(&text);
+        }
+        app
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What happened, for the recorder. [`Msg::Changed`] is to follow.
+    pub fn store_mut(&mut self) -> &mut Store {
+        &mut self.store
+    }
+
+    /// What was decided before the start.
+    #[must_use]
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the loop told.
+    #[must_use]
+    pub fn status(&self) -> &Status {
+        &self.status
+    }
+
+    /// What the loop tells.
+    pub fn status_mut(&mut self) -> &mut Status {
+        &mut self.status
+    }
+
+    /// The present moment, as of the last [`Msg::Tick`].
+    #[must_use]
+    pub fn now(&self) -> At {
+        self.now
+    }
+
+    /// The request list.
+    #[must_use]
+    pub fn list(&self) -> &List {
+        &self.list
+    }
+
+    /// The flow under the list's cursor.
+    #[must_use]
+    pub fn selected(&self) -> Option<&Flow> {
+        self.store.get(self.list.selected()?)
+    }
+
+    /// The text of a detail pane; `None` for the list.
+    #[must_use]
+    pub fn sheet(&self, pane: Pane) -> Option<&Sheet> {
+        self.sheets.get((pane as usize).checked_sub(1)?)
+    }
+
+    /// Where the panes sit.
+    #[must_use]
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// The pane with the focus.
+    #[must_use]
+    pub fn focus(&self) -> Pane {
+        self.wish.focus
+    }
+
+    /// Whether the focused pane fills the screen because the reader wants it so.
+    #[must_use]
+    pub fn is_zoomed(&self) -> bool {
+        self.wish.is_zoomed
+    }
+
+    /// The payload's tab.
+    #[must_use]
+    pub fn tab(&self) -> Tab {
+        self.tab
+    }
+
+    /// The filter in force; empty for none.
+    #[must_use]
+    pub fn filter(&self) -> &str {
+        &self.filter
+    }
+
+    /// What is on top of the panes.
+    #[must_use]
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.overlay
+    }
+
+    /// The question at the bottom.
+    #[must_use]
+    pub fn prompt(&self) -> Option<&Prompt> {
+        self.prompt.as_ref()
+    }
+
+    /// The newest message.
+    #[must_use]
+    pub fn toast(&self) -> Option<&Toast> {
+        self.toasts.last()
+    }
+
+    /// Whether the display stands still.
+    #[must_use]
+    pub fn is_paused(&self) -> bool {
+        self.is_paused
+    }
+
+    /// Digits of a count typed so far.
+    #[must_use]
+    pub fn count(&self) -> &str {
+        self.count.as_str()
+    }
+
+    /// Whether something on the screen changes with time alone, so that ticks are needed.
+    #[must_use]
+    pub fn is_animating(&self) -> bool {
+        let is_live = |id: &FlowId| self.store.get(*id).is_some_and(Flow::is_live);
+        let is_moving = || {
+            let is_list_visible = self.layout.place(Pane::Requests).is_some();
+            is_list_visible && self.list.visible().iter().any(is_live)
+        };
+        !self.toasts.is_empty() || (!self.is_paused && is_moving())
+    }
+
+    /// Builds the text of the visible panes for a screen of `size` columns and rows, and brings
+    /// every position back into bounds. To be called right before drawing.
+    pub fn prepare(&mut self, size: (u16, u16)) {
+        self.size = size;
+        if !self.is_paused {
+            self.list.sync(&self.store);
+        }
+        self.arrange();
+        let layout = std::mem::take(&mut self.layout);
+        for placed in &layout.panes {
+            let pane = placed.pane;
+            if pane == Pane::Requests {
+                self.list.fit(placed.rows().height);
+                continue;
+            }
+            let selected = self.list.selected();
+            if self.frame_folds.0 != selected {
+                self.frame_folds = (selected, Folds::default());
+            }
+            let Some(sheet) = self.sheets.get_mut(pane as usize - 1) else {
+                continue;
+            };
+            let Some(flow) = selected.and_then(|id| self.store.get(id)) else {
+                sheet.clear();
+                continue;
+            };
+            let show = Show {
+                store: &self.store,
+                flow,
+                tab: self.tab,
+                folds: match pane {
+                    Pane::Frames => &self.frame_folds.1,
+                    _ => &self.folds,
+                },
+                is_paused: self.is_paused,
+            };
+            let text = placed.text();
+            sheet.prepare(pane, show, text.width, text.height);
+        }
+        self.layout = layout;
+    }
+
+    /// Divides the screen.
+    fn arrange(&mut self) {
+        let (width, height) = self.size;
+        self.layout = Layout::of(Rect::new(0, 0, width, height), self.wish);
+    }
+
+    /// Gives the focus to `pane`.
+    fn focus_on(&mut self, pane: Pane) {
+        self.wish.focus = pane;
+        if pane.is_detail() {
+            self.wish.detail = pane;
+        }
+        self.arrange();
+    }
+
+    /// Shows what passes the filter `text`, if it is one.
+    fn apply_filter(&mut self, text: &str) {
+        let text = text.trim();
+        let filter = match text {
+            "" => None,
+            _ => match Filter::parse(text) {
+                Ok(filter) => Some(filter),
+                Err(_) => return,
+            },
+        };
+        text.clone_into(&mut self.filter);
+        self.list.set_filter(filter, &self.store);
+    }
+
+    /// The title that tells what goes on.
+    fn title(&self) -> String {
+        match self.list.totals().live {
+            0 => "codextap".to_owned(),
+            live => format!("codextap · {live} live"),
+        }
+    }
+}

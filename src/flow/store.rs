@@ -13,6 +13,8 @@ pub struct Store {
     flows: Vec<Arc<Flow>>,
     /// Flows as the list shows them: by start, turns right under their connection.
     rows: Vec<FlowId>,
+    /// Each flow's revision, close together so that what changed is found fast. Position = id.
+    revisions: Vec<u64>,
     /// Grows with every change of any flow.
     revision: u64,
 }
@@ -42,6 +44,12 @@ impl Store {
         self.revision
     }
 
+    /// The flows that were added or changed since the store had this revision, by id.
+    pub fn changed_since(&self, revision: u64) -> impl Iterator<Item = &Flow> {
+        let revisions = self.revisions.iter().zip(&self.flows);
+        revisions.filter_map(move |(own, flow)| (*own > revision).then_some(&**flow))
+    }
+
     /// The turns of a connection, in order.
     pub fn turns(&self, connection: FlowId) -> impl Iterator<Item = &Flow> {
         let from = connection.0 as usize + 1;
@@ -61,6 +69,7 @@ impl Store {
             FlowKind::WsTurn { connection, .. } => self.end_of(connection),
         };
         self.rows.insert(row, id);
+        self.revisions.push(self.revision);
         self.flows.push(Arc::new(flow));
         id
     }
@@ -70,6 +79,7 @@ impl Store {
         let flow = Arc::make_mut(self.flows.get_mut(id.0 as usize)?);
         self.revision += 1;
         flow.revision = self.revision;
+        self.revisions[id.0 as usize] = self.revision;
         Some(change(flow))
     }
 

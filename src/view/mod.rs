@@ -1,1 +1,115 @@
-//! Placeholder.
+//! The screen: what the app holds, put into cells. Only reads.
+
+mod border;
+mod empty;
+mod highlight;
+mod list;
+mod overlay;
+mod pane;
+mod prompt;
+mod status;
+mod theme;
+
+use ratatui::Frame;
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use crate::app::App;
+use crate::app::focus::Pane;
+use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH, Shape};
+use crate::content::Role;
+
+pub use theme::{Theme, ThemeError, Ui};
+
+/// Draws the app as it was prepared for this screen's size.
+pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
+    let area = frame.area();
+    let buf = frame.buffer_mut();
+    buf.set_style(area, theme.ui(Ui::Background));
+    let layout = app.layout();
+    if layout.shape == Shape::TooSmall || !area.contains(layout.status.as_position()) {
+        too_small(area, theme, buf);
+        return;
+    }
+    border::draw(app, theme, buf);
+    for placed in &layout.panes {
+        match placed.pane {
+            Pane::Requests => list::draw(app, placed, theme, buf),
+            Pane::Payload | Pane::Output | Pane::Reasoning | Pane::Frames => {
+                pane::draw(app, placed, theme, buf);
+            }
+        }
+    }
+    overlay::toast(app, theme, buf);
+    let cursor = match app.prompt() {
+        Some(prompt) => Some(prompt::draw(app, prompt, theme, buf)),
+        None => {
+            status::draw(app, theme, buf);
+            None
+        }
+    };
+    overlay::draw(app, area, theme, buf);
+    if let Some(cursor) = cursor {
+        frame.set_cursor_position(cursor);
+    }
+}
+
+/// Says that the screen is too small.
+fn too_small(area: Rect, theme: &Theme, buf: &mut Buffer) {
+    let lines = [
+        "too small".to_owned(),
+        format!("needs {MIN_WIDTH}×{MIN_HEIGHT}"),
+    ];
+    let top = area.y + area.height.saturating_sub(2) / 2;
+    for (y, line) in (top..area.bottom()).zip(lines) {
+        let width = (line.width() as u16).min(area.width);
+        let x = area.x + (area.width - width) / 2;
+        put(buf, x, y, area.right(), &line, theme.role(Role::Dim));
+    }
+}
+
+/// Writes `text` from column `x` on, up to but not into column `end`. Gives the column after it.
+fn put(buf: &mut Buffer, x: u16, y: u16, end: u16, text: &str, style: Style) -> u16 {
+    if x >= end || !buf.area.contains((x, y).into()) {
+        return x;
+    }
+    let end = end.min(buf.area.right());
+    buf.set_stringn(x, y, text, usize::from(end - x), style).0
+}
+
+/// `text` cut to `width` columns, with an ellipsis if something is missing.
+fn fit(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
+    if text.width() <= width {
+        return text.into();
+    }
+    let mut cut = String::new();
+    let mut columns = 1;
+    for grapheme in unicode_segmentation::UnicodeSegmentation::graphemes(text, true) {
+        columns += grapheme.width();
+        if columns > width {
+            break;
+        }
+        cut.push_str(grapheme);
+    }
+    if width > 0 {
+        cut.truncate(cut.trim_end().len());
+        cut.push('…');
+    }
+    cut.into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fit;
+
+    #[test]
+    fn text_is_cut_by_columns() {
+        assert_eq!(fit("hello", 5), "hello");
+        assert_eq!(fit("hello!", 5), "hell…");
+        assert_eq!(fit("日本語", 4), "日…");
+        assert_eq!(fit("to be", 4), "to…");
+        assert_eq!(fit("x", 0), "");
+    }
+}

@@ -1,0 +1,237 @@
+//! Every command: the one table from which the keymap, the help overlay, the hints in the status bar and the
+//! README's key table are made.
+
+use super::focus::Pane;
+
+/// Where a command can be given.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Scope {
+    /// In every pane.
+    Anywhere,
+    /// In the request list.
+    List,
+    /// In the panes that show the selected flow.
+    Detail,
+    /// In the payload pane.
+    Payload,
+}
+
+impl Scope {
+    /// Whether `pane` lies within it.
+    #[must_use]
+    pub fn contains(self, pane: Pane) -> bool {
+        match self {
+            Self::Anywhere => true,
+            Self::List => pane == Pane::Requests,
+            Self::Detail => pane.is_detail(),
+            Self::Payload => pane == Pane::Payload,
+        }
+    }
+}
+
+/// The headings under which help lists the commands.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Topic {
+    /// Moving within a pane.
+    Move,
+    /// Going from pane to pane, flow to flow.
+    Go,
+    /// Choosing flows.
+    Choose,
+    /// What is shown, and how.
+    Show,
+    /// The program.
+    Program,
+}
+
+impl Topic {
+    /// Every topic, in the order of the help overlay.
+    pub const ALL: [Self; 5] = [
+        Self::Move,
+        Self::Go,
+        Self::Choose,
+        Self::Show,
+        Self::Program,
+    ];
+
+    /// Its heading.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Move => "Move",
+            Self::Go => "Go",
+            Self::Choose => "Choose",
+            Self::Show => "Show",
+            Self::Program => "Program",
+        }
+    }
+}
+
+/// Declares the commands: variant, name, hint, keys, scope, topic, description.
+macro_rules! actions {
+    ($($variant:ident $name:literal $hint:literal $keys:tt $scope:ident $topic:ident $about:literal;)+) => {
+        /// A command.
+        #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+        pub enum Action {
+            $(#[doc = concat!($about, ".")] $variant,)+
+        }
+
+        impl Action {
+            /// Every command, in the order of the help overlay.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its name, as key bindings in the configuration spell it.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+
+            /// What it does, in one word or two for the status bar.
+            #[must_use]
+            pub const fn hint(self) -> &'static str {
+                match self { $(Self::$variant => $hint),+ }
+            }
+
+            /// What it does, in one line.
+            #[must_use]
+            pub const fn description(self) -> &'static str {
+                match self { $(Self::$variant => $about),+ }
+            }
+
+            /// The keys that give it, unless the configuration says otherwise.
+            #[must_use]
+            pub const fn keys(self) -> &'static [&'static str] {
+                match self { $(Self::$variant => &$keys),+ }
+            }
+
+            /// Where it can be given.
+            #[must_use]
+            pub const fn scope(self) -> Scope {
+                match self { $(Self::$variant => Scope::$scope),+ }
+            }
+
+            /// Under which heading help lists it.
+            #[must_use]
+            pub const fn topic(self) -> Topic {
+                match self { $(Self::$variant => Topic::$topic),+ }
+            }
+        }
+    };
+}
+
+actions! {
+    Down "down" "down" ["j", "down"] Anywhere Move "Move down";
+    Up "up" "up" ["k", "up"] Anywhere Move "Move up";
+    First "first" "first" ["g", "home"] Anywhere Move "Go to the first line";
+    Last "last" "last" ["G", "end"] Anywhere Move "Go to the last line";
+    HalfDown "half-page-down" "half page" ["ctrl-d"] Anywhere Move "Move half a page down";
+    HalfUp "half-page-up" "half page" ["ctrl-u"] Anywhere Move "Move half a page up";
+    PageDown "page-down" "page" ["ctrl-f", "pagedown"] Anywhere Move "Move a page down";
+    PageUp "page-up" "page" ["ctrl-b", "pageup"] Anywhere Move "Move a page up";
+
+    Open "open" "open" ["enter", "l", "right"] Anywhere Go "Open the flow, or the section under the cursor";
+    Back "back" "back" ["esc", "h", "left"] Anywhere Go "Go back: close what is on top, return to the list";
+    NextPane "next-pane" "pane" ["tab"] Anywhere Go "Go to the next pane";
+    PreviousPane "previous-pane" "pane" ["shift-tab"] Anywhere Go "Go to the previous pane";
+    Requests "requests" "list" ["1"] Anywhere Go "Go to Requests";
+    Payload "payload" "payload" ["2"] Anywhere Go "Go to Payload";
+    Output "output" "output" ["3"] Anywhere Go "Go to Output";
+    Reasoning "reasoning" "reasoning" ["4"] Anywhere Go "Go to Reasoning";
+    Frames "frames" "frames" ["5"] Anywhere Go "Go to Frames";
+    NextFlow "next-flow" "next flow" ["J"] Anywhere Go "Show the next flow, staying in the pane";
+    PreviousFlow "previous-flow" "previous flow" ["K"] Anywhere Go "Show the previous flow, staying in the pane";
+    NextTurn "next-turn" "turn" ["}"] Anywhere Go "Show the next model turn";
+    PreviousTurn "previous-turn" "turn" ["{"] Anywhere Go "Show the previous model turn";
+    NextError "next-error" "error" ["e"] Anywhere Go "Show the next flow that failed";
+    PreviousError "previous-error" "error" ["E"] Anywhere Go "Show the previous flow that failed";
+    NextTab "next-tab" "tab" ["]"] Anywhere Go "Show the next tab of the payload";
+    PreviousTab "previous-tab" "tab" ["["] Anywhere Go "Show the previous tab of the payload";
+
+    Filter "filter" "filter" ["/", "f"] Anywhere Choose "Filter the list";
+    ToggleFilter "toggle-filter" "no filter" ["\\"] Anywhere Choose "Clear the filter; again restores it";
+    Mark "mark" "mark" ["space", "m"] Anywhere Choose "Mark the flow, or the range, or take the mark away";
+    Range "range" "range" ["v"] List Choose "Begin a range at the cursor; mark it with Space";
+    MarkedOnly "marked-only" "marked" ["M"] Anywhere Choose "Show marked flows only";
+    UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
+    Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
+    Copy "copy" "copy" ["y"] Anywhere Choose "Copy the line under the cursor";
+    CopyAll "copy-all" "copy all" ["Y"] Anywhere Choose "Copy the whole pane's text";
+
+    Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";
+    Pause "pause" "pause" ["p"] Anywhere Show "Pause the display; recording goes on";
+    Fold "fold" "fold" ["c"] Anywhere Show "Fold the connection or the section under the cursor";
+    FoldAll "fold-all" "fold all" ["C"] List Show "Fold all connections; again unfolds them";
+    Raw "raw" "raw" ["r"] Anywhere Show "Show the payload raw, or decoded again";
+    Zoom "zoom" "zoom" ["z"] Anywhere Show "Let the pane fill the screen, or not";
+    Layout "layout" "layout" ["-"] Anywhere Show "Try the next layout";
+    Shrink "shrink" "shrink" ["<"] Anywhere Show "Make the list smaller";
+    Grow "grow" "grow" [">"] Anywhere Show "Make the list larger";
+
+    Help "help" "help" ["?"] Anywhere Program "Show these keys";
+    Redraw "redraw" "redraw" ["ctrl-l"] Anywhere Program "Draw the screen anew";
+    Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program "Return to the shell; `fg` comes back";
+    Quit "quit" "quit" ["q"] Anywhere Program "Go back, or quit; asks while streams are live";
+    Interrupt "interrupt" "quit" ["ctrl-c"] Anywhere Program "Quit; asks while streams are live, and takes a second one as yes";
+    QuitNow "quit-now" "quit" ["Q"] Anywhere Program "Quit now";
+}
+
+impl Action {
+    /// The command with this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL
+            .iter()
+            .copied()
+            .find(|action| action.name() == name)
+    }
+
+    /// What the status bar suggests in `pane`, most useful first.
+    #[must_use]
+    pub const fn hints(pane: Pane) -> &'static [Self] {
+        match pane {
+            Pane::Requests => &[
+                Self::Open,
+                Self::Filter,
+                Self::Mark,
+                Self::Save,
+                Self::Follow,
+                Self::Zoom,
+                Self::NextError,
+            ],
+            Pane::Payload => &[
+                Self::NextTab,
+                Self::Open,
+                Self::Back,
+                Self::NextFlow,
+                Self::Copy,
+                Self::Zoom,
+                Self::Raw,
+            ],
+            Pane::Output | Pane::Reasoning | Pane::Frames => &[
+                Self::Back,
+                Self::NextFlow,
+                Self::Last,
+                Self::Copy,
+                Self::Zoom,
+                Self::NextPane,
+            ],
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::Action;
+
+    #[test]
+    fn names_are_unique_and_found_again() {
+        let names: HashSet<_> = Action::ALL.iter().map(|action| action.name()).collect();
+        assert_eq!(names.len(), Action::ALL.len());
+        for action in Action::ALL {
+            assert_eq!(Action::from_name(action.name()), Some(*action));
+            assert!(!action.description().ends_with('.'));
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! The text of the detail panes: built when something it depends on changed, wrapped to the pane's
+//! width, and scrolled.
+//!
+//! Only visible panes are built. What grows at its end, as a streaming answer does, keeps the rows
+//! of the lines that stayed the same: each frame wraps only what is new.
+
+use std::ops::Range;
+
+use super::focus::Pane;
+use super::scroll::{Motion, Scroll};
+use crate::content::{self, Document, Folds, Line, Tab};
+use crate::flow::{Flow, FlowId, FlowKind, Store};
+use crate::text::wrap;
+
+/// A detail pane's text, wrapped, with the reader's position in it.
+#[derive(Clone, Default, Debug)]
+pub struct Sheet {
+    /// The text.
+    document: Document,
+    /// The rows of the text, as wide as the pane.
+    rows: Vec<Row>,
+    /// Where the reader is.
+    scroll: Scroll,
+    /// What the text was built from; `None` before the first time.
+    source: Option<Source>,
+    /// How many rows fit into the pane.
+    height: usize,
+}
+
+/// A screen row of a document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Row {
+    /// The line it belongs to.
+    pub line: usize,
+    /// Its bytes within the texts of the line's spans, one after another.
+    pub range: Range<usize>,
+    /// How many columns it is indented.
+    pub indent: u16,
+}
+
+/// What a document is built from: as long as it is equal, so is the document.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Source {
+    /// The flow.
+    flow: FlowId,
+    /// The payload's tab.
+    tab: Tab,
+    /// The open and closed sections.
+    folds: Folds,
+    /// Columns for the text.
+    width: u16,
+    /// Tells states of the flow apart, as far as they matter to the pane.
+    stamp: [u64; 6],
+}
+
+/// What the panes show of a flow.
+#[derive(Clone, Copy, Debug)]
+pub struct Show<'a> {
+    /// The flows.
+    pub store: &'a Store,
+    /// The flow.
+    pub flow: &'a Flow,
+    /// The payload's tab.
+    pub tab: Tab,
+    /// The open and closed sections.
+    pub folds: &'a Folds,
+    /// Whether what happened to the flow meanwhile is not to be shown.
+    pub is_paused: bool,
+}
+
+impl Sheet {
+    /// The text.
+    #[must_use]
+    pub fn document(&self) -> &Document {
+        &self.document
+    }
+
+    /// The text's rows.
+    #[must_use]
+    pub fn rows(&self) -> &[Row] {
+        &self.rows
+    }
+
+    /// Where the reader is.
+    #[must_use]
+    pub fn scroll(&self) -> Scroll {
+        self.scroll
+    }
+
+    /// The line under the cursor.
+    #[must_use]
+    pub fn current(&self) -> Option<&Line> {
+        self.document
+            .lines
+            .get(self.rows.get(self.scroll.cursor)?.line)
+    }
+
+    /// Builds what changed, for a pane with room for `width` columns and `height` rows.
+    pub fn prepare(&mut self, pane: Pane, show: Show<'_>, width: u16, height: u16) {
+        self.height = usize::from(height);
+        let mut source = Source {
+            flow: show.flow.id,
+            tab: show.tab,
+            folds: show.folds.clone(),
+            width,
+            stamp: stamp(pane, show),
+        };
+        if let Some(old) = self.source.as_ref().filter(|_| show.is_paused) {
+            source.stamp = old.stamp;
+        }
+        if self.source.as_ref() != Some(&source) {
+            let of_tab = |source: &Source| (source.flow, source.tab);
+            let is_new = self.source.as_ref().map(of_tab) != Some(of_tab(&source));
+            let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
+            let document = build(pane, show);
+            self.replace(document, width, is_same_width);
+            if is_new {
+                self.scroll = Scroll {
+                    follows_end: pane != Pane::Payload && show.flow.is_live(),
+                    ..Scroll::default()
+                };
+            }
+            self.source = Some(source);
+        }
+        self.scroll.clamp(self.rows.len(), self.height);
+    }
+
+    /// Forgets the text: there is no flow to show.
+    pub fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Moves the cursor. Reaching the end of a text that grows means to stay there.
+    pub fn go(&mut self, pane: Pane, motion: Motion) {
+        self.scroll.follows_end = false;
+        self.scroll.go(motion, self.rows.len(), self.height);
+        self.follow(pane);
+    }
+
+    /// Turns the wheel by `by` rows.
+    pub fn wheel(&mut self, pane: Pane, by: isize) {
+        self.scroll.follows_end = false;
+        self.scroll.wheel(by, self.rows.len(), self.height);
+        self.follow(pane);
+    }
+
+    /// The text as it can be copied.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let lines = self.document.lines.iter().map(text_of);
+        lines.collect::<Vec<_>>().join("\n")
+    }
+
+    /// Follows the end from now on if the cursor is there.
+    fn follow(&mut self, pane: Pane) {
+        let is_at_end = self.scroll.cursor + 1 >= self.rows.len();
+        self.scroll.follows_end = is_at_end && pane != Pane::Payload;
+    }
+
+    /// Takes a new text, and the cursor along to its line.
+    fn replace(&mut self, document: Document, width: u16, is_same_width: bool) {
+        let line = self.rows.get(self.scroll.cursor).map(|row| row.line);
+        let common = if is_same_width {
+            let pairs = self.document.lines.iter().zip(&document.lines);
+            pairs.take_while(|(old, new)| old == new).count()
+        } else {
+            0
+        };
+        let kept = self.rows.partition_point(|row| row.line < common);
+        self.rows.truncate(kept);
+        for (index, line) in document.lines.iter().enumerate().skip(common) {
+            self.rows.extend(wrap_line(index, line, width));
+        }
+        self.document = document;
+        if let Some(line) = line.filter(|_| !is_same_width) {
+            self.scroll.cursor = self.rows.partition_point(|row| row.line < line);
+        }
+    }
+}
+
+/// A line's text.
+#[must_use]
+pub fn text_of(line: &Line) -> String {
+    line.spans.iter().map(|span| span.text.as_str()).collect()
+}
+
+/// The rows of a line.
+fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row> {
+    let indent = line.indent.min(width / 2);
+    let text = text_of(line);
+    let ranges = wrap(&text, width, indent);
+    ranges.into_iter().enumerate().map(move |(n, range)| Row {
+        line: index,
+        range,
+        indent: if n == 0 { 0 } else { indent },
+    })
+}
+
+/// The text of a pane.
+fn build(pane: Pane, show: Show<'_>) -> Document {
+    match pane {
+        Pane::Requests => Document::default(),
+        Pane::Payload => content::payload::payload(show.flow, show.tab, show.folds),
+        Pane::Output => content::output::output(show.flow),
+        Pane::Reasoning => content::reasoning::reasoning(show.flow),
+        Pane::Frames => {
+            let turns: Vec<_> = turns(show).collect();
+            content::timeline::timeline(show.flow, &turns, show.folds)
+        }
+    }
+}
+
+/// What of the flow a pane depends on. A request does not change while its answer streams.
+fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
+    let flow = show.flow;
+    match (pane, show.tab) {
+        (Pane::Payload, Tab::Request) => [
+            flow.request.body.bytes().len() as u64,
+            u64::from(flow.request.body.is_complete),
+            u64::from(flow.request.head.is_some()),
+            (flow.failures.len() + flow.faults.len()) as u64,
+            flow.state() as u64,
+            u64::from(flow.is_live()),
+        ],
+        (Pane::Frames, _) => {
+            let turns = turns(show).map(|turn| turn.revision).max();
+            [flow.revision, turns.unwrap_or(0), 0, 0, 0, 0]
+        }
+        _ => [flow.revision, 0, 0, 0, 0, 0],
+    }
+}
+
+/// The turns of a connection.
+fn turns(show: Show<'_>) -> impl Iterator<Item = &Flow> {
+    let is_connection = show.flow.kind == FlowKind::Ws;
+    is_connection
+        .then(|| show.store.turns(show.flow.id))
+        .into_iter()
+        .flatten()
+}

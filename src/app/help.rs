@@ -1,0 +1,51 @@
+//! The help overlay's text, made from the table of commands.
+
+use super::action::{Action, Topic};
+use super::focus::Pane;
+use super::keymap::Keymap;
+
+/// A line of the help overlay.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum HelpLine {
+    /// The heading of a group of commands.
+    Heading(&'static str),
+    /// A command.
+    Entry {
+        /// The keys that give it, separated by blanks.
+        keys: String,
+        /// What it does.
+        description: &'static str,
+    },
+    /// Nothing.
+    Blank,
+}
+
+/// The commands that can be given in `pane`, by topic.
+#[must_use]
+pub fn lines(pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
+    let mut lines = Vec::new();
+    for topic in Topic::ALL {
+        if !lines.is_empty() {
+            lines.push(HelpLine::Blank);
+        }
+        lines.push(HelpLine::Heading(topic.title()));
+        let actions = Action::ALL.iter().filter(|action| action.topic() == topic);
+        for action in actions.filter(|action| action.scope().contains(pane)) {
+            let chords = keymap.chords(*action).iter();
+            let keys = chords.map(ToString::to_string).collect::<Vec<_>>();
+            if !keys.is_empty() {
+                lines.push(HelpLine::Entry {
+                    keys: keys.join(" "),
+                    description: action.description(),
+                });
+            }
+        }
+    }
+    lines
+}
+
+/// How many lines of help fit on a screen of `rows` rows.
+#[must_use]
+pub fn height(rows: u16) -> u16 {
+    rows.saturating_sub(6)
+}

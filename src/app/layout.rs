@@ -1,0 +1,401 @@
+//! Where the panes sit: a pure function of the screen's size and of what the reader chose.
+//!
+//! Neighbouring panes share their border, so rectangles overlap by one cell. Wide screens show all
+//! five panes, medium ones the list above one tabbed pane, narrow ones a single pane.
+
+use ratatui::layout::{Position, Rect};
+
+use super::focus::Pane;
+use crate::content::Tab;
+
+/// Which arrangement to use.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Mode {
+    /// The one that suits the size.
+    #[default]
+    Auto,
+    /// All five panes, if they fit.
+    Columns,
+    /// The list above one tabbed pane, if they fit.
+    Stacked,
+    /// One pane at a time.
+    Single,
+}
+
+impl Mode {
+    /// The next one, round and round.
+    #[must_use]
+    pub fn next(self) -> Self {
+        match self {
+            Self::Auto => Self::Columns,
+            Self::Columns => Self::Stacked,
+            Self::Stacked => Self::Single,
+            Self::Single => Self::Auto,
+        }
+    }
+
+    /// Its name.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Auto => "automatic",
+            Self::Columns => "all panes",
+            Self::Stacked => "list and detail",
+            Self::Single => "one pane",
+        }
+    }
+}
+
+/// How an area is divided.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub enum Shape {
+    /// Not at all: the screen is too small.
+    #[default]
+    TooSmall,
+    /// All five panes.
+    Columns,
+    /// The list above one tabbed pane.
+    Stacked,
+    /// One pane.
+    Single,
+}
+
+/// What the reader chose about the arrangement.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Wish {
+    /// The pane with the focus.
+    pub focus: Pane,
+    /// The detail pane that is shown where only one fits.
+    pub detail: Pane,
+    /// Whether the focused pane fills the screen.
+    pub is_zoomed: bool,
+    /// The arrangement.
+    pub mode: Mode,
+    /// The list's share of the width when all panes are shown, in percent.
+    pub list_width: u16,
+    /// The list's share of the height when it is above one pane, in percent.
+    pub list_height: u16,
+}
+
+impl Default for Wish {
+    fn default() -> Self {
+        Self {
+            focus: Pane::Requests,
+            detail: Pane::Payload,
+            is_zoomed: false,
+            mode: Mode::Auto,
+            list_width: 46,
+            list_height: 38,
+        }
+    }
+}
+
+/// A pane on the screen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Placed {
+    /// Which one.
+    pub pane: Pane,
+    /// Its place, borders included.
+    pub area: Rect,
+    /// Whether its title lists all detail panes as tabs, because it stands for them all.
+    pub is_tabbed: bool,
+}
+
+impl Placed {
+    /// The place of its rows: within the borders, but without the columns left and right of the text.
+    #[must_use]
+    pub fn inner(&self) -> Rect {
+        Rect {
+            x: self.area.x + 1,
+            y: self.area.y + 1,
+            width: self.area.width.saturating_sub(2),
+            height: self.area.height.saturating_sub(2),
+        }
+    }
+
+    /// The place of its text: a column for the cursor's mark is kept free on the left, one on the right.
+    #[must_use]
+    pub fn text(&self) -> Rect {
+        let inner = self.inner();
+        Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            ..inner
+        }
+    }
+
+    /// The place of the list's rows: below the line of column titles, if there is room for one.
+    #[must_use]
+    pub fn rows(&self) -> Rect {
+        let inner = self.inner();
+        let header = u16::from(inner.height >= HEADER_FROM);
+        Rect {
+            y: inner.y + header,
+            height: inner.height - header,
+            ..inner
+        }
+    }
+
+    /// The titles in the top border, a blank on either side of each.
+    #[must_use]
+    pub fn titles(&self) -> Vec<(Pane, Rect)> {
+        let panes: &[Pane] = if self.is_tabbed {
+            &Pane::DETAILS
+        } else {
+            std::slice::from_ref(&self.pane)
+        };
+        let titles = panes.iter().map(|pane| (*pane, pane.title()));
+        tabs(titles, self.area.x + 1, self.area.y)
+    }
+
+    /// The payload's tabs: at the right of the top border or, where they do not fit, of the bottom border.
+    #[must_use]
+    pub fn tabs(&self) -> Vec<(Tab, Rect)> {
+        if self.pane != Pane::Payload {
+            return Vec::new();
+        }
+        let titles = || Tab::ALL.into_iter().map(|tab| (tab, tab.title()));
+        let width: u16 = titles().map(|(_, title)| title.len() as u16 + 2).sum();
+        let left = self.titles().last().map_or(0, |(_, area)| area.right());
+        let x = self.area.right().saturating_sub(width + 1);
+        let y = if x > left {
+            self.area.y
+        } else {
+            self.area.bottom() - 1
+        };
+        tabs(titles(), x, y)
+    }
+}
+
+/// Titles side by side, each with a blank on either side.
+fn tabs<T>(
+    titles: impl Iterator<Item = (T, &'static str)>,
+    mut x: u16,
+    y: u16,
+) -> Vec<(T, Rect)> {
+    titles
+        .map(|(tab, title)| {
+            let area = Rect::new(x, y, title.len() as u16 + 2, 1);
+            x = area.right();
+            (tab, area)
+        })
+        .collect()
+}
+
+/// Where everything sits.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Layout {
+    /// How the area is divided.
+    pub shape: Shape,
+    /// The visible panes, in the order of [`Pane::ALL`].
+    pub panes: Vec<Placed>,
+    /// The bottom line.
+    pub status: Rect,
+}
+
+impl Layout {
+    /// Divides `area` as `wish` asks, as far as it fits.
+    #[must_use]
+    pub fn of(area: Rect, wish: Wish) -> Self {
+        if area.width < MIN_WIDTH || area.height < MIN_HEIGHT {
+            return Self::default();
+        }
+        let status = Rect {
+            y: area.bottom() - 1,
+            height: 1,
+            ..area
+        };
+        let body = Rect {
+            height: area.height - 1,
+            ..area
+        };
+        let shape = if wish.is_zoomed {
+            Shape::Single
+        } else {
+            shape(area, wish.mode)
+        };
+        let panes = match shape {
+            Shape::TooSmall => Vec::new(),
+            Shape::Columns => columns(body, wish),
+            Shape::Stacked => stacked(body, wish),
+            Shape::Single => vec![Placed {
+                pane: wish.focus,
+                area: body,
+                is_tabbed: wish.focus.is_detail(),
+            }],
+        };
+        Self {
+            shape,
+            panes,
+            status,
+        }
+    }
+
+    /// The pane's place, if it is visible.
+    #[must_use]
+    pub fn place(&self, pane: Pane) -> Option<&Placed> {
+        self.panes.iter().find(|placed| placed.pane == pane)
+    }
+
+    /// The pane at a cell. On a shared border, the lower or right one.
+    #[must_use]
+    pub fn at(&self, position: Position) -> Option<&Placed> {
+        self.panes
+            .iter()
+            .rev()
+            .find(|placed| placed.area.contains(position))
+    }
+}
+
+/// The arrangement for `area`: the one asked for, or the next smaller one that fits.
+fn shape(area: Rect, mode: Mode) -> Shape {
+    let (columns, stacked) = match mode {
+        Mode::Auto => (
+            area.width >= 140 && area.height >= 24,
+            area.width >= 80 && area.height >= 18,
+        ),
+        Mode::Columns => (
+            area.width >= 100 && area.height >= 20,
+            area.width >= 60 && area.height >= 16,
+        ),
+        Mode::Stacked => (false, area.height >= 14),
+        Mode::Single => (false, false),
+    };
+    match (columns, stacked) {
+        (true, _) => Shape::Columns,
+        (false, true) => Shape::Stacked,
+        (false, false) => Shape::Single,
+    }
+}
+
+/// The list on the left; Payload above Output and Reasoning on the right; Frames across the bottom.
+fn columns(body: Rect, wish: Wish) -> Vec<Placed> {
+    let frames_height = share(body.height, 28).clamp(6, 16);
+    let top_height = body.height - frames_height + 1;
+    let list_width = share(body.width, wish.list_width).clamp(36, body.width - 50);
+    let right_x = body.x + list_width - 1;
+    let right_width = body.width - list_width + 1;
+    let payload_height = share(top_height, 50);
+    let lower_y = body.y + payload_height - 1;
+    let lower_height = top_height - payload_height + 1;
+    let output_width = share(right_width, 58);
+    let placed = |pane, x, y, width, height| Placed {
+        pane,
+        area: Rect::new(x, y, width, height),
+        is_tabbed: false,
+    };
+    vec![
+        placed(Pane::Requests, body.x, body.y, list_width, top_height),
+        placed(Pane::Payload, right_x, body.y, right_width, payload_height),
+        placed(Pane::Output, right_x, lower_y, output_width, lower_height),
+        placed(
+            Pane::Reasoning,
+            right_x + output_width - 1,
+            lower_y,
+            right_width - output_width + 1,
+            lower_height,
+        ),
+        placed(
+            Pane::Frames,
+            body.x,
+            body.y + top_height - 1,
+            body.width,
+            frames_height,
+        ),
+    ]
+}
+
+/// The list above one pane that stands for all details.
+fn stacked(body: Rect, wish: Wish) -> Vec<Placed> {
+    let list_height = share(body.height, wish.list_height).clamp(5, body.height - 6);
+    vec![
+        Placed {
+            pane: Pane::Requests,
+            area: Rect {
+                height: list_height,
+                ..body
+            },
+            is_tabbed: false,
+        },
+        Placed {
+            pane: wish.detail,
+            area: Rect {
+                y: body.y + list_height - 1,
+                height: body.height - list_height + 1,
+                ..body
+            },
+            is_tabbed: true,
+        },
+    ]
+}
+
+/// `percent` of `whole`.
+fn share(whole: u16, percent: u16) -> u16 {
+    (u32::from(whole) * u32::from(percent) / 100) as u16
+}
+
+/// From this many rows on, the list spends one on column titles.
+const HEADER_FROM: u16 = 7;
+/// Fewer columns than this are too few.
+pub const MIN_WIDTH: u16 = 40;
+/// Fewer rows than this are too few.
+pub const MIN_HEIGHT: u16 = 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_size_and_wish_keeps_panes_on_the_screen() {
+        let modes = [Mode::Auto, Mode::Columns, Mode::Stacked, Mode::Single];
+        for width in (1..260).step_by(3) {
+            for height in 1..70 {
+                for mode in modes {
+                    for percent in [10, 46, 90] {
+                        let wish = Wish {
+                            mode,
+                            list_width: percent,
+                            list_height: percent,
+                            ..Wish::default()
+                        };
+                        let area = Rect::new(0, 0, width, height);
+                        let layout = Layout::of(area, wish);
+                        let is_large = width >= MIN_WIDTH && height >= MIN_HEIGHT;
+                        assert_eq!(layout.shape != Shape::TooSmall, is_large);
+                        for placed in &layout.panes {
+                            assert_eq!(placed.area.intersection(area), placed.area);
+                            assert!(
+                                placed.text().width >= 10 && placed.text().height >= 2,
+                                "{placed:?} at {width}×{height}"
+                            );
+                        }
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn width_decides_the_shape() {
+        let shape = |width, height| Layout::of(Rect::new(0, 0, width, height), Wish::default());
+        assert_eq!(shape(39, 30).shape, Shape::TooSmall);
+        assert_eq!(shape(40, 10).shape, Shape::Single);
+        assert_eq!(shape(79, 60).shape, Shape::Single);
+        assert_eq!(shape(80, 24).shape, Shape::Stacked);
+        assert_eq!(shape(140, 40).shape, Shape::Columns);
+        assert_eq!(shape(140, 40).panes.len(), 5);
+        assert_eq!(shape(140, 20).shape, Shape::Stacked);
+    }
+
+    #[test]
+    fn zoom_fills_the_screen_with_the_focused_pane() {
+        let wish = Wish {
+            focus: Pane::Output,
+            is_zoomed: true,
+            ..Wish::default()
+        };
+        let layout = Layout::of(Rect::new(0, 0, 200, 50), wish);
+        assert_eq!(layout.panes.len(), 1);
+        assert_eq!(layout.panes[0].area, Rect::new(0, 0, 200, 49));
+    }
+}

@@ -1,0 +1,476 @@
+//! The request list: which flows are shown, where the cursor is, and what is marked.
+//!
+//! The cursor is a flow, not a row, so that it stays where it is when rows arrive above it. Of a hundred
+//! thousand flows only those that changed are looked at; the rows are put together anew only if one came or went.
+
+use std::collections::{BTreeSet, HashSet};
+
+use super::scroll::{Motion, Scroll};
+use crate::filter::Filter;
+use crate::flow::{Flow, FlowId, FlowKind, State, Store};
+
+/// The request list.
+#[derive(Default, Debug)]
+pub struct List {
+    /// What matters of each flow, as of `seen`. Position = id.
+    entries: Vec<Entry>,
+    /// The store's revision that `entries` reflects.
+    seen: u64,
+    /// The flows shown, in order.
+    rows: Vec<FlowId>,
+    /// Whether `rows` must be put together anew.
+    is_stale: bool,
+    /// The flow under the cursor; `None` if no row is shown.
+    selected: Option<FlowId>,
+    /// The window, and the row of `selected`.
+    scroll: Scroll,
+    /// How many rows fit.
+    height: usize,
+    /// Whether the cursor goes along to the newest turn.
+    follows: bool,
+    /// Marked flows.
+    marks: BTreeSet<FlowId>,
+    /// Where a range began.
+    anchor: Option<FlowId>,
+    /// Whether only marked flows are shown.
+    is_marked_only: bool,
+    /// Connections whose turns are hidden.
+    folded: HashSet<FlowId>,
+    /// Which flows are shown.
+    filter: Option<Filter>,
+    /// Numbers for the status bar.
+    totals: Totals,
+}
+
+/// What matters of a flow to the list.
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The connection that the flow is a turn of.
+    connection: Option<FlowId>,
+    /// Whether it is a connection.
+    is_connection: bool,
+    /// Whether it carries no model turn.
+    is_side: bool,
+    /// Whether it goes on.
+    is_live: bool,
+    /// Whether it failed.
+    is_failed: bool,
+    /// Whether it passes the filter.
+    is_match: bool,
+    /// How many turns it has, if it is a connection.
+    turns: u32,
+}
+
+/// Numbers of flows.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Totals {
+    /// All of them.
+    pub flows: usize,
+    /// Those that go on.
+    pub live: usize,
+    /// Those that failed.
+    pub failed: usize,
+}
+
+impl List {
+    // === Looking ===
+
+    /// The flows shown, in order.
+    #[must_use]
+    pub fn rows(&self) -> &[FlowId] {
+        &self.rows
+    }
+
+    /// The flows that are on the screen.
+    #[must_use]
+    pub fn visible(&self) -> &[FlowId] {
+        let end = (self.scroll.top + self.height).min(self.rows.len());
+        &self.rows[self.scroll.top.min(end)..end]
+    }
+
+    /// The window, and the row of the cursor.
+    #[must_use]
+    pub fn scroll(&self) -> Scroll {
+        self.scroll
+    }
+
+    /// The flow under the cursor.
+    #[must_use]
+    pub fn selected(&self) -> Option<FlowId> {
+        self.selected
+    }
+
+    /// Whether the cursor goes along to the newest turn.
+    #[must_use]
+    pub fn follows(&self) -> bool {
+        self.follows
+    }
+
+    /// Whether only marked flows are shown.
+    #[must_use]
+    pub fn is_marked_only(&self) -> bool {
+        self.is_marked_only
+    }
+
+    /// Whether the turns of this connection are hidden.
+    #[must_use]
+    pub fn is_folded(&self, connection: FlowId) -> bool {
+        self.folded.contains(&connection)
+    }
+
+    /// Whether the flow is marked.
+    #[must_use]
+    pub fn is_marked(&self, id: FlowId) -> bool {
+        self.marks.contains(&id)
+    }
+
+    /// Whether the row lies in the range that is being chosen.
+    #[must_use]
+    pub fn is_in_range(&self, row: usize) -> bool {
+        self.range().is_some_and(|range| range.contains(&row))
+    }
+
+    /// How many flows are marked.
+    #[must_use]
+    pub fn marked(&self) -> usize {
+        self.marks.len()
+    }
+
+    /// How many turns the connection has.
+    #[must_use]
+    pub fn turns(&self, connection: FlowId) -> u32 {
+        self.entry(connection).map_or(0, |entry| entry.turns)
+    }
+
+    /// Whether the flow in this row is the last shown turn of its connection.
+    #[must_use]
+    pub fn is_last_turn(&self, row: usize) -> bool {
+        let connection = |row: usize| self.entry(*self.rows.get(row)?)?.connection;
+        connection(row) != connection(row + 1)
+    }
+
+    /// Numbers of all flows.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The marked flows, or else those that pass the filter: what a save writes, in the order of the list.
+    #[must_use]
+    pub fn chosen(&self, store: &Store) -> Vec<FlowId> {
+        let is_chosen = |id: &&FlowId| {
+            if self.marks.is_empty() {
+                self.entry(**id).is_some_and(|entry| entry.is_match)
+            } else {
+                self.marks.contains(*id)
+            }
+        };
+        store.rows().iter().filter(is_chosen).copied().collect()
+    }
+
+    // === Keeping up ===
+
+    /// Takes in what changed in the store.
+    pub fn sync(&mut self, store: &Store) {
+        if store.revision() != self.seen {
+            for flow in store.changed_since(self.seen) {
+                self.take(flow);
+            }
+            self.seen = store.revision();
+        }
+        if self.is_stale {
+            self.rebuild(store);
+            self.is_stale = false;
+        }
+    }
+
+    /// Fits the window to `height` rows.
+    pub fn fit(&mut self, height: u16) {
+        self.height = usize::from(height);
+        self.scroll.clamp(self.rows.len(), self.height);
+    }
+
+    /// Shows only what passes `filter`.
+    pub fn set_filter(&mut self, filter: Option<Filter>, store: &Store) {
+        self.filter = filter;
+        for index in 0..self.entries.len() {
+            self.judge(FlowId(index as u32), store);
+        }
+        self.is_stale = true;
+        self.sync(store);
+    }
+
+    // === Moving ===
+
+    /// Moves the cursor; the newest turn is no longer followed.
+    pub fn go(&mut self, motion: Motion) {
+        self.follows = false;
+        self.scroll.go(motion, self.rows.len(), self.height);
+        self.selected = self.rows.get(self.scroll.cursor).copied();
+    }
+
+    /// Turns the wheel by `by` rows.
+    pub fn wheel(&mut self, by: isize) {
+        self.follows = false;
+        self.scroll.wheel(by, self.rows.len(), self.height);
+        self.selected = self.rows.get(self.scroll.cursor).copied();
+    }
+
+    /// Moves the cursor `count` flows on, or back, counting those that are `wanted` only. Says whether there was one.
+    pub fn seek(
+        &mut self,
+        count: usize,
+        is_forward: bool,
+        store: &Store,
+        wanted: impl Fn(&Flow) -> bool,
+    ) -> bool {
+        let is_wanted = |row: &usize| {
+            let flow = self.rows.get(*row).and_then(|id| store.get(*id));
+            flow.is_some_and(&wanted)
+        };
+        let from = self.scroll.cursor;
+        let found: Vec<_> = if is_forward {
+            (from + 1..self.rows.len())
+                .filter(is_wanted)
+                .take(count)
+                .collect()
+        } else {
+            (0..from.min(self.rows.len()))
+                .rev()
+                .filter(is_wanted)
+                .take(count)
+                .collect()
+        };
+        if let Some(row) = found.last() {
+            self.go(Motion::To(*row));
+        }
+        !found.is_empty()
+    }
+
+    /// Follows the newest turn, or no longer.
+    pub fn set_follows(&mut self, follows: bool, store: &Store) {
+        self.follows = follows;
+        self.is_stale |= follows;
+        self.sync(store);
+    }
+
+    // === Choosing ===
+
+    /// Marks the flow under the cursor, or takes its mark away; marks the range if there is one.
+    pub fn mark(&mut self, store: &Store) {
+        let ids: Vec<_> = match self.range() {
+            Some(range) => self.rows[range].to_vec(),
+            None => self.selected.into_iter().collect(),
+        };
+        let all_marked = ids.iter().all(|id| self.marks.contains(id));
+        for id in ids {
+            if all_marked {
+                self.marks.remove(&id);
+            } else {
+                self.marks.insert(id);
+            }
+            self.judge(id, store);
+        }
+        self.anchor = None;
+        self.marks_changed(store);
+    }
+
+    /// Takes all marks away.
+    pub fn unmark_all(&mut self, store: &Store) {
+        for id in std::mem::take(&mut self.marks) {
+            self.judge(id, store);
+        }
+        self.is_marked_only = false;
+        self.marks_changed(store);
+    }
+
+    /// Begins a range at the cursor, or forgets the one that was begun.
+    pub fn toggle_range(&mut self) {
+        self.anchor = match self.anchor {
+            Some(_) => None,
+            None => self.selected,
+        };
+    }
+
+    /// Whether a range is being chosen.
+    #[must_use]
+    pub fn has_range(&self) -> bool {
+        self.anchor.is_some()
+    }
+
+    /// Shows marked flows only, or all again.
+    pub fn toggle_marked_only(&mut self, store: &Store) {
+        self.is_marked_only = !self.is_marked_only;
+        self.is_stale = true;
+        self.sync(store);
+    }
+
+    /// Hides or shows the turns of the connection under the cursor, or that the flow under it belongs to.
+    pub fn fold(&mut self, store: &Store) {
+        let Some(selected) = self.selected else {
+            return;
+        };
+        let entry = self.entry(selected);
+        let connection = match entry {
+            Some(entry) if entry.is_connection => selected,
+            Some(entry) => match entry.connection {
+                Some(connection) => connection,
+                None => return,
+            },
+            None => return,
+        };
+        if !self.folded.remove(&connection) {
+            self.folded.insert(connection);
+            self.selected = Some(connection);
+            self.follows = false;
+        }
+        self.is_stale = true;
+        self.sync(store);
+    }
+
+    /// Hides the turns of all connections, or shows them all if they are all hidden.
+    pub fn fold_all(&mut self, store: &Store) {
+        let connections = self.entries.iter().zip(0..);
+        let connections: HashSet<_> = connections
+            .filter(|(entry, _)| entry.is_connection)
+            .map(|(_, id)| FlowId(id))
+            .collect();
+        if self.folded == connections {
+            self.folded.clear();
+        } else {
+            let selected = self.selected.and_then(|id| self.entry(id));
+            self.selected = selected
+                .and_then(|entry| entry.connection)
+                .or(self.selected);
+            self.folded = connections;
+        }
+        self.is_stale = true;
+        self.sync(store);
+    }
+
+    // === Inside ===
+
+    /// What matters of a flow.
+    fn entry(&self, id: FlowId) -> Option<Entry> {
+        self.entries.get(id.0 as usize).copied()
+    }
+
+    /// The rows from where the range began to the cursor.
+    fn range(&self) -> Option<std::ops::Range<usize>> {
+        let anchor = self.anchor?;
+        let anchor = self.rows.iter().position(|id| *id == anchor)?;
+        let cursor = self.scroll.cursor;
+        Some(anchor.min(cursor)..anchor.max(cursor) + 1)
+    }
+
+    /// Takes in a new or changed flow.
+    fn take(&mut self, flow: &Flow) {
+        let index = flow.id.0 as usize;
+        let connection = match flow.kind {
+            FlowKind::WsTurn { connection, .. } => Some(connection),
+            FlowKind::Http | FlowKind::Ws => None,
+        };
+        let is_connection = flow.kind == FlowKind::Ws;
+        let entry = Entry {
+            connection,
+            is_connection,
+            is_side: flow.channel.is_side(),
+            is_live: flow.is_live(),
+            is_failed: flow.state() == State::Failed,
+            is_match: self.passes(flow),
+            turns: self.entry(flow.id).map_or(0, |entry| entry.turns),
+        };
+        if let Some(old) = self.entries.get(index).copied() {
+            self.totals.live -= usize::from(old.is_live);
+            self.totals.failed -= usize::from(old.is_failed);
+            self.is_stale |= old.is_match != entry.is_match;
+            self.entries[index] = entry;
+        } else {
+            self.totals.flows += 1;
+            self.is_stale = true;
+            self.entries.push(entry);
+            if let Some(FlowId(connection)) = connection
+                && let Some(connection) = self.entries.get_mut(connection as usize)
+            {
+                connection.turns += 1;
+            }
+        }
+        self.totals.live += usize::from(entry.is_live);
+        self.totals.failed += usize::from(entry.is_failed);
+    }
+
+    /// Whether the flow passes the filter.
+    fn passes(&self, flow: &Flow) -> bool {
+        let is_marked = self.marks.contains(&flow.id);
+        let filter = self.filter.as_ref();
+        filter.is_none_or(|filter| filter.matches(flow, is_marked))
+    }
+
+    /// Asks the filter again about a flow.
+    fn judge(&mut self, id: FlowId, store: &Store) {
+        if let Some(flow) = store.get(id) {
+            let is_match = self.passes(flow);
+            if let Some(entry) = self.entries.get_mut(id.0 as usize) {
+                entry.is_match = is_match;
+            }
+        }
+    }
+
+    /// Puts the rows together anew if marks decide about them.
+    fn marks_changed(&mut self, store: &Store) {
+        self.is_stale |= self.is_marked_only || self.filter.is_some();
+        self.sync(store);
+    }
+
+    /// Puts the rows together, and the cursor onto its flow, or onto the nearest one that is left.
+    fn rebuild(&mut self, store: &Store) {
+        self.rows.clear();
+        let mut nearest = 0;
+        // A connection that is shown only if one of its turns is.
+        let mut context = None;
+        for id in store.rows() {
+            if Some(*id) == self.selected {
+                nearest = self.rows.len();
+            }
+            let Some(entry) = self.entry(*id) else {
+                continue;
+            };
+            let is_wanted = entry.is_match && (!self.is_marked_only || self.marks.contains(id));
+            if entry.is_connection {
+                context = (!is_wanted).then_some(*id);
+            }
+            if !is_wanted {
+                continue;
+            }
+            if let Some(connection) = entry.connection {
+                if context.take_if(|of| *of == connection).is_some() {
+                    self.rows.push(connection);
+                }
+                if self.folded.contains(&connection) {
+                    continue;
+                }
+            }
+            if Some(*id) == self.selected {
+                nearest = self.rows.len();
+            }
+            self.rows.push(*id);
+        }
+        if self.follows || self.selected.is_none() {
+            self.selected = self.newest();
+        }
+        let row = self.rows.iter().position(|id| Some(*id) == self.selected);
+        self.scroll.cursor = row.unwrap_or(nearest);
+        self.scroll.clamp(self.rows.len(), self.height);
+        self.selected = self.rows.get(self.scroll.cursor).copied();
+    }
+
+    /// The newest turn that is shown or, if there is none, the newest flow.
+    fn newest(&self) -> Option<FlowId> {
+        let is_turn = |id: &&FlowId| {
+            self.entry(**id)
+                .is_some_and(|entry| !entry.is_side && !entry.is_connection)
+        };
+        let turn = self.rows.iter().filter(is_turn).max();
+        turn.or_else(|| self.rows.iter().max()).copied()
+    }
+}

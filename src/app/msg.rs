@@ -1,0 +1,78 @@
+//! What goes into [`App::update`](super::App::update), and what comes out of it.
+
+use std::path::PathBuf;
+
+use crossterm::event::{KeyEvent, MouseEvent};
+
+use crate::flow::FlowId;
+use crate::tap::At;
+
+/// Something that happened to the program.
+#[derive(Clone, Debug)]
+pub enum Msg {
+    /// A key was pressed.
+    Key(KeyEvent),
+    /// The mouse was clicked, moved or its wheel turned.
+    Mouse(MouseEvent),
+    /// Text was pasted.
+    Paste(String),
+    /// The terminal now has this many columns and rows.
+    Resize(u16, u16),
+    /// Time passed.
+    Tick(At),
+    /// The store was changed through [`App::store_mut`](super::App::store_mut).
+    Changed,
+    /// An effect was carried out.
+    Done(Outcome),
+}
+
+/// Something that the loop does for the app.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Write flows to a JSONL file.
+    Save {
+        /// The file, as the user named it.
+        path: PathBuf,
+        /// Which flows, in the order of the list.
+        flows: Vec<FlowId>,
+    },
+    /// Put text into the clipboard.
+    Copy(String),
+    /// Set the terminal's title.
+    Title(String),
+    /// Give the terminal back to the shell until the program is continued.
+    Suspend,
+    /// Draw everything anew.
+    Redraw,
+    /// End the program.
+    Quit,
+}
+
+/// How an effect went; becomes a toast.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Outcome {
+    /// Flows were saved.
+    Saved {
+        /// Where.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+    },
+    /// Flows could not be saved.
+    SaveFailed {
+        /// Where they should have gone.
+        path: PathBuf,
+        /// Why not, in one line.
+        error: String,
+    },
+    /// Text is in the clipboard.
+    Copied {
+        /// How many characters.
+        chars: usize,
+    },
+    /// Text could not be put into the clipboard.
+    CopyFailed {
+        /// Why not, in one line.
+        error: String,
+    },
+}

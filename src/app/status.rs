@@ -1,0 +1,64 @@
+//! What the status bar tells about the program: set once at the start, or kept up to date by the loop.
+
+use jiff::tz::TimeZone;
+
+use super::keymap::Keymap;
+
+/// What does not change while the program runs.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The address the proxy listens on, such as `127.0.0.1:8787`.
+    pub listen: String,
+    /// Where it forwards to, in few words, such as `api.openai.com, chatgpt.com`.
+    pub upstreams: String,
+    /// The capture file; for a reader, the file that is read. `None` with `--capture none`.
+    pub capture: Option<String>,
+    /// Whether traffic can arrive: `false` for `open`.
+    pub is_proxy: bool,
+    /// What else is to be said all the time, such as `not redacted`.
+    pub notes: Vec<String>,
+    /// In which time zone clock times are shown.
+    pub time_zone: TimeZone,
+    /// The keys.
+    pub keymap: Keymap,
+    /// The filter to begin with, if it is valid.
+    pub filter: Option<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8787".to_owned(),
+            upstreams: String::new(),
+            capture: None,
+            is_proxy: true,
+            notes: Vec::new(),
+            time_zone: TimeZone::UTC,
+            keymap: Keymap::default(),
+            filter: None,
+        }
+    }
+}
+
+/// What the loop keeps up to date.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Status {
+    /// Bytes that were forwarded but not recorded.
+    pub lost: u64,
+    /// How the capture goes.
+    pub capture: Capture,
+    /// Why the proxy stopped, in one line, if it did.
+    pub proxy_error: Option<String>,
+}
+
+/// How the capture goes.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub enum Capture {
+    /// Nothing is being written.
+    #[default]
+    Off,
+    /// Flows are being written.
+    Recording,
+    /// Writing failed, for this reason, in one line.
+    Failed(String),
+}

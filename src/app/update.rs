@@ -1,0 +1,453 @@
+//! What each message does.
+
+use std::path::PathBuf;
+
+use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
+
+use super::action::Action;
+use super::documents::text_of;
+use super::focus::Pane;
+use super::help;
+use super::keymap::Chord;
+use super::layout::Shape;
+use super::prompt::{Answer, Kind, Prompt};
+use super::scroll::Motion;
+use super::toast::Toast;
+use super::{App, Effect, Msg, Overlay};
+use crate::content::Tab;
+use crate::flow::{Flow, FlowKind, State};
+
+impl App {
+    /// Takes in what happened; gives what is to be done about it.
+    pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
+        if !self.is_paused {
+            self.list.sync(&self.store);
+        }
+        let mut effects = match msg {
+            Msg::Key(key) => self.key(key),
+            Msg::Mouse(event) => {
+                self.mouse(event);
+                Vec::new()
+            }
+            Msg::Paste(text) => {
+                if let Some(prompt) = &mut self.prompt {
+                    prompt.paste(&text);
+                    self.preview();
+                }
+                Vec::new()
+            }
+            Msg::Resize(width, height) => {
+                self.size = (width, height);
+                self.arrange();
+                Vec::new()
+            }
+            Msg::Tick(at) => {
+                self.now = at;
+                self.toasts.retain(|toast| toast.until > at);
+                Vec::new()
+            }
+            Msg::Changed => Vec::new(),
+            Msg::Done(outcome) => {
+                self.toasts.push(Toast::of(outcome, self.now));
+                Vec::new()
+            }
+        };
+        let title = self.title();
+        if title != self.title {
+            self.title.clone_from(&title);
+            effects.push(Effect::Title(title));
+        }
+        effects
+    }
+
+    /// A key goes to what is on top.
+    fn key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        if key.kind == KeyEventKind::Release {
+            return Vec::new();
+        }
+        if self.prompt.is_some() {
+            return self.prompt_key(key);
+        }
+        match self.overlay {
+            Some(Overlay::Quit) => return self.confirm_key(key),
+            Some(Overlay::Help { top }) => return self.help_key(key, top),
+            None => {}
+        }
+        if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers) {
+            return self.digit(digit, key);
+        }
+        let count = self.count.take();
+        match self
+            .options
+            .keymap
+            .action(Chord::from_event(key), self.focus())
+        {
+            Some(action) => self.act(action, count),
+            None => Vec::new(),
+        }
+    }
+
+    /// A digit names a pane or belongs to a count, in which case the focus goes back to where it was.
+    fn digit(&mut self, digit: char, key: KeyEvent) -> Vec<Effect> {
+        let is_first = self.count.is_empty();
+        if is_first {
+            self.focus_before_count = self.focus();
+        }
+        if self.count.push(digit) {
+            self.focus_on(self.focus_before_count);
+            return Vec::new();
+        }
+        match self
+            .options
+            .keymap
+            .action(Chord::from_event(key), self.focus())
+        {
+            Some(action) => self.act(action, None),
+            None => Vec::new(),
+        }
+    }
+
+    /// Carries out a command, `count` times where that makes sense.
+    fn act(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
+        let times = count.unwrap_or(1);
+        let rows = times as isize;
+        match action {
+            Action::Down => self.go(Motion::Rows(rows)),
+            Action::Up => self.go(Motion::Rows(-rows)),
+            Action::First => self.go(Motion::To(count.map_or(0, |row| row - 1))),
+            Action::Last => self.go(count.map_or(Motion::End, |row| Motion::To(row - 1))),
+            Action::HalfDown => self.go(Motion::HalfPages(rows)),
+            Action::HalfUp => self.go(Motion::HalfPages(-rows)),
+            Action::PageDown => self.go(Motion::Pages(rows)),
+            Action::PageUp => self.go(Motion::Pages(-rows)),
+            Action::Open => self.open(),
+            Action::Back => {
+                self.back();
+            }
+            Action::NextPane => self.focus_on(self.focus().next()),
+            Action::PreviousPane => self.focus_on(self.focus().previous()),
+            Action::Requests => self.focus_on(Pane::Requests),
+            Action::Payload => self.focus_on(Pane::Payload),
+            Action::Output => self.focus_on(Pane::Output),
+            Action::Reasoning => self.focus_on(Pane::Reasoning),
+            Action::Frames => self.focus_on(Pane::Frames),
+            Action::NextFlow => self.list.go(Motion::Rows(rows)),
+            Action::PreviousFlow => self.list.go(Motion::Rows(-rows)),
+            Action::NextTurn => self.seek(times, true, "turn", is_turn),
+            Action::PreviousTurn => self.seek(times, false, "turn", is_turn),
+            Action::NextError => self.seek(times, true, "error", is_failed),
+            Action::PreviousError => self.seek(times, false, "error", is_failed),
+            Action::NextTab => self.turn_tab(1),
+            Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
+            Action::Filter => self.prompt = Some(Prompt::filter(self.filter.clone())),
+            Action::ToggleFilter => self.toggle_filter(),
+            Action::Mark => self.list.mark(&self.store),
+            Action::Range => self.list.toggle_range(),
+            Action::MarkedOnly => self.list.toggle_marked_only(&self.store),
+            Action::UnmarkAll => self.list.unmark_all(&self.store),
+            Action::Save => self.ask_save(),
+            Action::Copy => return self.copy(),
+            Action::CopyAll => return self.copy_all(),
+            Action::Follow => {
+                let follows = !self.list.follows();
+                self.list.set_follows(follows, &self.store);
+            }
+            Action::Pause => self.is_paused = !self.is_paused,
+            Action::Fold => self.fold(),
+            Action::FoldAll => self.list.fold_all(&self.store),
+            Action::Raw => {
+                self.tab = match self.tab {
+                    Tab::Raw => Tab::Request,
+                    Tab::Request | Tab::Response | Tab::Headers => Tab::Raw,
+                };
+                self.focus_on(Pane::Payload);
+            }
+            Action::Zoom => self.wish.is_zoomed = !self.wish.is_zoomed,
+            Action::Layout => {
+                self.wish.is_zoomed = false;
+                self.wish.mode = self.wish.mode.next();
+                let title = self.wish.mode.title();
+                self.note(format!("layout: {title}"));
+            }
+            Action::Shrink => self.resize(-4),
+            Action::Grow => self.resize(4),
+            Action::Help => self.overlay = Some(Overlay::Help { top: 0 }),
+            Action::Redraw => return vec![Effect::Redraw],
+            Action::Suspend => return vec![Effect::Suspend],
+            Action::Quit if self.back() => {}
+            Action::Quit | Action::Interrupt => return self.quit(),
+            Action::QuitNow => return vec![Effect::Quit],
+        }
+        Vec::new()
+    }
+
+    /// Moves within the focused pane.
+    fn go(&mut self, motion: Motion) {
+        let pane = self.focus();
+        match self.sheets.get_mut((pane as usize).wrapping_sub(1)) {
+            Some(sheet) => {
+                sheet.go(pane, motion);
+                // Whoever reads does not want the text to be taken away.
+                self.list.set_follows(false, &self.store);
+            }
+            None => self.list.go(motion),
+        }
+    }
+
+    /// Moves to another flow that is `wanted`.
+    fn seek(&mut self, times: usize, is_forward: bool, what: &str, wanted: fn(&Flow) -> bool) {
+        if !self.list.seek(times, is_forward, &self.store, wanted) {
+            let which = if is_forward { "next" } else { "previous" };
+            self.note(format!("no {which} {what}"));
+        }
+    }
+
+    /// Opens the flow, or the section under the cursor.
+    fn open(&mut self) {
+        if self.focus() == Pane::Requests {
+            if self.list.selected().is_some() {
+                self.focus_on(self.wish.detail);
+            }
+            return;
+        }
+        let fold = self.sheet(self.focus()).and_then(|sheet| sheet.current());
+        if let Some(fold) = fold.and_then(|line| line.fold.clone()) {
+            self.toggle(&fold.key);
+        }
+    }
+
+    /// Leaves what is on top or goes back to the list. Says whether there was something to leave.
+    fn back(&mut self) -> bool {
+        if self.list.has_range() {
+            self.list.toggle_range();
+        } else if self.wish.is_zoomed {
+            self.wish.is_zoomed = false;
+        } else if self.focus().is_detail() {
+            self.focus_on(Pane::Requests);
+        } else {
+            return false;
+        }
+        true
+    }
+
+    /// Folds the connection, or the section that the cursor is in.
+    fn fold(&mut self) {
+        let Some(sheet) = self.sheet(self.focus()) else {
+            self.list.fold(&self.store);
+            return;
+        };
+        let row = sheet.rows().get(sheet.scroll().cursor);
+        let line = row.map_or(0, |row| row.line);
+        let lines = sheet.document().lines.iter().enumerate().take(line + 1);
+        let heads = lines.rev().find_map(|(line, head)| Some((line, head.fold.clone()?)));
+        if let Some((line, fold)) = heads {
+            let row = sheet.rows().partition_point(|row| row.line < line);
+            self.go(Motion::To(row));
+            self.toggle(&fold.key);
+        }
+    }
+
+    /// Opens or closes a section of the focused pane.
+    fn toggle(&mut self, key: &str) {
+        match self.focus() {
+            Pane::Frames => self.frame_folds.1.toggle(key),
+            _ => self.folds.toggle(key),
+        }
+    }
+
+    /// Shows another tab of the payload.
+    fn turn_tab(&mut self, by: usize) {
+        self.tab = Tab::ALL[(self.tab as usize + by) % Tab::ALL.len()];
+        if self.layout.place(Pane::Payload).is_none() {
+            self.focus_on(Pane::Payload);
+        }
+    }
+
+    /// Clears the filter, or restores the one that was cleared.
+    fn toggle_filter(&mut self) {
+        let other = std::mem::take(&mut self.cleared_filter);
+        if !self.filter.is_empty() {
+            self.cleared_filter = self.filter.clone();
+        }
+        self.apply_filter(&other);
+    }
+
+    /// Asks where to save the marked flows or, with none, the shown ones.
+    fn ask_save(&mut self) {
+        let flows = self.list.chosen(&self.store);
+        let Some(first) = flows.first().and_then(|id| self.store.get(*id)) else {
+            self.note("nothing to save".to_owned());
+            return;
+        };
+        let path = format!("codextap-{}.jsonl", first.name);
+        self.prompt = Some(Prompt::save(flows, self.list.marked() > 0, path));
+    }
+
+    /// Copies the line under the cursor.
+    fn copy(&self) -> Vec<Effect> {
+        let text = match self.sheet(self.focus()) {
+            Some(sheet) => sheet.current().map(text_of),
+            None => self.selected().map(|flow| flow.gist.clone()),
+        };
+        text.map(|text| Effect::Copy(text.trim().to_owned()))
+            .into_iter()
+            .collect()
+    }
+
+    /// Copies the text of the focused pane; of the list, the payload's.
+    fn copy_all(&self) -> Vec<Effect> {
+        let pane = match self.focus() {
+            Pane::Requests => Pane::Payload,
+            pane => pane,
+        };
+        let sheet = self.sheet(pane).filter(|sheet| !sheet.rows().is_empty());
+        sheet
+            .map(|sheet| Effect::Copy(sheet.text()))
+            .into_iter()
+            .collect()
+    }
+
+    /// Changes the list's share of the screen.
+    fn resize(&mut self, by: i16) {
+        let share = match self.layout.shape {
+            Shape::Columns => &mut self.wish.list_width,
+            Shape::Stacked => &mut self.wish.list_height,
+            Shape::Single | Shape::TooSmall => return,
+        };
+        *share = share.saturating_add_signed(by).clamp(16, 76);
+    }
+
+    /// Quits, or asks first if streams are live.
+    fn quit(&mut self) -> Vec<Effect> {
+        if self.options.is_proxy && self.list.totals().live > 0 {
+            self.overlay = Some(Overlay::Quit);
+            return Vec::new();
+        }
+        vec![Effect::Quit]
+    }
+
+    /// A key that answers whether to quit.
+    fn confirm_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        self.overlay = None;
+        match key.code {
+            KeyCode::Char('y' | 'Y' | 'q' | 'Q') | KeyCode::Enter => vec![Effect::Quit],
+            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+                vec![Effect::Quit]
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// A key that scrolls or closes the help overlay.
+    fn help_key(&mut self, key: KeyEvent, top: usize) -> Vec<Effect> {
+        let page = self.help_page();
+        let action = self
+            .options
+            .keymap
+            .action(Chord::from_event(key), Pane::Requests);
+        let top = match action {
+            Some(Action::Down) => top + 1,
+            Some(Action::Up) => top.saturating_sub(1),
+            Some(Action::HalfDown) => top + page / 2,
+            Some(Action::HalfUp) => top.saturating_sub(page / 2),
+            Some(Action::PageDown | Action::Mark) => top + page,
+            Some(Action::PageUp) => top.saturating_sub(page),
+            Some(Action::First) => 0,
+            Some(Action::Last) => usize::MAX,
+            Some(Action::QuitNow) => return vec![Effect::Quit],
+            Some(Action::Interrupt) => {
+                self.overlay = None;
+                return self.quit();
+            }
+            Some(Action::Back | Action::Help | Action::Quit) => {
+                self.overlay = None;
+                return Vec::new();
+            }
+            _ => top,
+        };
+        self.scroll_help(top);
+        Vec::new()
+    }
+
+    /// Shows help from line `top` on.
+    pub(super) fn scroll_help(&mut self, top: usize) {
+        let lines = help::lines(self.focus(), &self.options.keymap).len();
+        let top = top.min(lines.saturating_sub(self.help_page()));
+        self.overlay = Some(Overlay::Help { top });
+    }
+
+    /// How many lines of help fit on the screen.
+    fn help_page(&self) -> usize {
+        usize::from(help::height(self.size.1)).max(1)
+    }
+
+    /// A key for the prompt.
+    fn prompt_key(&mut self, key: KeyEvent) -> Vec<Effect> {
+        let Some(prompt) = &mut self.prompt else {
+            return Vec::new();
+        };
+        match prompt.key(key) {
+            Answer::Typing => {
+                self.preview();
+                Vec::new()
+            }
+            Answer::Left => {
+                if let Some(Kind::Filter { before }) =
+                    self.prompt.take().map(|prompt| prompt.kind().clone())
+                {
+                    self.apply_filter(&before);
+                }
+                Vec::new()
+            }
+            Answer::Given => self.answer(),
+        }
+    }
+
+    /// Does what the prompt was for.
+    fn answer(&mut self) -> Vec<Effect> {
+        let Some(prompt) = self.prompt.take() else {
+            return Vec::new();
+        };
+        let text = prompt.text().trim();
+        match prompt.kind() {
+            Kind::Filter { .. } => {
+                self.apply_filter(text);
+                Vec::new()
+            }
+            Kind::Save { flows, .. } => vec![Effect::Save {
+                path: PathBuf::from(text),
+                flows: flows.clone(),
+            }],
+        }
+    }
+
+    /// Shows what passes the filter while it is being typed, unless that could take long.
+    fn preview(&mut self) {
+        let Some(prompt) = &self.prompt else {
+            return;
+        };
+        let is_filter = matches!(prompt.kind(), Kind::Filter { .. });
+        if is_filter && prompt.problem().is_none() && self.store.flows().len() <= PREVIEW_FLOWS {
+            let text = prompt.text().to_owned();
+            self.apply_filter(&text);
+        }
+    }
+
+    /// Says something for a while.
+    fn note(&mut self, text: String) {
+        self.toasts.push(Toast::note(text, self.now));
+    }
+}
+
+/// Whether a flow is a model turn.
+fn is_turn(flow: &Flow) -> bool {
+    !flow.channel.is_side() && flow.kind != FlowKind::Ws
+}
+
+/// Whether a flow failed.
+fn is_failed(flow: &Flow) -> bool {
+    flow.state() == State::Failed
+}
+
+/// Up to this many flows, a filter takes effect with every key that is typed.
+const PREVIEW_FLOWS: usize = 5_000;

@@ -1,0 +1,122 @@
+//! Borders that neighbouring panes share, and the titles in them.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use ratatui::symbols::merge::MergeStrategy;
+use unicode_width::UnicodeWidthStr;
+
+use super::theme::{Theme, Ui};
+use super::{fit, put};
+use crate::app::App;
+use crate::app::focus::Pane;
+use crate::app::layout::Placed;
+
+/// Draws the borders and titles of all panes. The focused pane comes last, so that its colour is whole.
+pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let panes = &app.layout().panes;
+    for placed in panes {
+        outline(placed.area, theme.ui(Ui::Border), buf);
+    }
+    // With a single pane there is nothing to tell apart.
+    if panes.len() > 1
+        && let Some(placed) = app.layout().place(app.focus())
+    {
+        outline(placed.area, theme.ui(Ui::BorderFocused), buf);
+    }
+    for placed in panes {
+        titles(app, placed, theme, buf);
+    }
+}
+
+/// Draws a rounded border, joined with what is there.
+pub(super) fn outline(area: Rect, style: Style, buf: &mut Buffer) {
+    if area.width < 2 || area.height < 2 {
+        return;
+    }
+    let (right, bottom) = (area.right() - 1, area.bottom() - 1);
+    let mut join = |x, y, symbol: &str| {
+        if let Some(cell) = buf.cell_mut((x, y)) {
+            cell.merge_symbol(symbol, MergeStrategy::Fuzzy)
+                .set_style(style);
+        }
+    };
+    for x in area.x + 1..right {
+        join(x, area.y, "─");
+        join(x, bottom, "─");
+    }
+    for y in area.y + 1..bottom {
+        join(area.x, y, "│");
+        join(right, y, "│");
+    }
+    join(area.x, area.y, "╭");
+    join(right, area.y, "╮");
+    join(area.x, bottom, "╰");
+    join(right, bottom, "╯");
+}
+
+/// Writes a pane's titles, tabs and numbers into its border.
+fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
+    let is_focused = app.focus() == placed.pane;
+    let shown = if is_focused {
+        theme.ui(Ui::TitleFocused)
+    } else {
+        theme.ui(Ui::Title)
+    };
+    let mut left = placed.area.x + 1;
+    for (pane, area) in placed.titles() {
+        let style = if pane == placed.pane {
+            shown
+        } else {
+            theme.ui(Ui::Tab)
+        };
+        label(buf, area, pane.title(), style);
+        left = area.right();
+    }
+    for (tab, area) in placed.tabs() {
+        let style = if tab == app.tab() {
+            shown
+        } else {
+            theme.ui(Ui::Tab)
+        };
+        label(buf, area, tab.title(), style);
+    }
+    if placed.pane == Pane::Requests {
+        let room = usize::from(placed.area.right().saturating_sub(left + 4));
+        let text = numbers(app);
+        let text = fit(&text, room);
+        if !text.is_empty() && room > 6 {
+            let width = text.width() as u16 + 2;
+            let area = Rect::new(placed.area.right() - 1 - width, placed.area.y, width, 1);
+            label(buf, area, &text, theme.ui(Ui::Tab));
+        }
+    }
+}
+
+/// Writes a title with a blank on either side.
+fn label(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
+    let end = area.right();
+    let x = put(buf, area.x, area.y, end, " ", style);
+    let x = put(buf, x, area.y, end, text, style);
+    put(buf, x, area.y, end, " ", style);
+}
+
+/// How the list stands: what it follows, how much of it is shown.
+fn numbers(app: &App) -> String {
+    let list = app.list();
+    let mut parts = Vec::new();
+    if list.has_range() {
+        parts.push("range".to_owned());
+    }
+    if list.is_marked_only() {
+        parts.push("marked only".to_owned());
+    }
+    if list.follows() {
+        parts.push("follow".to_owned());
+    }
+    let rows = list.rows().len();
+    if rows > 0 {
+        parts.push(format!("{}/{rows}", list.scroll().cursor + 1));
+    }
+    parts.join(" · ")
+}

@@ -1,0 +1,92 @@
+//! What a pane says when there is nothing to show.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::put;
+use super::theme::{Theme, Ui};
+use crate::app::App;
+use crate::app::focus::Pane;
+use crate::app::layout::Placed;
+use crate::content::{Role, Tab};
+
+/// Says why the list is empty, and how to get traffic into it.
+pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
+    let plain = theme.ui(Ui::Empty);
+    let strong = theme.role(Role::Text);
+    let accent = theme.ui(Ui::Accent);
+    let lines: Vec<(String, Style)> = if !app.store().flows().is_empty() {
+        let why = if app.filter().is_empty() {
+            "nothing is marked".to_owned()
+        } else {
+            format!("nothing matches {}", app.filter())
+        };
+        let key = if app.filter().is_empty() { "M" } else { "\\" };
+        vec![
+            (why, strong),
+            (String::new(), plain),
+            (format!("{key} shows all flows"), plain),
+        ]
+    } else if app.options().is_proxy {
+        let listen = &app.options().listen;
+        let command = format!("codex -c openai_base_url=http://{listen}/v1");
+        let mut lines = vec![
+            ("No traffic yet".to_owned(), strong),
+            (String::new(), plain),
+            ("In another terminal, start Codex like this:".to_owned(), plain),
+            (String::new(), plain),
+        ];
+        lines.extend(split(&command, placed.text().width).map(|line| (line, accent)));
+        lines.push((String::new(), plain));
+        lines.push(("or leave it all to us:  codextap codex".to_owned(), plain));
+        lines
+    } else {
+        vec![("This capture is empty".to_owned(), strong)]
+    };
+    centre(&lines, placed.text(), buf);
+}
+
+/// Says what is missing from a detail pane.
+pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
+    let Some(flow) = app.selected() else {
+        return;
+    };
+    let is_live = flow.is_live();
+    let text = match (placed.pane, is_live) {
+        (Pane::Output, true) => "no text yet",
+        (Pane::Output, false) => "no text",
+        (Pane::Reasoning, true) => "no reasoning yet",
+        (Pane::Reasoning, false) => "no reasoning",
+        (Pane::Frames, true) => "no frames yet",
+        (Pane::Frames, false) => "no frames",
+        (Pane::Payload, true) if app.tab() == Tab::Response => "no response yet",
+        (Pane::Payload, false) if app.tab() == Tab::Response => "no response",
+        (Pane::Payload | Pane::Requests, _) => "nothing",
+    };
+    centre(&[(text.to_owned(), theme.ui(Ui::Empty))], placed.text(), buf);
+}
+
+/// Breaks a command that does not fit at its blanks, as a shell would accept it.
+fn split(command: &str, width: u16) -> impl Iterator<Item = String> {
+    let width = usize::from(width);
+    let lines = if command.width() <= width {
+        vec![command.to_owned()]
+    } else {
+        let (first, rest) = command.rsplit_once(' ').unwrap_or((command, ""));
+        vec![format!("{first} \\"), rest.to_owned()]
+    };
+    lines.into_iter()
+}
+
+/// Writes lines into the middle of an area, as one block if they differ in width by little.
+fn centre(lines: &[(String, Style)], area: Rect, buf: &mut Buffer) {
+    let shown = lines.len().min(usize::from(area.height));
+    let top = area.y + (area.height - shown as u16) / 2;
+    for ((line, style), y) in lines.iter().zip(top..area.bottom()) {
+        let width = (line.width() as u16).min(area.width);
+        let x = area.x + (area.width - width) / 2;
+        put(buf, x, y, area.right(), line, *style);
+    }
+}

@@ -1,0 +1,420 @@
+//! The request list: a row per flow, in columns that give way as the pane gets narrow.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::theme::{Theme, Ui};
+use super::{empty, fit, put};
+use crate::app::App;
+use crate::app::focus::Pane;
+use crate::app::layout::Placed;
+use crate::content::{Role, format};
+use crate::flow::{Flow, FlowKind, State};
+use crate::responses::{Agent, Status};
+use crate::tap::At;
+use crate::text::Clean;
+
+/// Draws the list.
+pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
+    let list = app.list();
+    if list.rows().is_empty() {
+        empty::list(app, placed, theme, buf);
+        return;
+    }
+    let inner = placed.inner();
+    let rows = placed.rows();
+    let columns = columns(inner.width);
+    if rows.y > inner.y {
+        header(&columns, inner.x + PREFIX, inner.y, theme, buf);
+    }
+    let is_focused = app.focus() == Pane::Requests;
+    for ((row, id), y) in (list.scroll().top..)
+        .zip(list.visible())
+        .zip(rows.y..rows.bottom())
+    {
+        let Some(flow) = app.store().get(*id) else {
+            continue;
+        };
+        let line = Line {
+            app,
+            flow,
+            row,
+            theme,
+        };
+        line.draw(&columns, inner.x, y, buf);
+        let area = ratatui::layout::Rect::new(inner.x, y, inner.width, 1);
+        if list.is_in_range(row) {
+            buf.set_style(area, theme.ui(Ui::Range));
+        }
+        if list.selected() == Some(*id) {
+            let cursor = if is_focused {
+                Ui::Cursor
+            } else {
+                Ui::CursorInactive
+            };
+            put(
+                buf,
+                inner.x,
+                y,
+                inner.right(),
+                "▌",
+                theme.ui(Ui::CursorMark),
+            );
+            buf.set_style(area, theme.ui(cursor));
+        }
+    }
+    super::pane::scrollbar(
+        placed,
+        rows,
+        list.scroll().top,
+        list.rows().len(),
+        theme,
+        buf,
+    );
+}
+
+/// What a column tells.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Column {
+    /// When the flow began.
+    Time,
+    /// How its bytes travel.
+    Transport,
+    /// Which agent asked.
+    Agent,
+    /// Which model was asked for.
+    Model,
+    /// What it is about.
+    Gist,
+    /// The HTTP status, or how the turn ended.
+    Status,
+    /// Bytes on the wire.
+    Size,
+    /// Input tokens.
+    Input,
+    /// Cached input tokens.
+    Cached,
+    /// Output tokens.
+    Output,
+    /// How long it took.
+    Duration,
+    /// How long until the first text.
+    First,
+}
+
+impl Column {
+    /// In the order of the list.
+    const ALL: [Self; 12] = [
+        Self::Time,
+        Self::Transport,
+        Self::Agent,
+        Self::Model,
+        Self::Gist,
+        Self::Status,
+        Self::Size,
+        Self::Input,
+        Self::Cached,
+        Self::Output,
+        Self::Duration,
+        Self::First,
+    ];
+
+    /// In the order in which they give way; those not named never do.
+    const GIVE_WAY: [Self; 9] = [
+        Self::Cached,
+        Self::Size,
+        Self::Transport,
+        Self::First,
+        Self::Agent,
+        Self::Input,
+        Self::Output,
+        Self::Model,
+        Self::Status,
+    ];
+
+    /// Its title, and its width. The gist takes what is left.
+    const fn shape(self) -> (&'static str, u16) {
+        match self {
+            Self::Time => ("time", 8),
+            Self::Transport => ("via", 4),
+            Self::Agent => ("agent", 8),
+            Self::Model => ("model", 13),
+            Self::Gist => ("about", 0),
+            Self::Status => ("code", 4),
+            Self::Size => ("size", 7),
+            Self::Input => ("in", 6),
+            Self::Cached => ("cached", 6),
+            Self::Output => ("out", 6),
+            Self::Duration => ("took", 6),
+            Self::First => ("first", 6),
+        }
+    }
+
+    /// Whether it is aligned to the right.
+    const fn is_number(self) -> bool {
+        !matches!(
+            self,
+            Self::Time | Self::Transport | Self::Agent | Self::Model | Self::Gist
+        )
+    }
+}
+
+/// The columns that fit, with their widths.
+fn columns(width: u16) -> Vec<(Column, u16)> {
+    let room = width.saturating_sub(PREFIX + 1);
+    let mut shown = Column::ALL.to_vec();
+    let needed = |shown: &[Column]| {
+        let widths = shown.iter().map(|column| column.shape().1 + 1);
+        widths.sum::<u16>().saturating_sub(1)
+    };
+    for column in Column::GIVE_WAY {
+        let gist = if shown.len() > 6 { GIST } else { GIST_LEAST };
+        if needed(&shown) + gist <= room {
+            break;
+        }
+        shown.retain(|other| *other != column);
+    }
+    let gist = room.saturating_sub(needed(&shown));
+    let width = |column: Column| match column {
+        Column::Gist => gist,
+        _ => column.shape().1,
+    };
+    shown
+        .into_iter()
+        .map(|column| (column, width(column)))
+        .collect()
+}
+
+/// Draws the column titles.
+fn header(columns: &[(Column, u16)], mut x: u16, y: u16, theme: &Theme, buf: &mut Buffer) {
+    for (column, width) in columns {
+        let text = align(*column, column.shape().0, *width);
+        put(buf, x, y, x + width, &text, theme.ui(Ui::Header));
+        x += width + 1;
+    }
+}
+
+/// `text` in a column.
+fn align(column: Column, text: &str, width: u16) -> String {
+    let width = usize::from(width);
+    let text = fit(text, width);
+    let pad = " ".repeat(width.saturating_sub(text.width()));
+    if column.is_number() {
+        format!("{pad}{text}")
+    } else {
+        format!("{text}{pad}")
+    }
+}
+
+/// A row of the list.
+#[derive(Clone, Copy)]
+struct Line<'a> {
+    /// The app.
+    app: &'a App,
+    /// The flow it shows.
+    flow: &'a Flow,
+    /// Its place in the list.
+    row: usize,
+    /// The colours.
+    theme: &'a Theme,
+}
+
+impl Line<'_> {
+    /// Draws it.
+    fn draw(self, columns: &[(Column, u16)], x: u16, y: u16, buf: &mut Buffer) {
+        let end = buf.area.right();
+        let (glyph, role) = glyph(self.flow, self.app.now());
+        let mut style = self.theme.role(role);
+        if self.flow.channel.is_side() && role == Role::Ok {
+            style = self.theme.ui(Ui::Side);
+        }
+        put(buf, x + 1, y, end, glyph, style);
+        if self.app.list().is_marked(self.flow.id) {
+            put(buf, x + 2, y, end, "◆", self.theme.ui(Ui::Mark));
+        }
+        let mut x = x + PREFIX;
+        for (column, width) in columns {
+            if *column == Column::Gist {
+                self.gist(x, y, x + width, buf);
+            } else {
+                let (text, style) = self.cell(*column);
+                let text = align(*column, &text, *width);
+                put(buf, x, y, x + width, &text, style);
+            }
+            x += width + 1;
+        }
+    }
+
+    /// Draws what the flow is about, with the lines that join turns to their connection.
+    fn gist(self, x: u16, y: u16, end: u16, buf: &mut Buffer) {
+        let (tree, more) = match self.flow.kind {
+            FlowKind::Http => ("", String::new()),
+            FlowKind::Ws => {
+                let turns = self.app.list().turns(self.flow.id);
+                let tree = match (turns, self.app.list().is_folded(self.flow.id)) {
+                    (0, _) => "",
+                    (_, true) => "▸ ",
+                    (_, false) => "▾ ",
+                };
+                let more = match turns {
+                    0 => String::new(),
+                    1 => " · 1 turn".to_owned(),
+                    turns => format!(" · {turns} turns"),
+                };
+                (tree, more)
+            }
+            FlowKind::WsTurn { .. } => {
+                let is_last = self.app.list().is_last_turn(self.row);
+                (if is_last { "└ " } else { "├ " }, String::new())
+            }
+        };
+        let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
+        let room = usize::from(end.saturating_sub(x)).saturating_sub(more.width());
+        let gist = Clean::new(&self.flow.gist);
+        let gist = match gist.as_str() {
+            "" => Clean::new(self.flow.path()),
+            _ => gist,
+        };
+        let style = match self.flow.kind {
+            FlowKind::Ws => self.theme.role(Role::Dim),
+            FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
+        };
+        let x = put(buf, x, y, end, &fit(gist.as_str(), room), style);
+        let x = put(buf, x, y, end, &more, self.theme.role(Role::Dim));
+        if self.flow.is_warm_up {
+            put(buf, x, y, end, " warm-up", self.theme.role(Role::Dim));
+        }
+    }
+
+    /// The text and style of a column.
+    fn cell(self, column: Column) -> (String, Style) {
+        let flow = self.flow;
+        let dim = self.theme.role(Role::Dim);
+        let usage = flow.turn.as_ref().and_then(|turn| turn.usage);
+        let tokens = |count: Option<u64>| count.map(format::tokens).unwrap_or_default();
+        match column {
+            Column::Time => {
+                let zone = &self.app.options().time_zone;
+                (format::clock(flow.started, zone), dim)
+            }
+            Column::Transport => (flow.transport().as_str().to_owned(), dim),
+            Column::Agent => match flow.agent() {
+                Agent::Sub(name) => (Clean::new(name).to_string(), self.theme.role(Role::Tool)),
+                agent => (agent.name().unwrap_or_default().to_owned(), dim),
+            },
+            Column::Model => {
+                let model = Clean::new(flow.model.as_deref().unwrap_or_default());
+                (model.to_string(), self.text())
+            }
+            Column::Gist => (String::new(), self.text()),
+            Column::Status => {
+                let (text, role) = status(flow);
+                (text, self.theme.role(role))
+            }
+            Column::Size => (format::bytes(flow.wire_len()), dim),
+            Column::Input => (tokens(usage.map(|usage| usage.input)), self.text()),
+            Column::Cached => (tokens(usage.map(|usage| usage.cached)), dim),
+            Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),
+            Column::Duration => match flow.duration() {
+                Some(duration) => (format::duration(duration), self.text()),
+                None => (
+                    format::duration(self.app.now().since(flow.started)),
+                    self.theme.role(Role::Live),
+                ),
+            },
+            Column::First => {
+                let first = flow.first_delta().map(format::duration);
+                (first.unwrap_or_default(), dim)
+            }
+        }
+    }
+
+    /// The style of ordinary text.
+    fn text(self) -> Style {
+        if self.flow.channel.is_side() {
+            self.theme.ui(Ui::Side)
+        } else {
+            self.theme.role(Role::Text)
+        }
+    }
+}
+
+/// The sign of a flow's state: a different shape for each, so that colour is not needed.
+fn glyph(flow: &Flow, now: At) -> (&'static str, Role) {
+    match flow.state() {
+        State::Waiting => ("○", Role::Live),
+        State::Streaming => {
+            let since = now.since(flow.started).as_millis() / 200;
+            (SPINNER[since as usize % SPINNER.len()], Role::Live)
+        }
+        State::Complete => ("●", Role::Ok),
+        State::Partial => ("◑", Role::Warning),
+        State::Failed => ("✕", Role::Error),
+    }
+}
+
+/// The HTTP status; of a turn that did not complete, how it ended; of a connection, its close code.
+fn status(flow: &Flow) -> (String, Role) {
+    let turn = flow.turn.as_ref().map(|turn| turn.status);
+    let word = match turn {
+        Some(Status::Incomplete) => Some(("part", Role::Warning)),
+        Some(Status::Cancelled) => Some(("cut", Role::Warning)),
+        Some(Status::Failed) => Some(("fail", Role::Error)),
+        Some(Status::Error) => Some(("err", Role::Error)),
+        Some(Status::Lost) => Some(("lost", Role::Error)),
+        Some(Status::Completed | Status::InProgress) | None => None,
+    };
+    if let Some((word, role)) = word {
+        return (word.to_owned(), role);
+    }
+    if let FlowKind::WsTurn { .. } = flow.kind {
+        let word = if turn == Some(Status::Completed) {
+            "ok"
+        } else {
+            ""
+        };
+        return (word.to_owned(), Role::Dim);
+    }
+    if let Some(code) = flow.close.as_ref().and_then(|close| close.code) {
+        let role = match code {
+            1000 | 1001 => Role::Dim,
+            _ => Role::Warning,
+        };
+        return (code.to_string(), role);
+    }
+    match flow.status() {
+        Some(code @ 400..) => (code.to_string(), Role::Error),
+        Some(code) => (code.to_string(), Role::Dim),
+        None if flow.failures.is_empty() => (String::new(), Role::Dim),
+        None => ("fail".to_owned(), Role::Error),
+    }
+}
+
+/// Columns before the first one: the cursor's mark, the state, the sign of a marked flow.
+const PREFIX: u16 = 4;
+/// The least width of the gist while other columns can give way.
+const GIST: u16 = 22;
+/// The same when only the most important columns are left.
+const GIST_LEAST: u16 = 12;
+/// Phases of a live flow's sign; none of them looks like another state's.
+const SPINNER: [&str; 4] = ["◐", "◓", "◐", "◒"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_give_way_but_the_important_ones_stay() {
+        for width in 38..200 {
+            let columns = columns(width);
+            let has = |wanted| columns.iter().any(|(column, _)| *column == wanted);
+            assert!(has(Column::Time) && has(Column::Gist) && has(Column::Duration));
+            let total: u16 = columns.iter().map(|(_, width)| width + 1).sum();
+            assert!(total + PREFIX <= width + 1, "{width}: {columns:?}");
+            let gist = columns.iter().find(|(column, _)| *column == Column::Gist);
+            assert!(gist.is_some_and(|(_, width)| *width >= GIST_LEAST));
+        }
+        assert_eq!(columns(160).len(), Column::ALL.len());
+    }
+}

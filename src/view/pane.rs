@@ -1,0 +1,135 @@
+//! A pane that shows a document: its rows, the cursor's line, and where in the text the window is.
+
+use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
+use ratatui::style::Style;
+
+use super::theme::{Theme, Ui};
+use super::{empty, put};
+use crate::app::App;
+use crate::app::documents::{Row, text_of};
+use crate::app::layout::Placed;
+use crate::content::Line;
+
+/// Draws a detail pane.
+pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
+    let Some(sheet) = app.sheet(placed.pane) else {
+        return;
+    };
+    if sheet.rows().is_empty() {
+        empty::detail(app, placed, theme, buf);
+        return;
+    }
+    let text = placed.text();
+    let scroll = sheet.scroll();
+    let is_focused = app.focus() == placed.pane;
+    for ((index, row), y) in sheet
+        .rows()
+        .iter()
+        .enumerate()
+        .skip(scroll.top)
+        .zip(text.y..text.bottom())
+    {
+        let Some(line) = sheet.document().lines.get(row.line) else {
+            continue;
+        };
+        if is_focused && index == scroll.cursor {
+            let inner = placed.inner();
+            put(
+                buf,
+                inner.x,
+                y,
+                inner.right(),
+                "▌",
+                theme.ui(Ui::CursorMark),
+            );
+            let area = Rect::new(inner.x, y, inner.width, 1);
+            buf.set_style(area, theme.ui(Ui::CursorLine));
+        }
+        draw_row(line, row, text.x, y, text.right(), theme, buf);
+    }
+    scrollbar(
+        placed,
+        placed.inner(),
+        scroll.top,
+        sheet.rows().len(),
+        theme,
+        buf,
+    );
+}
+
+/// Draws a row of a line.
+fn draw_row(
+    line: &Line,
+    row: &Row,
+    x: u16,
+    y: u16,
+    end: u16,
+    theme: &Theme,
+    buf: &mut Buffer,
+) {
+    let mut x = x + row.indent;
+    let mut start = 0;
+    for span in &line.spans {
+        let text = span.text.as_str();
+        let from = row.range.start.max(start);
+        let to = row.range.end.min(start + text.len());
+        if from < to
+            && let Some(piece) = text.get(from - start..to - start)
+        {
+            x = put(buf, x, y, end, piece, theme.role(span.role));
+        }
+        start += text.len();
+    }
+    if let Some(code) = &line.code {
+        colour(line, row, code.as_str(), (x, y), theme, buf);
+    }
+}
+
+/// Colours a row of code that was drawn up to the position `end`.
+fn colour(
+    line: &Line,
+    row: &Row,
+    code: &str,
+    (end, y): (u16, u16),
+    theme: &Theme,
+    buf: &mut Buffer,
+) {
+    let text = text_of(line);
+    let Some(shown) = text.get(row.range.clone()) else {
+        return;
+    };
+    let start = end.saturating_sub(unicode_width::UnicodeWidthStr::width(shown) as u16);
+    for (range, ui) in theme.highlighter.line(code, &text).iter() {
+        let from = range.start.max(row.range.start);
+        let to = range.end.min(row.range.end);
+        let (Some(before), Some(piece)) = (text.get(row.range.start..from), text.get(from..to))
+        else {
+            continue;
+        };
+        let x = start + unicode_width::UnicodeWidthStr::width(before) as u16;
+        put(buf, x, y, end, piece, theme.ui(*ui));
+    }
+}
+
+/// Marks in the right border which part of `total` rows is visible from row `top` on.
+pub(super) fn scrollbar(
+    placed: &Placed,
+    rows: Rect,
+    top: usize,
+    total: usize,
+    theme: &Theme,
+    buf: &mut Buffer,
+) {
+    let height = usize::from(rows.height);
+    if total <= height || height == 0 {
+        return;
+    }
+    let thumb = (height * height / total).clamp(1, height);
+    let start = top * (height - thumb) / (total - height).max(1);
+    let style: Style = theme.ui(Ui::Scrollbar);
+    let x = placed.area.right() - 1;
+    for y in start..(start + thumb).min(height) {
+        put(buf, x, rows.y + y as u16, x + 1, "┃", style);
+    }
+}

@@ -1,0 +1,211 @@
+//! The bottom line: how recording goes, where traffic comes from and goes to, numbers, and hints for the focused pane.
+
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
+use unicode_width::UnicodeWidthStr;
+
+use super::put;
+use super::theme::{Theme, Ui};
+use crate::app::action::Action;
+use crate::app::{App, Capture};
+use crate::content::{Role, format};
+
+/// Draws the bottom line.
+pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let area = app.layout().status;
+    buf.set_style(area, theme.ui(Ui::Status));
+    let help = hint(app, Action::Help);
+    let help_width = help.as_ref().map_or(0, Hint::width) + 2;
+    let room = usize::from(area.width).saturating_sub(help_width + 2);
+    let parts = parts(app, theme, room);
+    let mut x = area.x + 1;
+    for part in &parts {
+        x = put(buf, x, area.y, area.right(), &part.text, part.style) + GAP as u16;
+    }
+    hints(app, x.max(area.x + 1), theme, buf);
+}
+
+/// A piece of the bottom line.
+#[derive(Clone)]
+struct Part {
+    /// What it says.
+    text: String,
+    /// A shorter way to say it, for when room is scarce.
+    short: String,
+    /// What it looks like.
+    style: Style,
+    /// The lower, the later it gives way.
+    rank: u8,
+}
+
+/// The pieces that fit into `room` columns.
+fn parts(app: &App, theme: &Theme, room: usize) -> Vec<Part> {
+    let mut parts = all_parts(app, theme);
+    let width = |parts: &[Part]| {
+        let widths = parts.iter().map(|part| part.text.width() + GAP);
+        widths.sum::<usize>().saturating_sub(GAP)
+    };
+    while width(&parts) > room {
+        let Some(last) = parts.iter().map(|part| part.rank).max() else {
+            break;
+        };
+        let Some(index) = parts.iter().position(|part| part.rank == last) else {
+            break;
+        };
+        let part = &mut parts[index];
+        if part.short.is_empty() || part.short == part.text {
+            parts.remove(index);
+        } else {
+            part.text = std::mem::take(&mut part.short);
+        }
+    }
+    parts
+}
+
+/// All pieces, in order.
+fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
+    let mut parts = Vec::new();
+    let mut add = |rank, role, text: String, short: String| {
+        let style = theme.ui(Ui::Status).patch(theme.role(role));
+        parts.push(Part {
+            text,
+            short,
+            style,
+            rank,
+        });
+    };
+    let options = app.options();
+    let status = app.status();
+    let totals = app.list().totals();
+    if app.is_paused() {
+        add(0, Role::Warning, "❚❚ paused".to_owned(), "❚❚".to_owned());
+    }
+    if let Some(error) = &status.proxy_error {
+        add(0, Role::Error, format!("✕ {error}"), "✕ proxy".to_owned());
+    }
+    match (&status.capture, &options.capture) {
+        (Capture::Failed(error), _) => add(
+            0,
+            Role::Error,
+            format!("✕ capture: {error}"),
+            "✕ capture".to_owned(),
+        ),
+        (Capture::Recording, Some(path)) => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            add(6, Role::Ok, format!("● {name}"), "● rec".to_owned());
+        }
+        (Capture::Recording, None) => add(6, Role::Ok, "● recording".to_owned(), "●".to_owned()),
+        (Capture::Off, Some(path)) if !options.is_proxy => {
+            let name = path.rsplit('/').next().unwrap_or(path);
+            add(6, Role::Text, name.to_owned(), String::new());
+        }
+        (Capture::Off, _) if options.is_proxy => add(
+            6,
+            Role::Warning,
+            "○ not recording".to_owned(),
+            "○".to_owned(),
+        ),
+        (Capture::Off, _) => {}
+    }
+    if options.is_proxy {
+        let listen = options.listen.clone();
+        if options.upstreams.is_empty() {
+            add(8, Role::Dim, listen, String::new());
+        } else {
+            let text = format!("{listen} → {}", options.upstreams);
+            add(8, Role::Dim, text, listen);
+        }
+    }
+    if totals.live > 0 {
+        let text = format!("{} live", totals.live);
+        add(2, Role::Live, text, String::new());
+    }
+    let flows = if totals.flows == 1 { "flow" } else { "flows" };
+    add(
+        5,
+        Role::Text,
+        format!("{} {flows}", totals.flows),
+        String::new(),
+    );
+    if totals.failed > 0 {
+        let text = format!("{} failed", totals.failed);
+        add(3, Role::Error, text, format!("{}✕", totals.failed));
+    }
+    if status.lost > 0 {
+        let text = format!("{} not recorded", format::bytes(status.lost));
+        add(1, Role::Error, text, String::new());
+    }
+    if app.list().marked() > 0 {
+        let text = format!("◆ {} marked", app.list().marked());
+        add(4, Role::Warning, text, format!("◆{}", app.list().marked()));
+    }
+    if !app.filter().is_empty() {
+        let text = format!("/ {}", app.filter());
+        add(3, Role::Live, super::fit(&text, 30).into_owned(), "/…".to_owned());
+    }
+    for note in &options.notes {
+        add(4, Role::Warning, note.clone(), String::new());
+    }
+    if !app.count().is_empty() {
+        add(0, Role::Live, app.count().to_owned(), String::new());
+    }
+    parts
+}
+
+/// A key and what it does.
+struct Hint {
+    /// The key.
+    key: String,
+    /// What it does.
+    text: &'static str,
+}
+
+impl Hint {
+    /// How many columns it takes.
+    fn width(&self) -> usize {
+        self.key.width() + 1 + self.text.width()
+    }
+}
+
+/// The hint for a command, if it has a key.
+fn hint(app: &App, action: Action) -> Option<Hint> {
+    let chord = app.options().keymap.chords(action).first()?;
+    Some(Hint {
+        key: chord.to_string(),
+        text: action.hint(),
+    })
+}
+
+/// Draws as many hints as fit between `left` and the end of the line, aligned to the right; help last.
+fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
+    let area = app.layout().status;
+    let room = usize::from(area.right().saturating_sub(left + 1));
+    let Some(help) = hint(app, Action::Help) else {
+        return;
+    };
+    let mut width = help.width();
+    if width > room {
+        return;
+    }
+    let mut shown = Vec::new();
+    for action in Action::hints(app.focus()) {
+        let Some(hint) = hint(app, *action) else {
+            continue;
+        };
+        if width + GAP + hint.width() > room {
+            break;
+        }
+        width += GAP + hint.width();
+        shown.push(hint);
+    }
+    shown.push(help);
+    let mut x = area.right() - 1 - width as u16;
+    let dim = theme.ui(Ui::Status).patch(theme.role(Role::Dim));
+    for hint in shown {
+        x = put(buf, x, area.y, area.right(), &hint.key, theme.ui(Ui::StatusKey));
+        x = put(buf, x + 1, area.y, area.right(), hint.text, dim) + GAP as u16;
+    }
+}
+
+/// Columns between pieces.
+const GAP: usize = 2;

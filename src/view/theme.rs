@@ -1,0 +1,373 @@
+//! Themes: what each role and each part of the screen looks like.
+//!
+//! A theme is a TOML file with a palette and with styles for dotted scopes. A scope without a style takes that of the
+//! broader one (`json.key`, then `json`, then `text`), and a theme may inherit from another. The default themes use the
+//! terminal's own 16 colours; named ones use RGB. Nothing is told by colour alone, so `mono` works as well.
+
+use std::collections::BTreeMap;
+
+use ratatui::style::{Color, Modifier, Style};
+use serde::Deserialize;
+
+use super::highlight::Highlighter;
+use crate::content::Role;
+
+/// A style for every role and every part of the screen.
+#[derive(Debug)]
+pub struct Theme {
+    /// Its name.
+    name: String,
+    /// Styles in the order of [`Role::ALL`].
+    roles: Vec<Style>,
+    /// Styles in the order of [`Ui::ALL`].
+    ui: Vec<Style>,
+    /// Colours code.
+    pub(super) highlighter: Highlighter,
+}
+
+/// Why a theme cannot be used.
+#[derive(Clone, PartialEq, Eq, thiserror::Error, Debug)]
+pub enum ThemeError {
+    /// There is no theme of this name.
+    #[error("there is no theme `{0}`")]
+    Unknown(String),
+    /// The file is no theme.
+    #[error("theme `{theme}`: {message}")]
+    Syntax {
+        /// The theme.
+        theme: String,
+        /// What is wrong, and where.
+        message: String,
+    },
+    /// A scope does not exist.
+    #[error("theme `{theme}`: there is no scope `{scope}`")]
+    UnknownScope {
+        /// The theme.
+        theme: String,
+        /// The scope.
+        scope: String,
+    },
+    /// A colour or modifier does not exist.
+    #[error("theme `{theme}`: `{value}` is no colour of the palette, no colour and no modifier")]
+    UnknownValue {
+        /// The theme.
+        theme: String,
+        /// The value.
+        value: String,
+    },
+    /// Themes inherit from each other in a circle.
+    #[error("theme `{0}` inherits from itself")]
+    Circle(String),
+}
+
+/// Declares the parts of the screen with their dotted names.
+macro_rules! ui {
+    ($($(#[$doc:meta])* $variant:ident = $name:literal,)+) => {
+        /// A part of the screen.
+        #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+        pub enum Ui {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl Ui {
+            /// Every part.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// Its dotted name, as themes spell it.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+    };
+}
+
+ui! {
+    /// The whole screen.
+    Background = "ui.background",
+    /// A border.
+    Border = "ui.border",
+    /// The border of the focused pane.
+    BorderFocused = "ui.border.focused",
+    /// A title in a border.
+    Title = "ui.title",
+    /// The title of the focused pane.
+    TitleFocused = "ui.title.focused",
+    /// A tab that is not shown.
+    Tab = "ui.tab",
+    /// What stands out, such as keys and the filter.
+    Accent = "ui.accent",
+    /// The row of the cursor in the focused pane.
+    Cursor = "ui.cursor",
+    /// The row of the list's cursor while another pane has the focus.
+    CursorInactive = "ui.cursor.inactive",
+    /// The line of the cursor in a text.
+    CursorLine = "ui.cursor.line",
+    /// The mark in the margin of the cursor's row.
+    CursorMark = "ui.cursor.mark",
+    /// The sign of a marked flow.
+    Mark = "ui.mark",
+    /// The rows of a range that is being chosen.
+    Range = "ui.range",
+    /// Column titles.
+    Header = "ui.header",
+    /// The row of a side channel.
+    Side = "ui.side",
+    /// The lines that join turns to their connection.
+    Tree = "ui.tree",
+    /// The part of a text that is visible.
+    Scrollbar = "ui.scrollbar",
+    /// The bottom line.
+    Status = "ui.status",
+    /// Keys in the bottom line.
+    StatusKey = "ui.status.key",
+    /// The text of a prompt.
+    Prompt = "ui.prompt",
+    /// The part of a prompt's text that is wrong.
+    PromptError = "ui.prompt.error",
+    /// What is on top of the panes.
+    Overlay = "ui.overlay",
+    /// A message that comes and goes.
+    Toast = "ui.toast",
+    /// Such a message, about a failure.
+    ToastError = "ui.toast.error",
+    /// Text where there is nothing to show.
+    Empty = "ui.empty",
+    /// A comment in code.
+    CodeComment = "text.code.comment",
+    /// A keyword in code.
+    CodeKeyword = "text.code.keyword",
+    /// A string in code.
+    CodeString = "text.code.string",
+    /// A number or another constant in code.
+    CodeConstant = "text.code.constant",
+    /// The name of a function in code.
+    CodeFunction = "text.code.function",
+    /// An operator in code.
+    CodeOperator = "text.code.operator",
+    /// The name of a type in code.
+    CodeType = "text.code.type",
+}
+
+impl Theme {
+    /// The theme called `name`: one of `own`, which are the user's files by name, or one that comes with the program.
+    pub fn load(name: &str, own: &[(String, String)]) -> Result<Self, ThemeError> {
+        let raw = Raw::load(name, own, &mut Vec::new())?;
+        raw.check(name)?;
+        let style = |scope: &str| raw.style(name, scope);
+        Ok(Self {
+            name: name.to_owned(),
+            roles: Role::ALL
+                .iter()
+                .map(|role| style(role.as_str()))
+                .collect::<Result<_, _>>()?,
+            ui: Ui::ALL
+                .iter()
+                .map(|ui| style(ui.as_str()))
+                .collect::<Result<_, _>>()?,
+            highlighter: Highlighter::default(),
+        })
+    }
+
+    /// The names of the themes that come with the program.
+    #[must_use]
+    pub fn names() -> Vec<&'static str> {
+        EMBEDDED.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// Its name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The style of a role.
+    #[must_use]
+    pub fn role(&self, role: Role) -> Style {
+        self.roles.get(role as usize).copied().unwrap_or_default()
+    }
+
+    /// The style of a part of the screen.
+    #[must_use]
+    pub fn ui(&self, ui: Ui) -> Style {
+        self.ui.get(ui as usize).copied().unwrap_or_default()
+    }
+}
+
+/// A theme's file.
+#[derive(Clone, Default, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    /// The theme that it changes.
+    inherits: Option<String>,
+    /// Colours by name.
+    #[serde(default)]
+    palette: BTreeMap<String, String>,
+    /// Styles by scope.
+    #[serde(default)]
+    scopes: BTreeMap<String, RawStyle>,
+}
+
+/// A style, as a theme's file spells it.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(untagged)]
+enum RawStyle {
+    /// A foreground colour.
+    Colour(String),
+    /// Colours and modifiers.
+    Parts(RawParts),
+}
+
+/// The parts of a style.
+#[derive(Clone, Default, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawParts {
+    /// The foreground colour.
+    fg: Option<String>,
+    /// The background colour.
+    bg: Option<String>,
+    /// `bold`, `dim`, `italic`, `underlined`, `reversed`.
+    #[serde(default)]
+    modifiers: Vec<String>,
+}
+
+impl Raw {
+    /// Reads a theme and those it inherits from. `path` holds the names that led here.
+    fn load(
+        name: &str,
+        own: &[(String, String)],
+        path: &mut Vec<String>,
+    ) -> Result<Self, ThemeError> {
+        if path.iter().any(|seen| seen == name) {
+            return Err(ThemeError::Circle(name.to_owned()));
+        }
+        path.push(name.to_owned());
+        // A user's theme may have the name of an embedded one and inherit from it.
+        let own_text = own.iter().find(|(own, _)| own == name && path.len() == 1);
+        let text = own_text.map(|(_, text)| text.as_str()).or_else(|| {
+            let embedded = EMBEDDED.iter().find(|(embedded, _)| *embedded == name);
+            embedded.map(|(_, text)| *text)
+        });
+        let text = text
+            .or_else(|| {
+                let other = own.iter().find(|(own, _)| own == name);
+                other.map(|(_, text)| text.as_str())
+            })
+            .ok_or_else(|| ThemeError::Unknown(name.to_owned()))?;
+        let raw: Self = toml::from_str(text).map_err(|error| ThemeError::Syntax {
+            theme: name.to_owned(),
+            message: error.to_string().trim_end().to_owned(),
+        })?;
+        let Some(parent) = &raw.inherits else {
+            return Ok(raw);
+        };
+        if parent == name && own_text.is_some() {
+            path.clear();
+        }
+        let mut merged = Self::load(parent, &without(own, name), path)?;
+        merged.palette.extend(raw.palette);
+        merged.scopes.extend(raw.scopes);
+        Ok(merged)
+    }
+
+    /// Refuses scopes that do not exist.
+    fn check(&self, theme: &str) -> Result<(), ThemeError> {
+        let unknown = self.scopes.keys().find(|scope| !is_known(scope));
+        match unknown {
+            Some(scope) => Err(ThemeError::UnknownScope {
+                theme: theme.to_owned(),
+                scope: scope.clone(),
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// The style of `scope`, or of the nearest broader scope that has one.
+    fn style(&self, theme: &str, scope: &str) -> Result<Style, ThemeError> {
+        let mut scope = scope;
+        let raw = loop {
+            if let Some(raw) = self.scopes.get(scope) {
+                break raw;
+            }
+            scope = match scope.rsplit_once('.') {
+                Some((broader, _)) => broader,
+                None if scope == "text" || scope == "ui" => return Ok(Style::default()),
+                None => "text",
+            };
+        };
+        let parts = match raw {
+            RawStyle::Colour(fg) => RawParts {
+                fg: Some(fg.clone()),
+                ..RawParts::default()
+            },
+            RawStyle::Parts(parts) => parts.clone(),
+        };
+        let unknown = |value: &String| ThemeError::UnknownValue {
+            theme: theme.to_owned(),
+            value: value.clone(),
+        };
+        let mut style = Style::default();
+        if let Some(fg) = &parts.fg {
+            style = style.fg(self.colour(fg).ok_or_else(|| unknown(fg))?);
+        }
+        if let Some(bg) = &parts.bg {
+            style = style.bg(self.colour(bg).ok_or_else(|| unknown(bg))?);
+        }
+        for name in &parts.modifiers {
+            let modifier = MODIFIERS.iter().find(|(known, _)| known == name);
+            let (_, modifier) = modifier.ok_or_else(|| unknown(name))?;
+            style = style.add_modifier(*modifier);
+        }
+        Ok(style)
+    }
+
+    /// A colour of the palette, or any other.
+    fn colour(&self, name: &str) -> Option<Color> {
+        let name = self.palette.get(name).map_or(name, String::as_str);
+        if name == "default" {
+            return Some(Color::Reset);
+        }
+        name.parse().ok()
+    }
+}
+
+/// `own` without the theme `name`.
+fn without(own: &[(String, String)], name: &str) -> Vec<(String, String)> {
+    let others = own.iter().filter(|(own, _)| own != name);
+    others.cloned().collect()
+}
+
+/// Whether a scope is one, or is broader than one.
+fn is_known(scope: &str) -> bool {
+    let roles = Role::ALL.iter().map(|role| role.as_str());
+    let mut all = roles.chain(Ui::ALL.iter().map(|ui| ui.as_str()));
+    all.any(|known| {
+        known
+            .strip_prefix(scope)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
+}
+
+/// The modifiers that a style may have.
+const MODIFIERS: [(&str, Modifier); 5] = [
+    ("bold", Modifier::BOLD),
+    ("dim", Modifier::DIM),
+    ("italic", Modifier::ITALIC),
+    ("underlined", Modifier::UNDERLINED),
+    ("reversed", Modifier::REVERSED),
+];
+
+/// The themes that come with the program.
+const EMBEDDED: [(&str, &str); 5] = [
+    (
+        "default-dark",
+        include_str!("../../themes/default-dark.toml"),
+    ),
+    (
+        "default-light",
+        include_str!("../../themes/default-light.toml"),
+    ),
+    ("midnight", include_str!("../../themes/midnight.toml")),
+    ("paper", include_str!("../../themes/paper.toml")),
+    ("mono", include_str!("../../themes/mono.toml")),
+];
