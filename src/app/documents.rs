@@ -10,7 +10,7 @@ use super::focus::Pane;
 use super::scroll::{Motion, Scroll};
 use crate::content::{self, Document, Folds, Line, Tab};
 use crate::flow::{Flow, FlowId, FlowKind, Store};
-use crate::text::wrap;
+use crate::text::Wrap;
 
 /// A detail pane's text, wrapped, with the reader's position in it.
 #[derive(Clone, Default, Debug)]
@@ -34,7 +34,7 @@ pub struct Row {
     pub line: usize,
     /// Its bytes within the texts of the line's spans, one after another.
     pub range: Range<usize>,
-    /// How many columns it is indented.
+    /// How many columns it is moved to the right.
     pub indent: u16,
 }
 
@@ -186,13 +186,16 @@ pub fn text_of(line: &Line) -> String {
 
 /// The rows of a line.
 fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row> {
-    let indent = line.indent.min(width / 2);
-    let text = text_of(line);
-    let ranges = wrap(&text, width, indent);
-    ranges.into_iter().enumerate().map(move |(n, range)| Row {
+    let wrap = Wrap::new(
+        &text_of(line),
+        usize::from(width),
+        usize::from(line.indent),
+    );
+    let rows = wrap.rows().to_vec();
+    rows.into_iter().map(move |row| Row {
         line: index,
-        range,
-        indent: if n == 0 { 0 } else { indent },
+        range: row.range,
+        indent: row.indent as u16,
     })
 }
 
@@ -200,12 +203,12 @@ fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row>
 fn build(pane: Pane, show: Show<'_>) -> Document {
     match pane {
         Pane::Requests => Document::default(),
-        Pane::Payload => content::payload::payload(show.flow, show.tab, show.folds),
-        Pane::Output => content::output::output(show.flow),
-        Pane::Reasoning => content::reasoning::reasoning(show.flow),
+        Pane::Payload => content::payload(show.flow, show.tab, show.folds),
+        Pane::Output => content::output(show.flow),
+        Pane::Reasoning => content::reasoning(show.flow),
         Pane::Frames => {
             let turns: Vec<_> = turns(show).collect();
-            content::timeline::timeline(show.flow, &turns, show.folds)
+            content::timeline(show.flow, &turns, show.folds)
         }
     }
 }

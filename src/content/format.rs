@@ -67,7 +67,13 @@ pub fn duration(duration: Duration) -> String {
 /// A moment's local time of day: `14:05:03`.
 #[must_use]
 pub fn clock(at: At) -> String {
-    local(at, &TimeZone::system(), "%H:%M:%S")
+    clock_in(at, &TimeZone::system())
+}
+
+/// A moment's time of day in `zone`: `14:05:03`.
+#[must_use]
+pub fn clock_in(at: At, zone: &TimeZone) -> String {
+    local(at, zone, "%H:%M:%S")
 }
 
 /// A moment as local date and time, to the millisecond: `2026-11-20 14:05:03.123`.

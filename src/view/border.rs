@@ -4,13 +4,13 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::merge::MergeStrategy;
-use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Theme, Ui};
-use super::{fit, put};
+use super::put;
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
+use crate::text::{truncate, width};
 
 /// Draws the borders and titles of all panes. The focused pane comes last, so that its colour is whole.
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
@@ -84,10 +84,11 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
     if placed.pane == Pane::Requests {
         let room = usize::from(placed.area.right().saturating_sub(left + 4));
         let text = numbers(app);
-        let text = fit(&text, room);
+        let text = truncate(&text, room);
         if !text.is_empty() && room > 6 {
-            let width = text.width() as u16 + 2;
-            let area = Rect::new(placed.area.right() - 1 - width, placed.area.y, width, 1);
+            let columns = width(&text) as u16 + 2;
+            let x = placed.area.right() - 1 - columns;
+            let area = Rect::new(x, placed.area.y, columns, 1);
             label(buf, area, &text, theme.ui(Ui::Tab));
         }
     }

@@ -3,7 +3,6 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use super::put;
 use super::theme::{Theme, Ui};
@@ -11,6 +10,7 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::content::{Role, Tab};
+use crate::text::width;
 
 /// Says why the list is empty, and how to get traffic into it.
 pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
@@ -69,9 +69,8 @@ pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer
 }
 
 /// Breaks a command that does not fit at its blanks, as a shell would accept it.
-fn split(command: &str, width: u16) -> impl Iterator<Item = String> {
-    let width = usize::from(width);
-    let lines = if command.width() <= width {
+fn split(command: &str, columns: u16) -> impl Iterator<Item = String> {
+    let lines = if width(command) <= usize::from(columns) {
         vec![command.to_owned()]
     } else {
         let (first, rest) = command.rsplit_once(' ').unwrap_or((command, ""));
@@ -85,8 +84,8 @@ fn centre(lines: &[(String, Style)], area: Rect, buf: &mut Buffer) {
     let shown = lines.len().min(usize::from(area.height));
     let top = area.y + (area.height - shown as u16) / 2;
     for ((line, style), y) in lines.iter().zip(top..area.bottom()) {
-        let width = (line.width() as u16).min(area.width);
-        let x = area.x + (area.width - width) / 2;
+        let columns = (width(line) as u16).min(area.width);
+        let x = area.x + (area.width - columns) / 2;
         put(buf, x, y, area.right(), line, *style);
     }
 }

@@ -1,11 +1,11 @@
 //! The request list: a row per flow, in columns that give way as the pane gets narrow.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
-
 use super::theme::{Theme, Ui};
-use super::{empty, fit, put};
+use super::{empty, put};
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
@@ -13,7 +13,7 @@ use crate::content::{Role, format};
 use crate::flow::{Flow, FlowKind, State};
 use crate::responses::{Agent, Status};
 use crate::tap::At;
-use crate::text::Clean;
+use crate::text::{Clean, pad, pad_start, truncate, width};
 
 /// Draws the list.
 pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
@@ -198,12 +198,10 @@ fn header(columns: &[(Column, u16)], mut x: u16, y: u16, theme: &Theme, buf: &mu
 /// `text` in a column.
 fn align(column: Column, text: &str, width: u16) -> String {
     let width = usize::from(width);
-    let text = fit(text, width);
-    let pad = " ".repeat(width.saturating_sub(text.width()));
     if column.is_number() {
-        format!("{pad}{text}")
+        pad_start(text, width)
     } else {
-        format!("{text}{pad}")
+        pad(text, width)
     }
 }
 
@@ -270,7 +268,7 @@ impl Line<'_> {
             }
         };
         let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
-        let room = usize::from(end.saturating_sub(x)).saturating_sub(more.width());
+        let room = usize::from(end.saturating_sub(x)).saturating_sub(width(&more));
         let gist = Clean::new(&self.flow.gist);
         let gist = match gist.as_str() {
             "" => Clean::new(self.flow.path()),
@@ -280,7 +278,7 @@ impl Line<'_> {
             FlowKind::Ws => self.theme.role(Role::Dim),
             FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
         };
-        let x = put(buf, x, y, end, &fit(gist.as_str(), room), style);
+        let x = put(buf, x, y, end, &truncate(gist.as_str(), room), style);
         let x = put(buf, x, y, end, &more, self.theme.role(Role::Dim));
         if self.flow.is_warm_up {
             put(buf, x, y, end, " warm-up", self.theme.role(Role::Dim));
@@ -296,7 +294,7 @@ impl Line<'_> {
         match column {
             Column::Time => {
                 let zone = &self.app.options().time_zone;
-                (format::clock(flow.started, zone), dim)
+                (format::clock_in(flow.started, zone), dim)
             }
             Column::Transport => (flow.transport().as_str().to_owned(), dim),
             Column::Agent => match flow.agent() {
@@ -317,14 +315,14 @@ impl Line<'_> {
             Column::Cached => (tokens(usage.map(|usage| usage.cached)), dim),
             Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),
             Column::Duration => match flow.duration() {
-                Some(duration) => (format::duration(duration), self.text()),
+                Some(duration) => (short(duration), self.text()),
                 None => (
-                    format::duration(self.app.now().since(flow.started)),
+                    short(self.app.now().since(flow.started)),
                     self.theme.role(Role::Live),
                 ),
             },
             Column::First => {
-                let first = flow.first_delta().map(format::duration);
+                let first = flow.first_delta().map(short);
                 (first.unwrap_or_default(), dim)
             }
         }
@@ -352,6 +350,11 @@ fn glyph(flow: &Flow, now: At) -> (&'static str, Role) {
         State::Partial => ("◑", Role::Warning),
         State::Failed => ("✕", Role::Error),
     }
+}
+
+/// A duration in as few columns as can be: `1.23s`, `2m03s`.
+fn short(duration: Duration) -> String {
+    format::duration(duration).replace(' ', "")
 }
 
 /// The HTTP status; of a turn that did not complete, how it ended; of a connection, its close code.

@@ -14,12 +14,12 @@ use ratatui::Frame;
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH, Shape};
 use crate::content::Role;
+use crate::text::width;
 
 pub use theme::{Theme, ThemeError, Ui};
 
@@ -64,8 +64,8 @@ fn too_small(area: Rect, theme: &Theme, buf: &mut Buffer) {
     ];
     let top = area.y + area.height.saturating_sub(2) / 2;
     for (y, line) in (top..area.bottom()).zip(lines) {
-        let width = (line.width() as u16).min(area.width);
-        let x = area.x + (area.width - width) / 2;
+        let columns = (width(&line) as u16).min(area.width);
+        let x = area.x + (area.width - columns) / 2;
         put(buf, x, y, area.right(), &line, theme.role(Role::Dim));
     }
 }
@@ -77,39 +77,4 @@ fn put(buf: &mut Buffer, x: u16, y: u16, end: u16, text: &str, style: Style) -> 
     }
     let end = end.min(buf.area.right());
     buf.set_stringn(x, y, text, usize::from(end - x), style).0
-}
-
-/// `text` cut to `width` columns, with an ellipsis if something is missing.
-fn fit(text: &str, width: usize) -> std::borrow::Cow<'_, str> {
-    if text.width() <= width {
-        return text.into();
-    }
-    let mut cut = String::new();
-    let mut columns = 1;
-    for grapheme in unicode_segmentation::UnicodeSegmentation::graphemes(text, true) {
-        columns += grapheme.width();
-        if columns > width {
-            break;
-        }
-        cut.push_str(grapheme);
-    }
-    if width > 0 {
-        cut.truncate(cut.trim_end().len());
-        cut.push('…');
-    }
-    cut.into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::fit;
-
-    #[test]
-    fn text_is_cut_by_columns() {
-        assert_eq!(fit("hello", 5), "hello");
-        assert_eq!(fit("hello!", 5), "hell…");
-        assert_eq!(fit("日本語", 4), "日…");
-        assert_eq!(fit("to be", 4), "to…");
-        assert_eq!(fit("x", 0), "");
-    }
 }

@@ -2,13 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use unicode_width::UnicodeWidthStr;
 
 use super::theme::{Theme, Ui};
-use super::{border, fit, put};
+use super::{border, put};
 use crate::app::help::{self, HelpLine};
 use crate::app::{App, Overlay};
 use crate::content::Role;
+use crate::text::{truncate, width};
 
 /// Draws the overlay, if there is one.
 pub(super) fn draw(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
@@ -31,8 +31,8 @@ pub(super) fn toast(app: &App, theme: &Theme, buf: &mut Buffer) {
         ("✓", theme.ui(Ui::Toast))
     };
     let room = usize::from(status.width).saturating_sub(8);
-    let text = format!(" {sign} {} ", fit(&toast.text, room));
-    let x = status.right().saturating_sub(text.width() as u16 + 2);
+    let text = format!(" {sign} {} ", truncate(&toast.text, room));
+    let x = status.right().saturating_sub(width(&text) as u16 + 2);
     put(buf, x, status.y.saturating_sub(1), status.right(), &text, style);
 }
 
@@ -52,11 +52,11 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
             HelpLine::Entry { keys, description } => {
                 let key = style.patch(theme.ui(Ui::Accent));
                 let column = KEYS.min(inner.width / 3);
-                let keys = fit(keys, usize::from(column));
+                let keys = truncate(keys, usize::from(column));
                 put(buf, inner.x + 1, y, inner.right(), &keys, key);
                 let x = inner.x + column + 2;
                 let room = usize::from(inner.right().saturating_sub(x));
-                put(buf, x, y, inner.right(), &fit(description, room), style);
+                put(buf, x, y, inner.right(), &truncate(description, room), style);
             }
             HelpLine::Blank => {}
         }
@@ -64,7 +64,7 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
     let hidden = lines.len().saturating_sub(top + usize::from(inner.height));
     if hidden > 0 {
         let text = format!(" ↓ {hidden} more ");
-        let x = inner.right().saturating_sub(text.width() as u16);
+        let x = inner.right().saturating_sub(width(&text) as u16);
         put(buf, x, inner.bottom(), inner.right(), &text, theme.ui(Ui::Tab));
     }
 }

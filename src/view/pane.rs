@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::app::documents::{Row, text_of};
 use crate::app::layout::Placed;
 use crate::content::Line;
+use crate::text::width;
 
 /// Draws a detail pane.
 pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
@@ -99,7 +100,7 @@ fn colour(
     let Some(shown) = text.get(row.range.clone()) else {
         return;
     };
-    let start = end.saturating_sub(unicode_width::UnicodeWidthStr::width(shown) as u16);
+    let start = end.saturating_sub(width(shown) as u16);
     for (range, ui) in theme.highlighter.line(code, &text).iter() {
         let from = range.start.max(row.range.start);
         let to = range.end.min(row.range.end);
@@ -107,7 +108,7 @@ fn colour(
         else {
             continue;
         };
-        let x = start + unicode_width::UnicodeWidthStr::width(before) as u16;
+        let x = start + width(before) as u16;
         put(buf, x, y, end, piece, theme.ui(*ui));
     }
 }

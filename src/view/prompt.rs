@@ -3,13 +3,13 @@
 use ratatui::buffer::Buffer;
 use ratatui::layout::Position;
 use ratatui::style::Style;
-use unicode_segmentation::UnicodeSegmentation;
-use unicode_width::UnicodeWidthStr;
+use ratatui::text::Span;
 
 use super::theme::{Theme, Ui};
-use super::{fit, put};
+use super::put;
 use crate::app::App;
 use crate::app::prompt::{Kind, Prompt};
+use crate::text::{truncate, width};
 
 /// Draws the prompt. Gives the place of the cursor.
 pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) -> Position {
@@ -21,11 +21,13 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         Kind::Save { .. } => "save to ",
     };
     let start = put(buf, area.x + 1, y, area.right(), label, theme.ui(Ui::Accent));
-    let width = usize::from(area.right().saturating_sub(start + 1));
-    let skip = prompt.scrolled(width);
+    let room = usize::from(area.right().saturating_sub(start + 1));
+    let skip = prompt.scrolled(room);
     let wrong = prompt.problem().map(|problem| problem.span.clone());
-    let mut column = 0;
-    for (at, grapheme) in prompt.text().grapheme_indices(true) {
+    let (mut column, mut at) = (0, 0);
+    let text = Span::raw(prompt.text());
+    for grapheme in text.styled_graphemes(style) {
+        let grapheme = grapheme.symbol;
         let is_wrong = wrong.as_ref().is_some_and(|span| span.contains(&at));
         let style = if is_wrong {
             theme.ui(Ui::PromptError)
@@ -36,7 +38,8 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
             let x = start + (column - skip) as u16;
             put(buf, x, y, area.right(), grapheme, style);
         }
-        column += grapheme.width();
+        column += width(grapheme);
+        at += grapheme.len();
     }
     // What is missing at the end is marked behind it.
     if wrong.is_some_and(|span| span.start >= prompt.text().len()) && column >= skip {
@@ -45,7 +48,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     }
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
-    let text = format!(" {} ", fit(&text, room.saturating_sub(2)));
+    let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
     put(buf, area.x + 1, y.saturating_sub(1), area.right(), &text, style);
     Position::new(start + prompt.cursor().saturating_sub(skip) as u16, y)
 }

@@ -2,13 +2,13 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
-use unicode_width::UnicodeWidthStr;
 
 use super::put;
 use super::theme::{Theme, Ui};
 use crate::app::action::Action;
 use crate::app::{App, Capture};
 use crate::content::{Role, format};
+use crate::text::{truncate, width};
 
 /// Draws the bottom line.
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
@@ -41,11 +41,11 @@ struct Part {
 /// The pieces that fit into `room` columns.
 fn parts(app: &App, theme: &Theme, room: usize) -> Vec<Part> {
     let mut parts = all_parts(app, theme);
-    let width = |parts: &[Part]| {
-        let widths = parts.iter().map(|part| part.text.width() + GAP);
+    let total = |parts: &[Part]| {
+        let widths = parts.iter().map(|part| width(&part.text) + GAP);
         widths.sum::<usize>().saturating_sub(GAP)
     };
-    while width(&parts) > room {
+    while total(&parts) > room {
         let Some(last) = parts.iter().map(|part| part.rank).max() else {
             break;
         };
@@ -141,7 +141,7 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     }
     if !app.filter().is_empty() {
         let text = format!("/ {}", app.filter());
-        add(3, Role::Live, super::fit(&text, 30).into_owned(), "/…".to_owned());
+        add(3, Role::Live, truncate(&text, 30).into_owned(), "/…".to_owned());
     }
     for note in &options.notes {
         add(4, Role::Warning, note.clone(), String::new());
@@ -163,7 +163,7 @@ struct Hint {
 impl Hint {
     /// How many columns it takes.
     fn width(&self) -> usize {
-        self.key.width() + 1 + self.text.width()
+        width(&self.key) + 1 + width(&self.text)
     }
 }
 
@@ -183,8 +183,8 @@ fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
     let Some(help) = hint(app, Action::Help) else {
         return;
     };
-    let mut width = help.width();
-    if width > room {
+    let mut total = help.width();
+    if total > room {
         return;
     }
     let mut shown = Vec::new();
@@ -192,14 +192,14 @@ fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
         let Some(hint) = hint(app, *action) else {
             continue;
         };
-        if width + GAP + hint.width() > room {
+        if total + GAP + hint.width() > room {
             break;
         }
-        width += GAP + hint.width();
+        total += GAP + hint.width();
         shown.push(hint);
     }
     shown.push(help);
-    let mut x = area.right() - 1 - width as u16;
+    let mut x = area.right() - 1 - total as u16;
     let dim = theme.ui(Ui::Status).patch(theme.role(Role::Dim));
     for hint in shown {
         x = put(buf, x, area.y, area.right(), &hint.key, theme.ui(Ui::StatusKey));

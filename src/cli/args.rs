@@ -1,0 +1,144 @@
+//! The command line.
+
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// A terminal UI traffic inspector for OpenAI's Codex CLI.
+///
+/// codextap listens on loopback, forwards what Codex sends to OpenAI, and shows it. Without a command it
+/// shows its screen; point Codex here with `codextap codex`, or with
+/// `codex -c openai_base_url=http://127.0.0.1:8787/v1`.
+#[derive(Parser, Debug)]
+#[command(name = "codextap", version, styles = STYLES, disable_help_subcommand = true)]
+pub(super) struct Cli {
+    /// What to do; the screen if left out.
+    #[command(subcommand)]
+    pub(super) command: Option<Command>,
+    /// Options of every command.
+    #[command(flatten)]
+    pub(super) common: Common,
+}
+
+/// The commands.
+#[derive(Subcommand, Debug)]
+pub(super) enum Command {
+    /// Proxy and screen (what happens without a command)
+    Tui,
+    /// Run Codex through a codextap that is running, or one started for it
+    #[command(disable_help_flag = true)]
+    Codex {
+        /// The Codex to run.
+        #[arg(long, value_name = "PATH", default_value = "codex", env = "CODEXTAP_CODEX")]
+        codex: String,
+        /// How Codex is logged in; read from its auth.json if left out.
+        #[arg(long, value_enum)]
+        login: Option<LoginArg>,
+        /// Arguments for Codex.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Proxy without a screen: a line per finished flow, and the capture
+    Record,
+    /// Browse captures without a proxy
+    Open {
+        /// Captures to read, one after another.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+    /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
+    Demo,
+}
+
+/// How Codex is logged in.
+#[derive(Clone, Copy, ValueEnum, Debug)]
+pub(super) enum LoginArg {
+    /// With an API key.
+    ApiKey,
+    /// With a ChatGPT account.
+    Chatgpt,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug)]
+pub(super) struct Common {
+    /// Address to listen on; port 0 takes any free one
+    #[arg(
+        long,
+        global = true,
+        value_name = "ADDR",
+        default_value = "127.0.0.1:8787",
+        env = "CODEXTAP_LISTEN"
+    )]
+    pub(super) listen: SocketAddr,
+    /// Where /v1/… goes
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "https://api.openai.com",
+        env = "CODEXTAP_API_UPSTREAM"
+    )]
+    pub(super) api_upstream: String,
+    /// Where /backend-api/… goes
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        default_value = "https://chatgpt.com",
+        env = "CODEXTAP_CHATGPT_UPSTREAM"
+    )]
+    pub(super) chatgpt_upstream: String,
+    /// Another path prefix and where it goes; repeatable
+    #[arg(long, global = true, value_name = "PREFIX=URL")]
+    pub(super) route: Vec<String>,
+    /// PEM file with roots to trust besides the system's
+    #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_UPSTREAM_CA")]
+    pub(super) upstream_ca: Option<PathBuf>,
+    /// Capture file, or `none`; a new file in the state directory if left out
+    #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_CAPTURE")]
+    pub(super) capture: Option<PathBuf>,
+    /// Show only flows that match, as `/` does
+    #[arg(long, global = true, value_name = "EXPR")]
+    pub(super) filter: Option<String>,
+    /// Colour theme
+    #[arg(long, global = true, value_name = "NAME", env = "CODEXTAP_THEME")]
+    pub(super) theme: Option<String>,
+    /// Colours: NO_COLOR is honoured unless `always`
+    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    pub(super) color: Color,
+    /// Leave the mouse to the terminal
+    #[arg(long, global = true)]
+    pub(super) no_mouse: bool,
+    /// Write credentials as they are instead of masking them
+    #[arg(long, global = true)]
+    pub(super) no_redact: bool,
+    /// Log file; standard error where there is no screen, else none
+    #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_LOG")]
+    pub(super) log: Option<PathBuf>,
+    /// What to log
+    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    pub(super) log_level: tracing::Level,
+    /// Print nothing but errors
+    #[arg(short, long, global = true)]
+    pub(super) quiet: bool,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum Color {
+    /// Where the terminal has them and `NO_COLOR` is not set.
+    Auto,
+    /// In any case.
+    Always,
+    /// Not at all.
+    Never,
+}
+
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Cyan.on_default().bold())
+    .usage(AnsiColor::Cyan.on_default().bold())
+    .literal(AnsiColor::Green.on_default());

@@ -1,0 +1,160 @@
+//! A proxy that listens, and what stands behind it: the tap, the recording, the announcement.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+
+use super::args::Common;
+use super::error::Error;
+use super::runtime::Announcement;
+use crate::capture::{self, Recording};
+use crate::config::paths;
+use crate::proxy::{self, Proxy, Route};
+use crate::tap::{self, At, Clock, Redactor};
+
+/// A running proxy with its recording.
+#[derive(Debug)]
+pub(super) struct Station {
+    /// Where it listens.
+    pub(super) address: SocketAddr,
+    /// What the tap tells.
+    pub(super) events: tap::Receiver,
+    /// The clock that the tap uses.
+    pub(super) clock: Clock,
+    /// Makes flows of it and writes them down.
+    pub(super) recording: Recording,
+    /// The file that the flows go to.
+    pub(super) capture: Option<PathBuf>,
+    /// Ends the proxy.
+    stop: oneshot::Sender<()>,
+    proxy: JoinHandle<()>,
+    /// Missing where the state directory cannot be written: nobody finds this codextap then.
+    _announcement: Option<Announcement>,
+}
+
+/// Where a proxy listens and forwards to.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    /// The address to listen on.
+    pub(super) listen: SocketAddr,
+    /// Which path goes where.
+    pub(super) routes: Vec<Route>,
+}
+
+impl Plan {
+    /// What the command line says.
+    pub(super) fn new(common: &Common) -> Result<Self, Error> {
+        let mut routes = vec![
+            route("--api-upstream", "/v1", &common.api_upstream)?,
+            route("--chatgpt-upstream", "/backend-api", &common.chatgpt_upstream)?,
+        ];
+        for text in &common.route {
+            let (prefix, url) = text.split_once('=').ok_or_else(|| {
+                Error::new(format!("--route {text}: expected PREFIX=URL"))
+                    .hint("for example --route /azure=https://example.openai.azure.com")
+            })?;
+            routes.push(route("--route", prefix, url)?);
+        }
+        Ok(Self { listen: common.listen, routes })
+    }
+}
+
+fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
+    Route::new(prefix, url).map_err(|error| Error::new(format!("{flag}: {error}")))
+}
+
+impl Station {
+    /// Starts a proxy and its recording.
+    pub(super) async fn start(common: &Common, plan: Plan) -> Result<Self, Error> {
+        let clock = Clock::start();
+        let redactor = if common.no_redact { Redactor::off() } else { Redactor::new() };
+        let (tap, events) = tap::channel(tap::Limits::default(), clock, redactor.clone());
+        let config = proxy::Config {
+            listen: plan.listen,
+            routes: plan.routes,
+            upstream_ca: common.upstream_ca.clone(),
+            ..proxy::Config::default()
+        };
+        let proxy = Proxy::bind(config, tap).await.map_err(|error| {
+            let failure = Error::new(error.to_string());
+            match error {
+                proxy::Error::Bind { .. } => failure.hint(
+                    "another codextap may be running there; choose another address with --listen, \
+                     or any free port with --listen 127.0.0.1:0",
+                ),
+                _ => failure,
+            }
+        })?;
+        let address = proxy.local_addr();
+        let capture = capture_path(common.capture.as_deref(), clock.now())?;
+        let writer = capture
+            .as_deref()
+            .map(|path| capture::Writer::open(path, capture::BACKLOG))
+            .transpose()
+            .map_err(|error| {
+                Error::new(error.to_string())
+                    .hint("choose another file with --capture FILE, or none with --capture none")
+            })?;
+        let announcement = paths::state()
+            .ok()
+            .and_then(|directory| Announcement::new(&directory.join("running"), address).ok());
+        let (stop, stopped) = oneshot::channel();
+        let proxy = tokio::spawn(proxy.serve(async {
+            // Dropping the sender ends the proxy as well.
+            let _ = stopped.await;
+        }));
+        Ok(Self {
+            address,
+            events,
+            clock,
+            recording: Recording::new(clock.now(), redactor, writer),
+            capture,
+            stop,
+            proxy,
+            _announcement: announcement,
+        })
+    }
+
+    /// Splits off what ends the proxy, and gives the rest away.
+    pub(super) fn into_parts(self) -> (tap::Receiver, Recording, Ending) {
+        let ending =
+            Ending { stop: self.stop, proxy: self.proxy, _announcement: self._announcement };
+        (self.events, self.recording, ending)
+    }
+}
+
+/// Ends a proxy.
+#[derive(Debug)]
+pub(super) struct Ending {
+    stop: oneshot::Sender<()>,
+    proxy: JoinHandle<()>,
+    _announcement: Option<Announcement>,
+}
+
+impl Ending {
+    /// Stops accepting; resolves when what was in flight has ended or was cut.
+    pub(super) async fn drain(self) {
+        drop(self.stop);
+        // A proxy task that panicked has ended too.
+        let _ = self.proxy.await;
+    }
+
+    /// Stops accepting and cuts what is in flight.
+    pub(super) async fn cut(self) {
+        self.proxy.abort();
+        let _ = self.proxy.await;
+    }
+}
+
+/// The file that flows go to: as told, else a new one in the state directory.
+fn capture_path(told: Option<&Path>, now: At) -> Result<Option<PathBuf>, Error> {
+    if let Some(told) = told {
+        return Ok((told != Path::new("none")).then(|| told.to_owned()));
+    }
+    let directory = paths::state().map_err(|error| {
+        Error::new(error.to_string()).hint("name a file with --capture FILE, or --capture none")
+    })?;
+    Ok(Some(directory.join(capture::file_name(now))))
+}
