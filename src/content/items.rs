@@ -68,13 +68,7 @@ pub(super) fn tool_name(call: &ToolCall) -> String {
 
 fn label(kind: &ItemKind) -> (String, Role) {
     match kind {
-        ItemKind::Message { role, phase, .. } => {
-            let label = match phase {
-                Some(phase) => format!("{role}, {phase}"),
-                None => role.clone(),
-            };
-            (label, speaker(role))
-        }
+        ItemKind::Message { role, .. } => (role.clone(), speaker(role)),
         ItemKind::Reasoning { .. } => ("reasoning".to_owned(), Role::Reasoning),
         ItemKind::Call(_) => ("call".to_owned(), Role::Tool),
         ItemKind::Output(_) => ("output".to_owned(), Role::Tool),
@@ -85,7 +79,10 @@ fn label(kind: &ItemKind) -> (String, Role) {
 
 fn summary(kind: &ItemKind) -> String {
     match kind {
-        ItemKind::Message { parts, .. } => joined(parts),
+        ItemKind::Message { phase, parts, .. } => match phase {
+            Some(phase) => format!("{}: {}", phase.replace('_', " "), joined(parts)),
+            None => joined(parts),
+        },
         ItemKind::Reasoning {
             summary,
             content,

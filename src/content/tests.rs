@@ -86,7 +86,11 @@ pub(super) fn frame(flow: &mut Flow, ms: u64, dir: Direction, op: Op, text: &str
         Direction::Out => &mut flow.request.body,
         Direction::In => &mut flow.response.body,
     };
-    let span: Range<usize> = body.push(text.as_bytes());
+    let bytes = match op {
+        Op::Event => format!("data: {text}\n\n"),
+        _ => text.to_owned(),
+    };
+    let span: Range<usize> = body.push(bytes.as_bytes());
     let event = event_name(text).map(EventKind::from_name);
     let mut ordinal = None;
     if let Some(turn) = flow

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::{Document, Folds, Line, Role, format, gist};
 use crate::flow::{Flow, FlowId, FlowKind, Frame, Op};
-use crate::responses::event_name;
+use crate::responses::{EventKind, event_name};
 use crate::tap::{At, Direction};
 use crate::text::{pad, pad_start};
 
@@ -54,17 +54,23 @@ impl<'a> Entry<'a> {
         frames.map(move |(index, frame)| Self { flow, index, frame })
     }
 
+    /// What it carries: an event's JSON, or the bytes as they are.
     fn text(&self) -> Cow<'a, str> {
-        String::from_utf8_lossy(self.flow.frame_bytes(self.frame))
+        self.flow
+            .event_text(self.index)
+            .unwrap_or_else(|| String::from_utf8_lossy(self.flow.frame_bytes(self.frame)))
     }
 
-    /// The type of the event it carries, if it does.
-    fn event(&self) -> Option<&'a str> {
-        event_name(std::str::from_utf8(self.flow.frame_bytes(self.frame)).ok()?)
+    /// The type of the event it carries, if it does. Only an unknown one has to be read off the text.
+    fn event(&self) -> Option<Cow<'a, str>> {
+        match self.frame.event? {
+            EventKind::Other => Some(event_name(&self.text())?.to_owned().into()),
+            known => Some(known.as_str().into()),
+        }
     }
 
     /// The type of the delta it carries, if it carries nothing else.
-    fn delta(&self) -> Option<&'a str> {
+    fn delta(&self) -> Option<Cow<'a, str>> {
         self.event()
             .filter(|name| name.strip_suffix(".delta").is_some() && self.frame.fault.is_none())
     }
@@ -93,7 +99,7 @@ fn burst(entries: &[Entry]) -> usize {
     for entry in rest {
         let is_near = entry.frame.at.since(before) < GAP;
         let is_alike = entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir;
-        if !is_near || !is_alike || entry.delta() != Some(name) {
+        if !is_near || !is_alike || entry.delta().as_ref() != Some(&name) {
             break;
         }
         before = entry.frame.at;
@@ -149,7 +155,7 @@ impl Rows<'_> {
         let len: u64 = entries.iter().map(|entry| entry.frame.len).sum();
         let mut line = self.start(first, &format!("{} ×", entries.len()));
         sizes(&mut line, wire, len);
-        line.add(first.delta().unwrap_or_default(), Role::Label);
+        line.add(&first.delta().unwrap_or_default(), Role::Label);
         let took = format::duration(last.frame.at.since(first.frame.at));
         line.add(&format!(" in {took}"), Role::Dim);
         let key = if first.flow.id == self.flow.id {
@@ -183,13 +189,13 @@ impl Rows<'_> {
                 line.add(&format!(" {text}"), Role::Text);
             }
             (_, Some(event)) => {
-                let role = if is_failure(event) {
+                let role = if is_failure(&event) {
                     Role::Error
                 } else {
                     Role::Label
                 };
-                line.add(event, role);
-                line.add(&format!(" {}", gist::event(event, &text)), Role::Text);
+                line.add(&event, role);
+                line.add(&format!(" {}", gist::event(&event, &text)), Role::Text);
             }
             (Op::Binary, None) => {}
             (_, None) if text.is_empty() => {

@@ -47,7 +47,7 @@ Tool calls 2
 
 Output 5 items
   0 reasoning  **Looking** at it (5 B encrypted)
-  1 assistant… I will look␛[2J first.
+  1 assistant  commentary: I will look␛[2J first.
   2 call       exec_command cargo test
 ";
     assert!(text.contains(calls), "{text}");
