@@ -41,6 +41,13 @@ pub fn count(count: u64) -> String {
     grouped
 }
 
+/// A count with its noun, which takes an `s` unless there is one: `1 item`, `12,345 items`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 /// `part` as a share of `whole`: `81 %`; nothing of nothing is `0 %`.
 #[must_use]
 pub fn share(part: u64, whole: u64) -> String {
@@ -138,6 +145,10 @@ mod tests {
                 (size.into(), short.into(), exact.into())
             );
         }
+        assert_eq!(
+            [0, 1, 1_000].map(|number| counted(number, "item")),
+            ["0 items", "1 item", "1,000 items"]
+        );
         assert_eq!(share(81, 100), "81 %");
         assert_eq!(share(2, 3), "67 %");
         assert_eq!(share(0, 0), "0 %");

@@ -131,7 +131,7 @@ fn created(request: &str) -> String {
         .into_iter()
         .collect();
     if let Some(count) = member(request, "input").and_then(elements) {
-        says.push(format!("{count} input items"));
+        says.push(format::counted(count as u64, "input item"));
     }
     if member(request, "generate") == Some("false") {
         says.push("warm-up".to_owned());

@@ -286,14 +286,9 @@ impl Printer<'_> {
         }
         self.line.add("…", Role::Dim);
         self.line.add(end, Role::JsonPunctuation);
-        let members = format::count(container.members as u64);
-        let unit = match (start, container.members) {
-            ("{", 1) => "member",
-            ("{", _) => "members",
-            (_, 1) => "element",
-            (_, _) => "elements",
-        };
-        self.line.add(&format!(" {members} {unit}"), Role::Dim);
+        let noun = if start == "{" { "member" } else { "element" };
+        let members = format::counted(container.members as u64, noun);
+        self.line.add(&format!(" {members}"), Role::Dim);
         self.next = container.next;
         self.at = container.end + 1;
         false

@@ -47,7 +47,7 @@ fn of_item(document: &mut Document, item: &Item, has_phases: bool) {
             document.gap();
             if let Some(phase) = phase.as_ref().filter(|_| has_phases) {
                 let title = phase.replace('_', " ");
-                document.push(Line::of(&format!("── {title} "), Role::Heading));
+                document.push(Line::of(&format!("── {title}"), Role::Heading));
             }
             let role = match phase.as_deref() {
                 Some("commentary") => Role::Dim,
@@ -167,13 +167,13 @@ mod tests {
         assert_eq!(
             plain(&output(&streamed(&TURN))),
             "\
-── commentary 
+── commentary
 I will look␛[2J first.
 
 ⚙ exec_command cargo test
 ⚙ apply_patch a.rs
 
-── final answer 
+── final answer
 Done.
 "
         );

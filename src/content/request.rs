@@ -100,8 +100,8 @@ fn asked(document: &mut Document, request: &Request, folds: &Folds) {
             );
         }
     }
-    let count = format::count(request.input.len() as u64);
-    let head = Line::of("Input", Role::Heading).with(&format!(" {count} items"), Role::Number);
+    let count = format::counted(request.input.len() as u64, "item");
+    let head = Line::of("Input", Role::Heading).with(&format!(" {count}"), Role::Number);
     if document.section("request/input", true, folds, head) {
         items::table(document, &request.input, "request/input", folds);
     }

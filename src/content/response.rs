@@ -174,8 +174,10 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
         }
     }
     document.gap();
-    let head = Line::of("Output", Role::Heading)
-        .with(&format!(" {} items", turn.items.len()), Role::Number);
+    let head = Line::of("Output", Role::Heading).with(
+        &format!(" {}", format::counted(turn.items.len() as u64, "item")),
+        Role::Number,
+    );
     if document.section("response/output", true, folds, head) {
         items::table(document, &turn.items, "response/output", folds);
     }
