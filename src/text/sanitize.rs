@@ -30,6 +30,10 @@ impl Clean {
     /// Makes `text` safe, and tells apart what is text and what are symbols: `true` marks a symbol.
     #[must_use]
     pub fn pieces(text: &str) -> Vec<(Self, bool)> {
+        if is_plain_ascii(text) {
+            let piece = (!text.is_empty()).then(|| (Self(text.to_owned()), false));
+            return piece.into_iter().collect();
+        }
         let mut pieces = Vec::new();
         wash(text, |piece, is_symbol| match pieces.last_mut() {
             Some((Self(last), of)) if *of == is_symbol => last.push_str(piece),
