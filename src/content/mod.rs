@@ -3,7 +3,7 @@
 //! Every function takes a flow and gives a [`Document`]: lines of text with [`Role`]s, which a theme turns into
 //! styles, and with the folds and anchors that the panes navigate by.
 //!
-//! Text from the network enters a document through [`Line::add`] alone, which makes it safe to draw.
+//! Text from the network enters a document through one function, which makes it safe to draw.
 //! What a pane does not show at once, it shows behind a fold: nothing that passed is out of reach.
 //! A fold's marker is not part of its text: whoever draws the line puts `▸` or `▾` before it.
 
