@@ -154,10 +154,12 @@ impl Tap {
     /// Sends a WebSocket frame; a mask of zeros leaves the payload readable here.
     fn frame(&mut self, dir: Direction, first: u8, payload: &[u8]) {
         let mask = if dir == Direction::Out { 0x80 } else { 0 };
-        let mut frame = vec![first, mask | 126];
-        frame.extend((payload.len() as u16).to_be_bytes());
-        if payload.len() < 126 {
-            frame = vec![first, mask | payload.len() as u8];
+        let mut frame = vec![first];
+        if let Ok(len @ 0..126) = u8::try_from(payload.len()) {
+            frame.push(mask | len);
+        } else {
+            frame.push(mask | 0x7e);
+            frame.extend((payload.len() as u16).to_be_bytes());
         }
         if mask != 0 {
             frame.extend([0; 4]);

@@ -287,6 +287,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_file_is_named_after_its_beginning() {
+        let at = At::from_micros(1_749_988_800_000_005);
+        assert_eq!(crate::capture::file_name(at), "2025-06-15T12-00-00Z.jsonl");
+    }
+
+    #[test]
     fn lines_know_their_number_and_place() {
         let lines: Vec<Line> = Lines::new(&b"ab\n\nc\nto"[..])
             .map(Result::unwrap)
