@@ -12,13 +12,26 @@ use codextap::tap::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
-const CREATE: &str = r#"{"type":"response.create","model":"m-1","input":[{"type":"message","role":"user","content":[{"type":"input_text","text":"say hello"}]}],"client_metadata":{"x-codex-installation-id":"i-secret"}}"#;
+const CREATE: &str = concat!(
+    r#"{"type":"response.create","model":"m-1","input":[{"type":"message","role":"user","#,
+    r#""content":[{"type":"input_text","text":"say hello"}]}],"#,
+    r#""client_metadata":{"x-codex-installation-id":"i-secret"}}"#,
+);
 
 const EVENTS: [&str; 4] = [
     r#"{"type":"response.created","sequence_number":0,"response":{"id":"resp_1","model":"m-1"}}"#,
-    r#"{"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"Hel"}"#,
-    r#"{"type":"response.output_text.delta","sequence_number":2,"item_id":"msg_1","output_index":0,"content_index":0,"delta":"lo"}"#,
-    r#"{"type":"response.completed","sequence_number":3,"response":{"id":"resp_1","status":"completed","usage":{"input_tokens":10,"output_tokens":2,"total_tokens":12}}}"#,
+    concat!(
+        r#"{"type":"response.output_text.delta","sequence_number":1,"item_id":"msg_1","#,
+        r#""output_index":0,"content_index":0,"delta":"Hel"}"#,
+    ),
+    concat!(
+        r#"{"type":"response.output_text.delta","sequence_number":2,"item_id":"msg_1","#,
+        r#""output_index":0,"content_index":0,"delta":"lo"}"#,
+    ),
+    concat!(
+        r#"{"type":"response.completed","sequence_number":3,"response":{"id":"resp_1","#,
+        r#""status":"completed","usage":{"input_tokens":10,"output_tokens":2,"total_tokens":12}}}"#,
+    ),
 ];
 
 #[test]

@@ -1,4 +1,4 @@
-//! Captures: flows as lines of JSON in a file, written while they happen and read back as they were.
+//! Captures: flows as lines of JSON in a file, written while they happen, read back as they were.
 //!
 //! [`line`] turns a flow into one line; [`Writer`] appends lines to a file on a thread of its own;
 //! [`Reader`] and [`load`] turn files into a [`crate::flow::Store`] again; [`save`] writes chosen

@@ -258,7 +258,7 @@ impl From<Dir> for Direction {
     }
 }
 
-/// Text that is borrowed where JSON lets it be; inside `Option` and `Vec`, a bare `Cow` would not be.
+/// Text that is borrowed where JSON lets it be. Inside `Option` and `Vec`, a bare `Cow` never is.
 #[derive(Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Text<'a>(#[serde(borrow)] pub(super) Cow<'a, str>);

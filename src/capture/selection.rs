@@ -55,7 +55,7 @@ pub fn save(
         Ok(saved)
     });
     if saved.is_err() {
-        // The first failure is the one to tell; a file left behind would only be noticed by its name.
+        // The first failure is the one to tell.
         let _ = fs::remove_file(&temporary);
     }
     saved

@@ -204,7 +204,7 @@ impl Appender {
                 report.error = Some(Error::Write { path, source }.to_string());
             }
         }
-        // Nobody listens any more once the other half is dropped; the lines are written all the same.
+        // Nobody listens once the other half is dropped; the lines are written all the same.
         let _ = self.reporter.send(report);
     }
 }

@@ -88,7 +88,8 @@ fn doubled(text: &str, sign: char) -> usize {
     if text[1..].starts_with(sign) { 2 } else { 1 }
 }
 
-/// The word in quotes that `text` begins with, and the length of both with the quotes; `None` if it has no end.
+/// The word in quotes that `text` begins with, and its length with the quotes; `None` if it has
+/// no end.
 fn quoted(text: &str, quote: char) -> Option<(Kind, usize)> {
     let mut word = String::new();
     let mut chars = text.char_indices().skip(1);

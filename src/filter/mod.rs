@@ -68,7 +68,7 @@ impl fmt::Display for Filter {
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct ParseError {
-    /// The part that does not fit, in bytes of the text; empty at its end when something is missing.
+    /// The part that does not fit, in bytes of the text; empty where something is missing.
     pub span: Range<usize>,
     /// What was expected, in one line.
     pub message: String,
