@@ -75,7 +75,7 @@ impl Capture {
                 )
             });
         let passed = near.iter().map(|exchange| {
-            let kind = if exchange.upgraded.is_some() {
+            let kind = if exchange.is_handshake() {
                 "ws"
             } else {
                 "http"
@@ -148,6 +148,16 @@ impl Capture {
                 .collect::<Vec<_>>(),
             &asked,
         );
+    }
+
+    /// A refused upgrade is kept as a connection that never was, with the refusal's body.
+    pub(crate) fn assert_refusal(&self, exchange: &Exchange) {
+        let line = self.one(|line| line["kind"] == "ws");
+        assert_eq!(line["frames"], json!([]));
+        // Codex may hang up without reading the body.
+        if exchange.response.whole {
+            assert_eq!(line["response"]["body"], exchange.response.json());
+        }
     }
 
     /// A WebSocket is kept as a connection and its turns, with every frame on one of them.

@@ -191,6 +191,11 @@ impl Exchange {
         self.request.words()[..2].join(" ")
     }
 
+    /// Whether it asks for a WebSocket.
+    pub(crate) fn is_handshake(&self) -> bool {
+        self.request.field("sec-websocket-key").is_some()
+    }
+
     /// The status code.
     pub(crate) fn status(&self) -> u16 {
         self.response
