@@ -170,8 +170,8 @@ impl Keymap {
     pub fn with(bindings: &[(String, Vec<String>)]) -> Result<Self, KeymapError> {
         let mut keymap = Self::default();
         for (name, keys) in bindings {
-            let action = Action::from_name(name)
-                .ok_or_else(|| KeymapError::UnknownAction(name.clone()))?;
+            let action =
+                Action::from_name(name).ok_or_else(|| KeymapError::UnknownAction(name.clone()))?;
             let chords = keys.iter().map(|key| {
                 Chord::parse(key).ok_or_else(|| KeymapError::UnknownKey {
                     key: key.clone(),

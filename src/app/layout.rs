@@ -168,11 +168,7 @@ impl Placed {
 }
 
 /// Titles side by side, each with a blank on either side.
-fn tabs<T>(
-    titles: impl Iterator<Item = (T, &'static str)>,
-    mut x: u16,
-    y: u16,
-) -> Vec<(T, Rect)> {
+fn tabs<T>(titles: impl Iterator<Item = (T, &'static str)>, mut x: u16, y: u16) -> Vec<(T, Rect)> {
     titles
         .map(|(tab, title)| {
             let area = Rect::new(x, y, title.len() as u16 + 2, 1);

@@ -239,7 +239,9 @@ impl App {
         let row = sheet.rows().get(sheet.scroll().cursor);
         let line = row.map_or(0, |row| row.line);
         let lines = sheet.document().lines.iter().enumerate().take(line + 1);
-        let heads = lines.rev().find_map(|(line, head)| Some((line, head.fold.clone()?)));
+        let heads = lines
+            .rev()
+            .find_map(|(line, head)| Some((line, head.fold.clone()?)));
         if let Some((line, fold)) = heads {
             let row = sheet.rows().partition_point(|row| row.line < line);
             self.go(Motion::To(row));

@@ -32,7 +32,12 @@ pub(super) enum Command {
     #[command(disable_help_flag = true)]
     Codex {
         /// The Codex to run.
-        #[arg(long, value_name = "PATH", default_value = "codex", env = "CODEXTAP_CODEX")]
+        #[arg(
+            long,
+            value_name = "PATH",
+            default_value = "codex",
+            env = "CODEXTAP_CODEX"
+        )]
         codex: String,
         /// How Codex is logged in; read from its auth.json if left out.
         #[arg(long, value_enum)]

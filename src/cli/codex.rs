@@ -33,11 +33,18 @@ impl Login {
             return Self::ApiKey;
         }
         let auth = codex_home.and_then(|home| std::fs::read(home.join("auth.json")).ok());
-        let auth: Option<serde_json::Value> = auth.and_then(|text| serde_json::from_slice(&text).ok());
-        let Some(auth) = auth else { return Self::ApiKey };
+        let auth: Option<serde_json::Value> =
+            auth.and_then(|text| serde_json::from_slice(&text).ok());
+        let Some(auth) = auth else {
+            return Self::ApiKey;
+        };
         let is_chatgpt = auth["auth_mode"] == "chatgpt"
             || (auth["OPENAI_API_KEY"].is_null() && auth["tokens"].is_object());
-        if is_chatgpt { Self::ChatGpt } else { Self::ApiKey }
+        if is_chatgpt {
+            Self::ChatGpt
+        } else {
+            Self::ApiKey
+        }
     }
 
     /// Codex's base URL for a proxy at `proxy`.
@@ -77,7 +84,10 @@ impl Overrides {
         // Given to old versions too, which ignore it: without any `-c`, a background Codex server that
         // does not see these variables would do the talking.
         let arguments = vec!["-c".to_owned(), format!("openai_base_url={base_url:?}")];
-        Self { arguments, variables }
+        Self {
+            arguments,
+            variables,
+        }
     }
 }
 
@@ -114,7 +124,9 @@ pub(super) async fn run(
             _ = terminate.recv() => Signal::TERM,
             _ = hangup.recv() => Signal::HUP,
         };
-        let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+        let pid = child
+            .id()
+            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(pid) = pid {
             // A child that ended in this moment needs no signal.
             let _ = kill_process(pid, passed_on);
@@ -124,14 +136,20 @@ pub(super) async fn run(
 
 /// Major and minor version, as `codex --version` tells them.
 async fn version(program: &str) -> Option<(u32, u32)> {
-    let output =
-        Command::new(program).arg("--version").stdin(Stdio::null()).output().await.ok()?;
+    let output = Command::new(program)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .output()
+        .await
+        .ok()?;
     parse_version(&String::from_utf8_lossy(&output.stdout))
 }
 
 /// Finds the version in `codex-cli 0.169.0`.
 fn parse_version(text: &str) -> Option<(u32, u32)> {
-    let number = text.split_whitespace().find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
+    let number = text
+        .split_whitespace()
+        .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
     let mut parts = number.split('.');
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
@@ -160,12 +178,25 @@ mod tests {
     #[test]
     fn each_version_is_told_in_the_way_it_reads() {
         let new = Overrides::new(Some((0, 169)), "http://127.0.0.1:1/v1", None);
-        assert_eq!(new.arguments, ["-c", "openai_base_url=\"http://127.0.0.1:1/v1\""]);
-        assert!(!new.variables.iter().any(|(name, _)| *name == "OPENAI_BASE_URL"));
+        assert_eq!(
+            new.arguments,
+            ["-c", "openai_base_url=\"http://127.0.0.1:1/v1\""]
+        );
+        assert!(
+            !new.variables
+                .iter()
+                .any(|(name, _)| *name == "OPENAI_BASE_URL")
+        );
 
         let old = Overrides::new(Some((0, 98)), "http://127.0.0.1:1/v1", Some("corp"));
-        assert!(old.variables.contains(&("OPENAI_BASE_URL", "http://127.0.0.1:1/v1".to_owned())));
-        assert!(old.variables.contains(&("NO_PROXY", "corp,127.0.0.1,localhost".to_owned())));
+        assert!(
+            old.variables
+                .contains(&("OPENAI_BASE_URL", "http://127.0.0.1:1/v1".to_owned()))
+        );
+        assert!(
+            old.variables
+                .contains(&("NO_PROXY", "corp,127.0.0.1,localhost".to_owned()))
+        );
     }
 
     #[test]

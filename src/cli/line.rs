@@ -18,12 +18,21 @@ impl fmt::Display for FlowLine<'_> {
             State::Failed => "FAIL",
             State::Waiting | State::Streaming => "live",
         };
-        write!(f, "{} {mark} {:<4}", format::clock(flow.started), flow.transport().as_str())?;
+        write!(
+            f,
+            "{} {mark} {:<4}",
+            format::clock(flow.started),
+            flow.transport().as_str()
+        )?;
         match flow.status() {
             Some(status) => write!(f, " {status:>3}")?,
             None => write!(f, "   -")?,
         }
-        write!(f, " {:>8}", flow.duration().map_or_else(String::new, format::duration))?;
+        write!(
+            f,
+            " {:>8}",
+            flow.duration().map_or_else(String::new, format::duration)
+        )?;
         if let Some(agent) = flow.agent().name() {
             write!(f, " {}", Clean::new(agent))?;
         }
@@ -45,7 +54,11 @@ impl fmt::Display for FlowLine<'_> {
         }
         let failure = flow.turn.as_ref().and_then(|turn| turn.failure.as_ref());
         if let Some(failure) = failure {
-            write!(f, " ({})", Clean::new(failure.code.as_deref().unwrap_or(&failure.message)))?;
+            write!(
+                f,
+                " ({})",
+                Clean::new(failure.code.as_deref().unwrap_or(&failure.message))
+            )?;
         } else if let Some(failure) = flow.failures.first() {
             write!(f, " ({})", Clean::new(&failure.to_string()))?;
         }

@@ -34,7 +34,10 @@ use station::{Plan, Station};
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .worker_threads(2)
+        .build();
     let ended = match runtime {
         Ok(runtime) => {
             let ended = runtime.block_on(run(cli));
@@ -57,15 +60,24 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { command, common } = cli;
     let has_screen = std::io::stdout().is_terminal();
     let command = command.unwrap_or(Command::Tui);
-    start_log(&common, has_screen && !matches!(command, Command::Record | Command::Codex { .. }))?;
+    start_log(
+        &common,
+        has_screen && !matches!(command, Command::Record | Command::Codex { .. }),
+    )?;
     let done = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await,
         // A pipe never gets a screen.
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await,
         Command::Open { files } => screen::open(&common, &files, has_screen).await,
         Command::Demo if has_screen => screen::demo(&common).await,
-        Command::Demo => Err(Error::new("the demo needs a terminal: standard output is none")),
-        Command::Codex { codex, login, arguments } => {
+        Command::Demo => Err(Error::new(
+            "the demo needs a terminal: standard output is none",
+        )),
+        Command::Codex {
+            codex,
+            login,
+            arguments,
+        } => {
             return run_codex(&common, &codex, login, &arguments).await;
         }
     };
@@ -82,21 +94,31 @@ async fn run_codex(
     let login = match login {
         Some(LoginArg::ApiKey) => Login::ApiKey,
         Some(LoginArg::Chatgpt) => Login::ChatGpt,
-        None => Login::detect(codex_home().as_deref(), config::environment("CODEX_API_KEY").is_some()),
+        None => Login::detect(
+            codex_home().as_deref(),
+            config::environment("CODEX_API_KEY").is_some(),
+        ),
     };
     let no_proxy = config::environment("NO_PROXY").or_else(|| config::environment("no_proxy"));
-    let running =
-        paths::state().ok().and_then(|state| runtime::find(&state.join("running"), common.listen));
+    let running = paths::state()
+        .ok()
+        .and_then(|state| runtime::find(&state.join("running"), common.listen));
     if let Some(proxy) = running {
         let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await?;
         return Ok(exit_code(status));
     }
-    let plan = Plan { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), ..Plan::new(common)? };
+    let plan = Plan {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        ..Plan::new(common)?
+    };
     let station = Station::start(common, plan).await?;
     let (proxy, capture) = (station.address, station.capture.clone());
     let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
     // The child owns standard output.
-    let silent = Common { quiet: true, ..common.clone() };
+    let silent = Common {
+        quiet: true,
+        ..common.clone()
+    };
     let recording = tokio::spawn(async move {
         let ending = async {
             let _ = child_ended.await;
@@ -105,11 +127,16 @@ async fn run_codex(
     });
     let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await;
     drop(ended);
-    let recorded = recording.await.map_err(|error| Error::new(format!("recording: {error}")))?;
+    let recorded = recording
+        .await
+        .map_err(|error| Error::new(format!("recording: {error}")))?;
     let status = status?;
     recorded?;
     if let Some(capture) = capture.filter(|_| !common.quiet) {
-        report(&format!("captured to {}; see it with `codextap open`", capture.display()));
+        report(&format!(
+            "captured to {}; see it with `codextap open`",
+            capture.display()
+        ));
     }
     Ok(exit_code(status))
 }
@@ -124,13 +151,17 @@ fn codex_home() -> Option<PathBuf> {
 /// The child's own code; 128 and the signal's number if one ended it, as shells tell it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = status
+        .code()
+        .or_else(|| status.signal().map(|signal| 128 + signal));
     ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
 /// The filter of the command line.
 fn filter(common: &Common) -> Result<Option<Filter>, Error> {
-    let Some(text) = &common.filter else { return Ok(None) };
+    let Some(text) = &common.filter else {
+        return Ok(None);
+    };
     Filter::parse(text)
         .map(Some)
         .map_err(|error| Error::new(format!("--filter: {error}")).hint(pointer(text, &error.span)))
@@ -145,30 +176,42 @@ fn pointer(text: &str, span: &std::ops::Range<usize>) -> String {
 
 /// Writes what is waiting; fails when flows are missing from the file.
 fn close(recording: Recording) -> Result<(), Error> {
-    let Some(written) = recording.finish() else { return Ok(()) };
+    let Some(written) = recording.finish() else {
+        return Ok(());
+    };
     let (path, status) = (written.path.display(), written.status);
     match status.error {
         None => Ok(()),
-        Some(why) => Err(Error::new(format!("cannot write {path}: {why}")).hint(format!(
-            "{} flows are in the file, {} bytes of others are not",
-            status.lines, status.queued
-        ))),
+        Some(why) => Err(
+            Error::new(format!("cannot write {path}: {why}")).hint(format!(
+                "{} flows are in the file, {} bytes of others are not",
+                status.lines, status.queued
+            )),
+        ),
     }
 }
 
 /// Starts the log: to the file that was named, else to standard error where there is no screen.
 fn start_log(common: &Common, has_screen: bool) -> Result<(), Error> {
-    let subscriber = tracing_subscriber::fmt().with_max_level(common.log_level).with_target(false);
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(common.log_level)
+        .with_target(false);
     if let Some(path) = &common.log {
         let file = OpenOptions::new()
             .create(true)
             .append(true)
             .open(path)
             .map_err(|error| Error::new(format!("cannot write log {}: {error}", path.display())))?;
-        subscriber.with_ansi(false).with_writer(std::sync::Arc::new(file)).init();
+        subscriber
+            .with_ansi(false)
+            .with_writer(std::sync::Arc::new(file))
+            .init();
     } else if !has_screen {
         let is_terminal = std::io::stderr().is_terminal();
-        subscriber.with_ansi(is_terminal).with_writer(std::io::stderr).init();
+        subscriber
+            .with_ansi(is_terminal)
+            .with_writer(std::io::stderr)
+            .init();
     }
     Ok(())
 }

@@ -24,7 +24,11 @@ impl Announcement {
     pub(super) fn new(directory: &Path, address: SocketAddr) -> io::Result<Self> {
         fs::create_dir_all(directory)?;
         let path = directory.join(format!("{}.addr", address.port()));
-        let mut file = options().write(true).create(true).truncate(false).open(&path)?;
+        let mut file = options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&path)?;
         file.try_lock().map_err(|error| match error {
             TryLockError::Error(error) => error,
             TryLockError::WouldBlock => io::ErrorKind::WouldBlock.into(),
@@ -49,7 +53,12 @@ pub(super) fn find(directory: &Path, preferred: SocketAddr) -> Option<SocketAddr
         .into_iter()
         .flatten()
         .flatten()
-        .filter(|entry| entry.path().extension().is_some_and(|extension| extension == "addr"))
+        .filter(|entry| {
+            entry
+                .path()
+                .extension()
+                .is_some_and(|extension| extension == "addr")
+        })
         .filter_map(|entry| alive(&entry.path()))
         .collect();
     found.sort_by_key(|address| (address.port() != preferred.port(), address.port()));
@@ -86,7 +95,11 @@ mod tests {
         assert_eq!(find(directory.path(), address), None);
 
         fs::write(directory.path().join("8787.addr"), "127.0.0.1:8787").unwrap();
-        assert_eq!(find(directory.path(), address), None, "left by a process that is gone");
+        assert_eq!(
+            find(directory.path(), address),
+            None,
+            "left by a process that is gone"
+        );
 
         let announcement = Announcement::new(directory.path(), address).unwrap();
         let second = Announcement::new(directory.path(), other).unwrap();

@@ -52,7 +52,12 @@ pub(super) async fn demo(common: &Common) -> Result<(), Error> {
             .map_err(|error| Error::new(error.to_string()))?,
     };
     let common = &Common {
-        capture: Some(common.capture.clone().unwrap_or_else(|| PathBuf::from("none"))),
+        capture: Some(
+            common
+                .capture
+                .clone()
+                .unwrap_or_else(|| PathBuf::from("none")),
+        ),
         ..common.clone()
     };
     let station = Station::start(common, plan).await?;
@@ -65,11 +70,17 @@ pub(super) async fn demo(common: &Common) -> Result<(), Error> {
 }
 
 /// `codextap open`: captures, without a proxy.
-pub(super) async fn open(common: &Common, files: &[PathBuf], has_screen: bool) -> Result<(), Error> {
+pub(super) async fn open(
+    common: &Common,
+    files: &[PathBuf],
+    has_screen: bool,
+) -> Result<(), Error> {
     let filter = super::filter(common)?;
     let mut reader = Reader::default();
     for file in files {
-        reader.file(file).map_err(|error| Error::new(error.to_string()))?;
+        reader
+            .file(file)
+            .map_err(|error| Error::new(error.to_string()))?;
     }
     let Loaded { store, skipped } = reader.finish();
     for line in &skipped {
@@ -77,7 +88,10 @@ pub(super) async fn open(common: &Common, files: &[PathBuf], has_screen: bool) -
     }
     if !has_screen {
         for flow in store.rows().iter().filter_map(|id| store.get(*id)) {
-            if filter.as_ref().is_none_or(|filter| filter.matches(flow, false)) {
+            if filter
+                .as_ref()
+                .is_none_or(|filter| filter.matches(flow, false))
+            {
                 record::print(&FlowLine(flow).to_string());
             }
         }
@@ -87,7 +101,10 @@ pub(super) async fn open(common: &Common, files: &[PathBuf], has_screen: bool) -
     if !skipped.is_empty() {
         notes.push(format!("{} lines skipped", skipped.len()));
     }
-    let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    let names: Vec<String> = files
+        .iter()
+        .map(|file| file.display().to_string())
+        .collect();
     let options = Options {
         capture: Some(names.join(", ")),
         is_proxy: false,
@@ -112,8 +129,17 @@ pub(super) async fn open(common: &Common, files: &[PathBuf], has_screen: bool) -
 async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Result<(), Error> {
     let clock = station.clock;
     let (events, recording, proxy) = station.into_parts();
-    let session = Session { app, theme, recording, clock };
-    let Ended { mut session, mut events, by_user } = show(common, session, Some(events)).await?;
+    let session = Session {
+        app,
+        theme,
+        recording,
+        clock,
+    };
+    let Ended {
+        mut session,
+        mut events,
+        by_user,
+    } = show(common, session, Some(events)).await?;
     if by_user {
         // Whoever quits while streams are live was asked already.
         proxy.cut().await;
@@ -160,7 +186,11 @@ fn theme(common: &Common) -> Result<Theme, Error> {
         Color::Never => true,
         Color::Auto => config::environment("NO_COLOR").is_some_and(|value| !value.is_empty()),
     };
-    let name = if is_plain { "mono" } else { common.theme.as_deref().unwrap_or("default-dark") };
+    let name = if is_plain {
+        "mono"
+    } else {
+        common.theme.as_deref().unwrap_or("default-dark")
+    };
     Theme::load(name, &[]).map_err(|error| {
         Error::new(format!("--theme {name}: {error}"))
             .hint(format!("themes: {}", Theme::names().join(", ")))
@@ -171,7 +201,10 @@ fn options(common: &Common, station: &Station, upstreams: String) -> Options {
     Options {
         listen: station.address.to_string(),
         upstreams,
-        capture: station.capture.as_ref().map(|path| path.display().to_string()),
+        capture: station
+            .capture
+            .as_ref()
+            .map(|path| path.display().to_string()),
         is_proxy: true,
         notes: notes(common),
         time_zone: TimeZone::system(),
@@ -181,5 +214,9 @@ fn options(common: &Common, station: &Station, upstreams: String) -> Options {
 }
 
 fn notes(common: &Common) -> Vec<String> {
-    if common.no_redact { vec!["not redacted".to_owned()] } else { Vec::new() }
+    if common.no_redact {
+        vec!["not redacted".to_owned()]
+    } else {
+        Vec::new()
+    }
 }

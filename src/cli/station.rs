@@ -48,7 +48,11 @@ impl Plan {
     pub(super) fn new(common: &Common) -> Result<Self, Error> {
         let mut routes = vec![
             route("--api-upstream", "/v1", &common.api_upstream)?,
-            route("--chatgpt-upstream", "/backend-api", &common.chatgpt_upstream)?,
+            route(
+                "--chatgpt-upstream",
+                "/backend-api",
+                &common.chatgpt_upstream,
+            )?,
         ];
         for text in &common.route {
             let (prefix, url) = text.split_once('=').ok_or_else(|| {
@@ -57,7 +61,10 @@ impl Plan {
             })?;
             routes.push(route("--route", prefix, url)?);
         }
-        Ok(Self { listen: common.listen, routes })
+        Ok(Self {
+            listen: common.listen,
+            routes,
+        })
     }
 }
 
@@ -69,7 +76,11 @@ impl Station {
     /// Starts a proxy and its recording.
     pub(super) async fn start(common: &Common, plan: Plan) -> Result<Self, Error> {
         let clock = Clock::start();
-        let redactor = if common.no_redact { Redactor::off() } else { Redactor::new() };
+        let redactor = if common.no_redact {
+            Redactor::off()
+        } else {
+            Redactor::new()
+        };
         let (tap, events) = tap::channel(tap::Limits::default(), clock, redactor.clone());
         let config = proxy::Config {
             listen: plan.listen,
@@ -119,8 +130,11 @@ impl Station {
 
     /// Splits off what ends the proxy, and gives the rest away.
     pub(super) fn into_parts(self) -> (tap::Receiver, Recording, Ending) {
-        let ending =
-            Ending { stop: self.stop, proxy: self.proxy, _announcement: self._announcement };
+        let ending = Ending {
+            stop: self.stop,
+            proxy: self.proxy,
+            _announcement: self._announcement,
+        };
         (self.events, self.recording, ending)
     }
 }

@@ -5,13 +5,15 @@
 //! marks within a run, and no character of the secret can be read off it.
 //!
 //! Masked are: credential header fields, secrets in a query, user-info of URLs, and, in JSON text,
-//! the members that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string.
+//! the members that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string. A
+//! credential that was seen in a header field is masked in later bodies too, under whatever name.
 
 use std::borrow::Cow;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use http::HeaderValue;
+use memchr::memmem;
 use ring::hmac;
 use ring::rand::SystemRandom;
 
@@ -46,6 +48,9 @@ impl fmt::Display for Secret {
 pub struct Redactor {
     /// `None` keeps everything readable: the user asked for it with `--no-redact`.
     key: Option<Arc<hmac::Key>>,
+    /// Credentials seen in header fields, to be masked wherever else they turn up: an account's id
+    /// stands under other names in the bodies of its own requests.
+    seen: Arc<RwLock<Vec<String>>>,
 }
 
 impl fmt::Debug for Redactor {
@@ -67,13 +72,17 @@ impl Redactor {
             .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"codextap"));
         Self {
             key: Some(Arc::new(key)),
+            seen: Arc::default(),
         }
     }
 
     /// A redactor that changes nothing.
     #[must_use]
     pub fn off() -> Self {
-        Self { key: None }
+        Self {
+            key: None,
+            seen: Arc::default(),
+        }
     }
 
     /// Whether anything is masked at all.
@@ -89,9 +98,11 @@ impl Redactor {
             return Value::Plain(value.clone());
         }
         if is_secret_field(name) {
-            return Value::Secret(Secret(
-                self.credential(&String::from_utf8_lossy(value.as_bytes())),
-            ));
+            let text = String::from_utf8_lossy(value.as_bytes());
+            if is_lasting(name) {
+                self.learn(text.rsplit(' ').next().unwrap_or_default());
+            }
+            return Value::Secret(Secret(self.credential(&text)));
         }
         let Ok(text) = value.to_str() else {
             return Value::Plain(value.clone());
@@ -142,7 +153,40 @@ impl Redactor {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        super::mask::json(text, self)
+        let masked = super::mask::json(text, self);
+        match self.mask_seen(&masked) {
+            Some(masked) => Cow::Owned(masked),
+            None => masked,
+        }
+    }
+
+    /// The text without the credentials that were seen in header fields; `None` if it has none.
+    fn mask_seen(&self, text: &str) -> Option<String> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let mut masked: Option<String> = None;
+        for secret in seen.iter() {
+            let text = masked.as_deref().unwrap_or(text);
+            if memmem::find(text.as_bytes(), secret.as_bytes()).is_some() {
+                masked = Some(text.replace(secret.as_str(), &self.mark(secret)));
+            }
+        }
+        masked
+    }
+
+    /// Remembers a credential.
+    fn learn(&self, secret: &str) {
+        if !(SHORTEST_SEEN..=LONGEST_SEEN).contains(&secret.len()) {
+            return;
+        }
+        let is_new = |seen: &Vec<String>| {
+            seen.len() < MOST_SEEN && !seen.iter().any(|known| known == secret)
+        };
+        if is_new(&self.seen.read().unwrap_or_else(PoisonError::into_inner)) {
+            let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
+            if is_new(&seen) {
+                seen.push(secret.to_owned());
+            }
+        }
     }
 
     /// The mark that stands for `secret`.
@@ -234,6 +278,14 @@ fn is_secret_field(name: &str) -> bool {
     )
 }
 
+/// Whether the credential in the header field `name` stays the same over many requests.
+fn is_lasting(name: &str) -> bool {
+    matches!(
+        name,
+        "authorization" | "api-key" | "x-api-key" | "chatgpt-account-id"
+    )
+}
+
 /// Whether a query parameter called `name` carries a credential.
 fn is_secret_parameter(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
@@ -271,6 +323,13 @@ pub const SECRET_MEMBERS: [&str; 18] = [
     "x-api-key",
 ];
 
+/// Shorter values are not looked for: they would be found in ordinary words.
+const SHORTEST_SEEN: usize = 8;
+/// Longer ones neither: they are no credential of any service known.
+const LONGEST_SEEN: usize = 8192;
+/// How many credentials are remembered.
+const MOST_SEEN: usize = 32;
+
 /// How every mark begins.
 const MARK: &str = "<redacted:";
 
@@ -299,6 +358,18 @@ mod tests {
             shown(&redactor, "cookie", "a=b; c=d").len(),
             "<redacted:00000000>".len()
         );
+    }
+
+    #[test]
+    fn a_credential_of_a_header_is_masked_in_bodies_under_any_name() {
+        let redactor = Redactor::new();
+        shown(&redactor, "chatgpt-account-id", "acct-12345678");
+        shown(&redactor, "authorization", "Bearer sk-12345678");
+        let body = r#"{"accounts":[{"id":"acct-12345678"}],"echo":"key sk-12345678!"}"#;
+        let masked = redactor.json(body);
+        assert!(!masked.contains("12345678"), "{masked}");
+        assert!(masked.contains(&redactor.mark("acct-12345678")), "{masked}");
+        assert_eq!(redactor.json(r#"{"id":"acct"}"#), r#"{"id":"acct"}"#);
     }
 
     #[test]

@@ -26,7 +26,9 @@ impl Canvas {
     #[must_use]
     pub(super) fn new((columns, rows): (u16, u16)) -> Self {
         let area = Rect::new(0, 0, columns, rows);
-        let options = TerminalOptions { viewport: Viewport::Fixed(area) };
+        let options = TerminalOptions {
+            viewport: Viewport::Fixed(area),
+        };
         match Terminal::with_options(Nowhere, options) {
             Ok(terminal) => Self { terminal },
             Err(never) => match never {},
@@ -84,7 +86,10 @@ impl Backend for Nowhere {
     }
 
     fn window_size(&mut self) -> Result<WindowSize, Infallible> {
-        Ok(WindowSize { columns_rows: Size::ZERO, pixels: Size::ZERO })
+        Ok(WindowSize {
+            columns_rows: Size::ZERO,
+            pixels: Size::ZERO,
+        })
     }
 
     fn flush(&mut self) -> Result<(), Infallible> {

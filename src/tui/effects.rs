@@ -30,8 +30,14 @@ impl Effects {
                 let done = self.done.clone();
                 tokio::task::spawn_blocking(move || {
                     let outcome = match capture::save(&path, &snapshot, flows, Existing::Keep) {
-                        Ok(saved) => Outcome::Saved { path, count: saved.lines as usize },
-                        Err(error) => Outcome::SaveFailed { path, error: error.to_string() },
+                        Ok(saved) => Outcome::Saved {
+                            path,
+                            count: saved.lines as usize,
+                        },
+                        Err(error) => Outcome::SaveFailed {
+                            path,
+                            error: error.to_string(),
+                        },
                     };
                     // A loop that ended meanwhile has no use for the outcome.
                     let _ = done.send(outcome);
@@ -39,7 +45,9 @@ impl Effects {
             }
             Effect::Copy(text) => {
                 screen.send(clipboard(&text).as_bytes());
-                let _ = self.done.send(Outcome::Copied { chars: text.chars().count() });
+                let _ = self.done.send(Outcome::Copied {
+                    chars: text.chars().count(),
+                });
             }
             Effect::Title(title) => {
                 let mut sequence = String::from("\x1b]2;");

@@ -125,7 +125,11 @@ where
             for effect in session.app.update(message) {
                 match effect {
                     Effect::Quit => {
-                        return Ok(Ended { session, events: devices.events, by_user: true });
+                        return Ok(Ended {
+                            session,
+                            events: devices.events,
+                            by_user: true,
+                        });
                     }
                     Effect::Redraw => devices.screen.repaint(),
                     Effect::Suspend => {
@@ -208,7 +212,11 @@ struct Pace {
 
 impl Default for Pace {
     fn default() -> Self {
-        Self { is_dirty: true, drawn: None, ticked: Instant::now() }
+        Self {
+            is_dirty: true,
+            drawn: None,
+            ticked: Instant::now(),
+        }
     }
 }
 

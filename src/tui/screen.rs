@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use crossterm::queue;
-use crossterm::terminal::{BeginSynchronizedUpdate, EndSynchronizedUpdate};
+use crossterm::terminal::{BeginSynchronizedUpdate, Clear, ClearType, EndSynchronizedUpdate};
 use ratatui::backend::{Backend, CrosstermBackend};
 use ratatui::buffer::Buffer;
 
@@ -69,9 +69,12 @@ impl Screen {
     pub fn settle(&self) {
         let slot = self.shared.lock();
         // A poisoned or timed-out wait ends the same way: nobody waits for this terminal.
-        let _ = self.shared.changed.wait_timeout_while(slot, PATIENCE, |slot| {
-            slot.is_writing || slot.frame.is_some() || !slot.bytes.is_empty()
-        });
+        let _ = self
+            .shared
+            .changed
+            .wait_timeout_while(slot, PATIENCE, |slot| {
+                slot.is_writing || slot.frame.is_some() || !slot.bytes.is_empty()
+            });
     }
 
     fn change(&self, change: impl FnOnce(&mut Slot)) {
@@ -102,7 +105,10 @@ fn write_frames(shared: &Shared, out: impl Write) {
             if slot.is_closed {
                 return;
             }
-            slot = shared.changed.wait(slot).unwrap_or_else(PoisonError::into_inner);
+            slot = shared
+                .changed
+                .wait(slot)
+                .unwrap_or_else(PoisonError::into_inner);
             continue;
         }
         let frame = slot.frame.take();
@@ -134,7 +140,7 @@ fn write_frame<W: Write>(
     if let Some(frame) = frame {
         queue!(backend, BeginSynchronizedUpdate)?;
         if shown.area != frame.area {
-            backend.clear()?;
+            queue!(backend, Clear(ClearType::All))?;
             *shown = Buffer::empty(frame.area);
         }
         let changes = shown.diff(&frame);
@@ -187,7 +193,11 @@ mod tests {
     fn a_slow_terminal_gets_the_newest_frame_and_nothing_waits_for_it() {
         let (flushed, frames) = mpsc::channel();
         let (go_on, leave) = mpsc::channel();
-        let screen = Screen::start(Slow { written: Vec::new(), flushed, leave });
+        let screen = Screen::start(Slow {
+            written: Vec::new(),
+            flushed,
+            leave,
+        });
         screen.show(frame("one"));
         let first = String::from_utf8(frames.recv().unwrap()).unwrap();
         assert!(first.contains("one"), "{first:?}");

@@ -5,8 +5,8 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::merge::MergeStrategy;
 
-use super::theme::{Theme, Ui};
 use super::put;
+use super::theme::{Theme, Ui};
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;

@@ -35,7 +35,10 @@ pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         let mut lines = vec![
             ("No traffic yet".to_owned(), strong),
             (String::new(), plain),
-            ("In another terminal, start Codex like this:".to_owned(), plain),
+            (
+                "In another terminal, start Codex like this:".to_owned(),
+                plain,
+            ),
             (String::new(), plain),
         ];
         lines.extend(split(&command, placed.text().width).map(|line| (line, accent)));
@@ -65,7 +68,11 @@ pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer
         (Pane::Payload, false) if app.tab() == Tab::Response => "no response",
         (Pane::Payload | Pane::Requests, _) => "nothing",
     };
-    centre(&[(text.to_owned(), theme.ui(Ui::Empty))], placed.text(), buf);
+    centre(
+        &[(text.to_owned(), theme.ui(Ui::Empty))],
+        placed.text(),
+        buf,
+    );
 }
 
 /// Breaks a command that does not fit at its blanks, as a shell would accept it.

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use ratatui::buffer::Buffer;
-use ratatui::style::Style;
 use super::theme::{Theme, Ui};
 use super::{empty, put};
 use crate::app::App;
@@ -14,6 +12,8 @@ use crate::flow::{Flow, FlowKind, State};
 use crate::responses::{Agent, Status};
 use crate::tap::At;
 use crate::text::{Clean, pad, pad_start, truncate, width};
+use ratatui::buffer::Buffer;
+use ratatui::style::Style;
 
 /// Draws the list.
 pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {

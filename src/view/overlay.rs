@@ -33,7 +33,14 @@ pub(super) fn toast(app: &App, theme: &Theme, buf: &mut Buffer) {
     let room = usize::from(status.width).saturating_sub(8);
     let text = format!(" {sign} {} ", truncate(&toast.text, room));
     let x = status.right().saturating_sub(width(&text) as u16 + 2);
-    put(buf, x, status.y.saturating_sub(1), status.right(), &text, style);
+    put(
+        buf,
+        x,
+        status.y.saturating_sub(1),
+        status.right(),
+        &text,
+        style,
+    );
 }
 
 /// The keys of the focused pane.
@@ -56,7 +63,14 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
                 put(buf, inner.x + 1, y, inner.right(), &keys, key);
                 let x = inner.x + column + 2;
                 let room = usize::from(inner.right().saturating_sub(x));
-                put(buf, x, y, inner.right(), &truncate(description, room), style);
+                put(
+                    buf,
+                    x,
+                    y,
+                    inner.right(),
+                    &truncate(description, room),
+                    style,
+                );
             }
             HelpLine::Blank => {}
         }
@@ -65,7 +79,14 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
     if hidden > 0 {
         let text = format!(" ↓ {hidden} more ");
         let x = inner.right().saturating_sub(width(&text) as u16);
-        put(buf, x, inner.bottom(), inner.right(), &text, theme.ui(Ui::Tab));
+        put(
+            buf,
+            x,
+            inner.bottom(),
+            inner.right(),
+            &text,
+            theme.ui(Ui::Tab),
+        );
     }
 }
 
@@ -78,7 +99,10 @@ fn quit(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
     };
     let inner = popup("Quit", 40, 3, area, theme, buf);
     let style = theme.ui(Ui::Overlay);
-    let text = format!("{what}. Codex will lose {}.", if live == 1 { "it" } else { "them" });
+    let text = format!(
+        "{what}. Codex will lose {}.",
+        if live == 1 { "it" } else { "them" }
+    );
     put(buf, inner.x, inner.y, inner.right(), &text, style);
     let key = style.patch(theme.ui(Ui::Accent));
     let y = inner.y + 2;

@@ -60,15 +60,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
 }
 
 /// Draws a row of a line.
-fn draw_row(
-    line: &Line,
-    row: &Row,
-    x: u16,
-    y: u16,
-    end: u16,
-    theme: &Theme,
-    buf: &mut Buffer,
-) {
+fn draw_row(line: &Line, row: &Row, x: u16, y: u16, end: u16, theme: &Theme, buf: &mut Buffer) {
     let mut x = x + row.indent;
     let mut start = 0;
     for span in &line.spans {

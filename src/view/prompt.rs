@@ -5,8 +5,8 @@ use ratatui::layout::Position;
 use ratatui::style::Style;
 use ratatui::text::Span;
 
-use super::theme::{Theme, Ui};
 use super::put;
+use super::theme::{Theme, Ui};
 use crate::app::App;
 use crate::app::prompt::{Kind, Prompt};
 use crate::text::{truncate, width};
@@ -20,7 +20,14 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         Kind::Filter { .. } => "/ ",
         Kind::Save { .. } => "save to ",
     };
-    let start = put(buf, area.x + 1, y, area.right(), label, theme.ui(Ui::Accent));
+    let start = put(
+        buf,
+        area.x + 1,
+        y,
+        area.right(),
+        label,
+        theme.ui(Ui::Accent),
+    );
     let room = usize::from(area.right().saturating_sub(start + 1));
     let skip = prompt.scrolled(room);
     let wrong = prompt.problem().map(|problem| problem.span.clone());
@@ -49,7 +56,14 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
     let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
-    put(buf, area.x + 1, y.saturating_sub(1), area.right(), &text, style);
+    put(
+        buf,
+        area.x + 1,
+        y.saturating_sub(1),
+        area.right(),
+        &text,
+        style,
+    );
     Position::new(start + prompt.cursor().saturating_sub(skip) as u16, y)
 }
 
@@ -64,7 +78,10 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
         }
         Kind::Filter { .. } => {
             let shown = app.list().rows().len();
-            format!("{shown} of {} · Enter keeps, Esc restores", app.list().totals().flows)
+            format!(
+                "{shown} of {} · Enter keeps, Esc restores",
+                app.list().totals().flows
+            )
         }
         Kind::Save { flows, is_marked } => {
             let what = if *is_marked { "marked" } else { "shown" };

@@ -141,7 +141,12 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     }
     if !app.filter().is_empty() {
         let text = format!("/ {}", app.filter());
-        add(3, Role::Live, truncate(&text, 30).into_owned(), "/…".to_owned());
+        add(
+            3,
+            Role::Live,
+            truncate(&text, 30).into_owned(),
+            "/…".to_owned(),
+        );
     }
     for note in &options.notes {
         add(4, Role::Warning, note.clone(), String::new());
@@ -202,7 +207,14 @@ fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
     let mut x = area.right() - 1 - total as u16;
     let dim = theme.ui(Ui::Status).patch(theme.role(Role::Dim));
     for hint in shown {
-        x = put(buf, x, area.y, area.right(), &hint.key, theme.ui(Ui::StatusKey));
+        x = put(
+            buf,
+            x,
+            area.y,
+            area.right(),
+            &hint.key,
+            theme.ui(Ui::StatusKey),
+        );
         x = put(buf, x + 1, area.y, area.right(), hint.text, dim) + GAP as u16;
     }
 }
