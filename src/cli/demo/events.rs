@@ -142,7 +142,6 @@ impl Stream<'_> {
             json!({"id": id, "type": "message", "status": status, "role": "assistant",
                 "content": content, "phase": phase})
         };
-        let part = |text: &str| json!({"type": "output_text", "annotations": [], "logprobs": [], "text": text});
         let added = item("in_progress", json!([]));
         self.push(
             60,
@@ -153,15 +152,15 @@ impl Stream<'_> {
         self.push(
             0,
             "response.content_part.added",
-            with(&place, "part", &part("")),
+            with(&place, "part", &output_text("")),
         );
         self.deltas("response.output_text", &place, "text", text, 13);
         self.push(
             0,
             "response.content_part.done",
-            with(&place, "part", &part(text)),
+            with(&place, "part", &output_text(text)),
         );
-        self.finish_item(item("completed", json!([part(text)])));
+        self.finish_item(item("completed", json!([output_text(text)])));
     }
 
     fn function_call(&mut self, name: &str, arguments: &str) {
@@ -303,6 +302,11 @@ impl Stream<'_> {
         }
         envelope
     }
+}
+
+/// A part of a message.
+fn output_text(text: &str) -> Value {
+    json!({"type": "output_text", "annotations": [], "logprobs": [], "text": text})
 }
 
 /// `place` with one more member.

@@ -2,8 +2,9 @@
 //!
 //! An upstream on loopback and an agent play a short story (`story.toml`): a question over a
 //! WebSocket, a patch over SSE, a review by a sub-agent, a refused upgrade, a usage limit, a
-//! request that does not fit. The agent behaves like Codex on the wire and talks *through the proxy*, so
-//! the demo shows the same path that real traffic takes. Nothing here reads files or environment.
+//! request that does not fit. The agent behaves like Codex on the wire and talks *through the
+//! proxy*, so the demo shows the same path that real traffic takes. Nothing here reads files or
+//! environment.
 //!
 //! ```text
 //! agent ──▶ proxy (both routes) ──▶ upstream

@@ -91,7 +91,8 @@ impl Script {
             json!({"id": id, "type": "reasoning", "encrypted_content": "c2VhbGVk", "summary": []});
         self.added(&item);
         for (part, text) in SUMMARIES.iter().enumerate() {
-            let at = |name: &str, value: Value| json!({"item_id": id, "output_index": index, "summary_index": part, name: value});
+            let place = json!({"item_id": id, "output_index": index, "summary_index": part});
+            let at = |name: &str, value: Value| with(place.clone(), &[(name, value)]);
             let whole = json!({"type": "summary_text", "text": text});
             let empty = json!({"type": "summary_text", "text": ""});
             self.push("response.reasoning_summary_part.added", at("part", empty));
@@ -116,7 +117,8 @@ impl Script {
         let item = json!({"id": id, "type": "message", "status": "in_progress",
             "role": "assistant", "content": [], "phase": phase});
         self.added(&item);
-        let at = |name: &str, value: Value| json!({"item_id": id, "output_index": index, "content_index": 0, name: value});
+        let place = json!({"item_id": id, "output_index": index, "content_index": 0});
+        let at = |name: &str, value: Value| with(place.clone(), &[(name, value)]);
         let part = |text: &str| json!({"type": "output_text", "annotations": [], "text": text});
         self.push("response.content_part.added", at("part", part("")));
         for piece in text.split_inclusive(' ') {
@@ -160,7 +162,8 @@ impl Script {
         let item = json!({"id": id, "type": kind, "status": "in_progress", "name": name,
             member: "", "call_id": self::id("call")});
         self.added(&item);
-        let at = |member: &str, value: &str| json!({"item_id": id, "output_index": index, member: value});
+        let place = json!({"item_id": id, "output_index": index});
+        let at = |name: &str, value: &str| with(place.clone(), &[(name, json!(value))]);
         for piece in text.split_inclusive(' ') {
             self.push(&format!("{event}.delta"), at("delta", piece));
         }
