@@ -113,7 +113,7 @@ impl Sheet {
             let is_new = self.source.as_ref().map(of_tab) != Some(of_tab(&source));
             let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
             let document = build(pane, show);
-            self.replace(document, width, is_same_width);
+            self.replace(pane, document, width, is_same_width);
             if is_new {
                 self.scroll = Scroll {
                     follows_end: pane != Pane::Payload && show.flow.is_live(),
@@ -158,7 +158,7 @@ impl Sheet {
     }
 
     /// Takes a new text, and the cursor along to its line.
-    fn replace(&mut self, document: Document, width: u16, is_same_width: bool) {
+    fn replace(&mut self, pane: Pane, document: Document, width: u16, is_same_width: bool) {
         let line = self.rows.get(self.scroll.cursor).map(|row| row.line);
         let common = if is_same_width {
             let pairs = self.document.lines.iter().zip(&document.lines);
@@ -169,7 +169,11 @@ impl Sheet {
         let kept = self.rows.partition_point(|row| row.line < common);
         self.rows.truncate(kept);
         for (index, line) in document.lines.iter().enumerate().skip(common) {
-            self.rows.extend(wrap_line(index, line, width));
+            if pane == Pane::Frames && line.frame.is_some() {
+                self.rows.push(cut_line(index, line));
+            } else {
+                self.rows.extend(wrap_line(index, line, width));
+            }
         }
         self.document = document;
         if let Some(line) = line.filter(|_| !is_same_width) {
@@ -182,6 +186,15 @@ impl Sheet {
 #[must_use]
 pub fn text_of(line: &Line) -> String {
     line.spans.iter().map(|span| span.text.as_str()).collect()
+}
+
+/// The one row of a line that is cut where the pane ends: the timeline is a table.
+fn cut_line(index: usize, line: &Line) -> Row {
+    Row {
+        line: index,
+        range: 0..line.spans.iter().map(|span| span.text.as_str().len()).sum(),
+        indent: 0,
+    }
 }
 
 /// The rows of a line.

@@ -84,7 +84,7 @@ impl Default for Wish {
             detail: Pane::Payload,
             is_zoomed: false,
             mode: Mode::Auto,
-            list_width: 46,
+            list_width: 49,
             list_height: 38,
         }
     }
@@ -113,13 +113,19 @@ impl Placed {
         }
     }
 
-    /// The place of its text: a column for the cursor's mark is kept free on the left, one on the right.
+    /// The place of its text: columns for the cursor's mark and for the marks of folds are kept free on the left, one on
+    /// the right.
     #[must_use]
     pub fn text(&self) -> Rect {
         let inner = self.inner();
+        let margin = match self.pane {
+            Pane::Requests | Pane::Output | Pane::Reasoning => 1,
+            Pane::Frames => 2,
+            Pane::Payload => 3,
+        };
         Rect {
-            x: inner.x + 1,
-            width: inner.width.saturating_sub(2),
+            x: inner.x + margin,
+            width: inner.width.saturating_sub(margin + 1),
             ..inner
         }
     }
@@ -145,7 +151,7 @@ impl Placed {
             std::slice::from_ref(&self.pane)
         };
         let titles = panes.iter().map(|pane| (*pane, pane.title()));
-        tabs(titles, self.area.x + 1, self.area.y)
+        tabs(titles, self.area.x + 2, self.area.y)
     }
 
     /// The payload's tabs: at the right of the top border or, where they do not fit, of the bottom border.
@@ -157,7 +163,7 @@ impl Placed {
         let titles = || Tab::ALL.into_iter().map(|tab| (tab, tab.title()));
         let width: u16 = titles().map(|(_, title)| title.len() as u16 + 2).sum();
         let left = self.titles().last().map_or(0, |(_, area)| area.right());
-        let x = self.area.right().saturating_sub(width + 1);
+        let x = self.area.right().saturating_sub(width + 2);
         let y = if x > left {
             self.area.y
         } else {

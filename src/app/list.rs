@@ -45,20 +45,39 @@ pub struct List {
 /// What matters of a flow to the list.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
-    /// The connection that the flow is a turn of.
-    connection: Option<FlowId>,
-    /// Whether it is a connection.
-    is_connection: bool,
+    /// Where it stands in the tree.
+    place: Place,
+    /// Whether it failed, among others.
+    state: State,
     /// Whether it carries no model turn.
     is_side: bool,
     /// Whether it goes on.
     is_live: bool,
-    /// Whether it failed.
-    is_failed: bool,
     /// Whether it passes the filter.
     is_match: bool,
     /// How many turns it has, if it is a connection.
     turns: u32,
+}
+
+/// Where a flow stands in the tree of connections and turns.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Place {
+    /// Outside of it.
+    Alone,
+    /// A connection, above its turns.
+    Connection,
+    /// A turn of this connection.
+    Turn(FlowId),
+}
+
+impl Entry {
+    /// The connection that the flow is a turn of.
+    fn connection(self) -> Option<FlowId> {
+        match self.place {
+            Place::Turn(connection) => Some(connection),
+            Place::Alone | Place::Connection => None,
+        }
+    }
 }
 
 /// Numbers of flows.
@@ -145,7 +164,7 @@ impl List {
     /// Whether the flow in this row is the last shown turn of its connection.
     #[must_use]
     pub fn is_last_turn(&self, row: usize) -> bool {
-        let connection = |row: usize| self.entry(*self.rows.get(row)?)?.connection;
+        let connection = |row: usize| self.entry(*self.rows.get(row)?)?.connection();
         connection(row) != connection(row + 1)
     }
 
@@ -310,14 +329,10 @@ impl List {
         let Some(selected) = self.selected else {
             return;
         };
-        let entry = self.entry(selected);
-        let connection = match entry {
-            Some(entry) if entry.is_connection => selected,
-            Some(entry) => match entry.connection {
-                Some(connection) => connection,
-                None => return,
-            },
-            None => return,
+        let connection = match self.entry(selected).map(|entry| entry.place) {
+            Some(Place::Connection) => selected,
+            Some(Place::Turn(connection)) => connection,
+            Some(Place::Alone) | None => return,
         };
         if !self.folded.remove(&connection) {
             self.folded.insert(connection);
@@ -332,16 +347,14 @@ impl List {
     pub fn fold_all(&mut self, store: &Store) {
         let connections = self.entries.iter().zip(0..);
         let connections: HashSet<_> = connections
-            .filter(|(entry, _)| entry.is_connection)
+            .filter(|(entry, _)| entry.place == Place::Connection)
             .map(|(_, id)| FlowId(id))
             .collect();
         if self.folded == connections {
             self.folded.clear();
         } else {
             let selected = self.selected.and_then(|id| self.entry(id));
-            self.selected = selected
-                .and_then(|entry| entry.connection)
-                .or(self.selected);
+            self.selected = selected.and_then(Entry::connection).or(self.selected);
             self.folded = connections;
         }
         self.is_stale = true;
@@ -366,37 +379,36 @@ impl List {
     /// Takes in a new or changed flow.
     fn take(&mut self, flow: &Flow) {
         let index = flow.id.0 as usize;
-        let connection = match flow.kind {
-            FlowKind::WsTurn { connection, .. } => Some(connection),
-            FlowKind::Http | FlowKind::Ws => None,
+        let place = match flow.kind {
+            FlowKind::Http => Place::Alone,
+            FlowKind::Ws => Place::Connection,
+            FlowKind::WsTurn { connection, .. } => Place::Turn(connection),
         };
-        let is_connection = flow.kind == FlowKind::Ws;
         let entry = Entry {
-            connection,
-            is_connection,
+            place,
+            state: flow.state(),
             is_side: flow.channel.is_side(),
             is_live: flow.is_live(),
-            is_failed: flow.state() == State::Failed,
             is_match: self.passes(flow),
             turns: self.entry(flow.id).map_or(0, |entry| entry.turns),
         };
         if let Some(old) = self.entries.get(index).copied() {
             self.totals.live -= usize::from(old.is_live);
-            self.totals.failed -= usize::from(old.is_failed);
+            self.totals.failed -= usize::from(old.state == State::Failed);
             self.is_stale |= old.is_match != entry.is_match;
             self.entries[index] = entry;
         } else {
             self.totals.flows += 1;
             self.is_stale = true;
             self.entries.push(entry);
-            if let Some(FlowId(connection)) = connection
+            if let Place::Turn(FlowId(connection)) = place
                 && let Some(connection) = self.entries.get_mut(connection as usize)
             {
                 connection.turns += 1;
             }
         }
         self.totals.live += usize::from(entry.is_live);
-        self.totals.failed += usize::from(entry.is_failed);
+        self.totals.failed += usize::from(entry.state == State::Failed);
     }
 
     /// Whether the flow passes the filter.
@@ -436,13 +448,13 @@ impl List {
                 continue;
             };
             let is_wanted = entry.is_match && (!self.is_marked_only || self.marks.contains(id));
-            if entry.is_connection {
+            if entry.place == Place::Connection {
                 context = (!is_wanted).then_some(*id);
             }
             if !is_wanted {
                 continue;
             }
-            if let Some(connection) = entry.connection {
+            if let Place::Turn(connection) = entry.place {
                 if context.take_if(|of| *of == connection).is_some() {
                     self.rows.push(connection);
                 }
@@ -468,7 +480,7 @@ impl List {
     fn newest(&self) -> Option<FlowId> {
         let is_turn = |id: &&FlowId| {
             self.entry(**id)
-                .is_some_and(|entry| !entry.is_side && !entry.is_connection)
+                .is_some_and(|entry| !entry.is_side && entry.place != Place::Connection)
         };
         let turn = self.rows.iter().filter(is_turn).max();
         turn.or_else(|| self.rows.iter().max()).copied()

@@ -29,7 +29,7 @@ pub enum Motion {
 impl Scroll {
     /// Moves the cursor within `rows` rows, seen through `height` of them.
     pub fn go(&mut self, motion: Motion, rows: usize, height: usize) {
-        let page = height.max(1) as isize;
+        let page = height.max(1).cast_signed();
         self.cursor = match motion {
             Motion::Rows(by) => self.cursor.saturating_add_signed(by),
             Motion::HalfPages(by) => self.cursor.saturating_add_signed(by * (page / 2).max(1)),

@@ -12,44 +12,55 @@ pub struct Toast {
     pub text: String,
     /// Whether it tells of a failure.
     pub is_error: bool,
-    /// When it goes.
-    pub until: At,
+    /// How long it stays.
+    stays: Duration,
+    /// When it goes; `None` until the first tick that it saw.
+    until: Option<At>,
 }
 
 impl Toast {
-    /// Something to know, from `now` on.
+    /// Something to know.
     #[must_use]
-    pub fn note(text: impl Into<String>, now: At) -> Self {
+    pub fn note(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             is_error: false,
-            until: now.plus(NOTE),
+            stays: NOTE,
+            until: None,
         }
     }
 
-    /// Something that failed, from `now` on.
+    /// Something that failed.
     #[must_use]
-    pub fn error(text: impl Into<String>, now: At) -> Self {
+    pub fn error(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             is_error: true,
-            until: now.plus(ERROR),
+            stays: ERROR,
+            until: None,
         }
     }
 
+    /// Takes in that it is `now`; the first time starts its clock, because the app does not know
+    /// the time between ticks. Says whether it is still to be shown.
+    pub fn tick(&mut self, now: At) -> bool {
+        now < *self.until.get_or_insert(now.plus(self.stays))
+    }
+}
+
+impl From<Outcome> for Toast {
     /// How an effect went.
-    #[must_use]
-    pub fn of(outcome: Outcome, now: At) -> Self {
+    fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Saved { path, count } => {
                 let flows = if count == 1 { "flow" } else { "flows" };
-                Self::note(format!("saved {count} {flows} to {}", path.display()), now)
+                Self::note(format!("saved {count} {flows} to {}", path.display()))
             }
             Outcome::SaveFailed { path, error } => {
-                Self::error(format!("cannot save {}: {error}", path.display()), now)
+                Self::error(format!("cannot save {}: {error}", path.display()))
             }
-            Outcome::Copied { chars } => Self::note(format!("copied {chars} characters"), now),
-            Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}"), now),
+            Outcome::Copied { chars } => Self::note(format!("copied {chars} characters")),
+            Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),
         }
     }
 }

@@ -43,12 +43,12 @@ impl App {
             }
             Msg::Tick(at) => {
                 self.now = at;
-                self.toasts.retain(|toast| toast.until > at);
+                self.toasts.retain_mut(|toast| toast.tick(at));
                 Vec::new()
             }
             Msg::Changed => Vec::new(),
             Msg::Done(outcome) => {
-                self.toasts.push(Toast::of(outcome, self.now));
+                self.toasts.push(Toast::from(outcome));
                 Vec::new()
             }
         };
@@ -110,7 +110,7 @@ impl App {
     /// Carries out a command, `count` times where that makes sense.
     fn act(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
         let times = count.unwrap_or(1);
-        let rows = times as isize;
+        let rows = times.cast_signed();
         match action {
             Action::Down => self.go(Motion::Rows(rows)),
             Action::Up => self.go(Motion::Rows(-rows)),
@@ -437,7 +437,7 @@ impl App {
 
     /// Says something for a while.
     fn note(&mut self, text: String) {
-        self.toasts.push(Toast::note(text, self.now));
+        self.toasts.push(Toast::note(text));
     }
 }
 

@@ -63,7 +63,7 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
     } else {
         theme.ui(Ui::Title)
     };
-    let mut left = placed.area.x + 1;
+    let mut left = placed.area.x + 2;
     for (pane, area) in placed.titles() {
         let style = if pane == placed.pane {
             shown
@@ -82,12 +82,12 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
         label(buf, area, tab.title(), style);
     }
     if placed.pane == Pane::Requests {
-        let room = usize::from(placed.area.right().saturating_sub(left + 4));
+        let room = usize::from(placed.area.right().saturating_sub(left + 5));
         let text = numbers(app);
         let text = truncate(&text, room);
         if !text.is_empty() && room > 6 {
             let columns = width(&text) as u16 + 2;
-            let x = placed.area.right() - 1 - columns;
+            let x = placed.area.right() - 2 - columns;
             let area = Rect::new(x, placed.area.y, columns, 1);
             label(buf, area, &text, theme.ui(Ui::Tab));
         }

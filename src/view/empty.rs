@@ -86,11 +86,16 @@ fn split(command: &str, columns: u16) -> impl Iterator<Item = String> {
     lines.into_iter()
 }
 
-/// Writes lines into the middle of an area, as one block if they differ in width by little.
+/// Writes lines into the middle of an area; where there is no room for all, those without text go first.
 fn centre(lines: &[(String, Style)], area: Rect, buf: &mut Buffer) {
+    let has_room = lines.len() <= usize::from(area.height);
+    let lines: Vec<_> = lines
+        .iter()
+        .filter(|(line, _)| has_room || !line.is_empty())
+        .collect();
     let shown = lines.len().min(usize::from(area.height));
     let top = area.y + (area.height - shown as u16) / 2;
-    for ((line, style), y) in lines.iter().zip(top..area.bottom()) {
+    for ((line, style), y) in lines.into_iter().zip(top..area.bottom()) {
         let columns = (width(line) as u16).min(area.width);
         let x = area.x + (area.width - columns) / 2;
         put(buf, x, y, area.right(), line, *style);

@@ -72,7 +72,9 @@ impl Highlighter {
 impl std::fmt::Debug for Highlighter {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let seen = self.seen.borrow().len();
-        f.debug_struct("Highlighter").field("seen", &seen).finish()
+        f.debug_struct("Highlighter")
+            .field("seen", &seen)
+            .finish_non_exhaustive()
     }
 }
 
@@ -81,8 +83,8 @@ fn push(pieces: &mut Vec<(Range<usize>, Ui)>, range: Range<usize>, stack: &Scope
     if range.start >= range.end {
         return;
     }
-    let scopes = stack.as_slice().iter().rev();
-    if let Some(ui) = scopes.filter_map(|scope| look(*scope)).next() {
+    let mut scopes = stack.as_slice().iter().rev();
+    if let Some(ui) = scopes.find_map(|scope| look(*scope)) {
         pieces.push((range, ui));
     }
 }
@@ -94,7 +96,7 @@ fn look(scope: Scope) -> Option<Ui> {
     found.map(|(_, ui)| *ui)
 }
 
-/// The beginnings of scope names (TextMate's conventions), and their looks.
+/// The beginnings of scope names (the conventions of `TextMate`), and their looks.
 const LOOKS: [(&str, Ui); 12] = [
     ("comment", Ui::CodeComment),
     ("string", Ui::CodeString),

@@ -268,7 +268,10 @@ impl Line<'_> {
             }
         };
         let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
-        let room = usize::from(end.saturating_sub(x)).saturating_sub(width(&more));
+        let room = usize::from(end.saturating_sub(x));
+        // Where there is no room for both, how many turns there are can be seen below.
+        let more = if room < width(&more) + 8 { "" } else { &more };
+        let room = room - width(more);
         let gist = Clean::new(&self.flow.gist);
         let gist = match gist.as_str() {
             "" => Clean::new(self.flow.path()),
@@ -279,7 +282,7 @@ impl Line<'_> {
             FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
         };
         let x = put(buf, x, y, end, &truncate(gist.as_str(), room), style);
-        let x = put(buf, x, y, end, &more, self.theme.role(Role::Dim));
+        let x = put(buf, x, y, end, more, self.theme.role(Role::Dim));
         if self.flow.is_warm_up {
             put(buf, x, y, end, " warm-up", self.theme.role(Role::Dim));
         }
@@ -368,6 +371,9 @@ fn status(flow: &Flow) -> (String, Role) {
         Some(Status::Lost) => Some(("lost", Role::Error)),
         Some(Status::Completed | Status::InProgress) | None => None,
     };
+    if let Some(code @ 400..) = flow.status() {
+        return (code.to_string(), Role::Error);
+    }
     if let Some((word, role)) = word {
         return (word.to_owned(), role);
     }
@@ -387,7 +393,6 @@ fn status(flow: &Flow) -> (String, Role) {
         return (code.to_string(), role);
     }
     match flow.status() {
-        Some(code @ 400..) => (code.to_string(), Role::Error),
         Some(code) => (code.to_string(), Role::Dim),
         None if flow.failures.is_empty() => (String::new(), Role::Dim),
         None => ("fail".to_owned(), Role::Error),
@@ -397,7 +402,7 @@ fn status(flow: &Flow) -> (String, Role) {
 /// Columns before the first one: the cursor's mark, the state, the sign of a marked flow.
 const PREFIX: u16 = 4;
 /// The least width of the gist while other columns can give way.
-const GIST: u16 = 22;
+const GIST: u16 = 26;
 /// The same when only the most important columns are left.
 const GIST_LEAST: u16 = 12;
 /// Phases of a live flow's sign; none of them looks like another state's.

@@ -43,13 +43,12 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         }
     }
     overlay::toast(app, theme, buf);
-    let cursor = match app.prompt() {
-        Some(prompt) => Some(prompt::draw(app, prompt, theme, buf)),
-        None => {
-            status::draw(app, theme, buf);
-            None
-        }
-    };
+    let cursor = app
+        .prompt()
+        .map(|prompt| prompt::draw(app, prompt, theme, buf));
+    if cursor.is_none() {
+        status::draw(app, theme, buf);
+    }
     overlay::draw(app, area, theme, buf);
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);

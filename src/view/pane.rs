@@ -47,6 +47,11 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
             let area = Rect::new(inner.x, y, inner.width, 1);
             buf.set_style(area, theme.ui(Ui::CursorLine));
         }
+        if let Some(fold) = line.fold.as_ref().filter(|_| row.range.start == 0) {
+            let sign = if fold.is_open { "▾" } else { "▸" };
+            let x = placed.inner().x + 1;
+            put(buf, x, y, x + 1, sign, theme.ui(Ui::Fold));
+        }
         draw_row(line, row, text.x, y, text.right(), theme, buf);
     }
     scrollbar(

@@ -57,6 +57,7 @@ fn parts(app: &App, theme: &Theme, room: usize) -> Vec<Part> {
             parts.remove(index);
         } else {
             part.text = std::mem::take(&mut part.short);
+            part.rank /= 2;
         }
     }
     parts
@@ -92,7 +93,7 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
         ),
         (Capture::Recording, Some(path)) => {
             let name = path.rsplit('/').next().unwrap_or(path);
-            add(6, Role::Ok, format!("● {name}"), "● rec".to_owned());
+            add(6, Role::Ok, format!("● {name}"), "●".to_owned());
         }
         (Capture::Recording, None) => add(6, Role::Ok, "● recording".to_owned(), "●".to_owned()),
         (Capture::Off, Some(path)) if !options.is_proxy => {
@@ -168,7 +169,7 @@ struct Hint {
 impl Hint {
     /// How many columns it takes.
     fn width(&self) -> usize {
-        width(&self.key) + 1 + width(&self.text)
+        width(&self.key) + 1 + width(self.text)
     }
 }
 

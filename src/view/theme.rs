@@ -115,6 +115,8 @@ ui! {
     Side = "ui.side",
     /// The lines that join turns to their connection.
     Tree = "ui.tree",
+    /// The sign of a section that opens and closes.
+    Fold = "ui.fold",
     /// The part of a text that is visible.
     Scrollbar = "ui.scrollbar",
     /// The bottom line.

@@ -1,0 +1,334 @@
+//! What people see: flows, a size and keys in; the screen out, symbols and styles.
+//!
+//! A snapshot has the screen's rows, then its runs of style. To look at the screens in colour, build the tests with
+//! `CODEXTAP_ANSI` set to a directory: every screen is written there in every theme, with ANSI escapes.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "screens/scene.rs"]
+mod scene;
+
+use std::fmt::Write as _;
+
+use codextap::app::Effect;
+use codextap::app::focus::Pane;
+use codextap::view::{Theme, draw};
+use ratatui::Terminal;
+use ratatui::backend::TestBackend;
+use ratatui::buffer::Buffer;
+use ratatui::style::{Color, Modifier, Style};
+use scene::Scene;
+
+/// The sizes that people have: from a narrow split to a wide screen.
+const SIZES: [(u16, u16); 6] = [
+    (40, 10),
+    (60, 24),
+    (80, 24),
+    (120, 40),
+    (160, 50),
+    (200, 50),
+];
+
+#[test]
+fn without_traffic_the_screen_says_how_to_get_some() {
+    for size in SIZES {
+        check("empty", Scene::new(), size, "");
+    }
+}
+
+#[test]
+fn a_session_is_a_list_with_its_newest_turn_beside_it() {
+    for size in SIZES {
+        check("finished", Scene::finished(), size, "");
+    }
+}
+
+#[test]
+fn a_streaming_turn_is_shown_as_it_comes() {
+    for size in SIZES {
+        check("live", Scene::live(), size, "3");
+    }
+}
+
+#[test]
+fn a_failure_stands_first() {
+    for size in [(60, 24), (120, 40), (200, 50)] {
+        let mut scene = Scene::finished();
+        scene.unreachable();
+        scene.wait(0);
+        check("failed", scene, size, "gee<enter>");
+    }
+}
+
+#[test]
+fn each_pane_has_the_screen_to_itself() {
+    for (name, keys) in [
+        ("payload", "2z]"),
+        ("output", "3z"),
+        ("reasoning", "4z"),
+        ("frames", "5z"),
+    ] {
+        check(name, Scene::finished(), (80, 24), keys);
+    }
+    check("socket", Scene::finished(), (120, 40), "kkkk5z");
+}
+
+#[test]
+fn a_wrong_filter_says_what_is_wrong() {
+    for size in [(40, 10), (80, 24), (200, 50)] {
+        check("filter-wrong", Scene::finished(), size, "/(~m post");
+    }
+    check("filter", Scene::finished(), (120, 40), "/parser");
+    check("filter-none", Scene::finished(), (80, 24), "/zebra<enter>");
+}
+
+#[test]
+fn help_is_on_top_and_scrolls() {
+    for size in [(40, 10), (80, 24), (200, 50)] {
+        check("help", Scene::finished(), size, "?jj");
+    }
+}
+
+#[test]
+fn saving_asks_where_to() {
+    for size in [(40, 10), (120, 40)] {
+        check("save", Scene::finished(), size, "kkmw");
+    }
+}
+
+#[test]
+fn quitting_asks_while_a_stream_is_live() {
+    check("quit", Scene::live(), (80, 24), "q");
+    let mut scene = Scene::live();
+    assert!(!scene.press("<c-c>").contains(&Effect::Quit));
+    assert!(scene.press("<c-c>").contains(&Effect::Quit));
+    assert!(Scene::finished().press("q").contains(&Effect::Quit));
+}
+
+#[test]
+fn a_tiny_screen_says_so() {
+    check("tiny", Scene::finished(), (39, 12), "");
+    check("tiny", Scene::finished(), (1, 1), "");
+}
+
+#[test]
+fn the_cursor_stays_on_its_flow_while_others_arrive() {
+    let mut scene = Scene::finished();
+    scene.press("gj");
+    let selected = scene.app.selected().unwrap().id;
+    scene.streamed_turn("One more", "main", true);
+    scene.wait(0);
+    assert_eq!(scene.app.selected().unwrap().id, selected);
+    scene.press("F");
+    assert_eq!(scene.app.selected().unwrap().gist, "One more");
+    scene.streamed_turn("And another", "main", true);
+    scene.side_channel();
+    scene.wait(0);
+    assert_eq!(scene.app.selected().unwrap().gist, "And another");
+}
+
+#[test]
+fn folding_a_connection_takes_its_turns_away() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let rows = scene.app.list().rows().len();
+    scene.press("C");
+    assert_eq!(scene.app.list().rows().len(), rows - 2);
+    scene.press("C");
+    assert_eq!(scene.app.list().rows().len(), rows);
+}
+
+#[test]
+fn what_is_marked_is_saved() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let effects = scene.press("gmjjmw<enter>");
+    let rows = scene.app.list().rows();
+    let [Effect::Save { path, flows }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    assert_eq!(*flows, [rows[0], rows[2]]);
+    assert_eq!(path.extension().unwrap(), "jsonl");
+}
+
+#[test]
+fn counts_move_and_digits_alone_go_to_panes() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((160, 50));
+    scene.press("g");
+    let row = |scene: &Scene| scene.app.list().scroll().cursor;
+    scene.press("6j");
+    assert_eq!(row(&scene), 6);
+    scene.press("05k");
+    assert_eq!(row(&scene), 1);
+    scene.press("2");
+    assert_eq!(scene.app.focus(), Pane::Payload);
+    scene.press("j1k");
+    assert_eq!((scene.app.focus(), row(&scene)), (Pane::Requests, 0));
+    scene.press("12j");
+    assert_eq!((scene.app.focus(), row(&scene)), (Pane::Requests, 7));
+}
+
+#[test]
+fn a_pause_holds_the_list_until_it_ends() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let rows = scene.app.list().rows().len();
+    scene.press("p");
+    scene.streamed_turn("Unseen", "main", true);
+    scene.wait(0);
+    scene.app.prepare((120, 40));
+    assert_eq!(scene.app.list().rows().len(), rows);
+    scene.press("p");
+    scene.app.prepare((120, 40));
+    assert_eq!(scene.app.list().rows().len(), rows + 1);
+}
+
+#[test]
+fn a_hundred_thousand_flows_are_one_list() {
+    let mut scene = Scene::finished();
+    let flow = scene.app.selected().unwrap().clone();
+    for _ in 0..100_000 {
+        scene.app.store_mut().push(flow.clone());
+    }
+    scene.wait(0);
+    scene.press("kG");
+    scene.app.prepare((120, 40));
+    assert_eq!(scene.app.list().scroll().cursor, 100_007);
+    assert!(scene.app.list().visible().len() < 40);
+}
+
+/// Holds a screen in the default theme against its snapshot.
+fn check(name: &str, mut scene: Scene, size: (u16, u16), keys: &str) {
+    let buf = screen(&mut scene, size, keys, "default-dark");
+    let name = format!("{name}-{}x{}", size.0, size.1);
+    if let Some(folder) = option_env!("CODEXTAP_ANSI") {
+        for theme in Theme::names() {
+            let buf = screen(&mut scene, size, "", theme);
+            std::fs::write(format!("{folder}/{name}-{theme}.ansi"), ansi(&buf)).unwrap();
+        }
+    }
+    insta::assert_snapshot!(name, shown(&buf));
+}
+
+/// The screen's rows and, beside their numbers, its runs of style: first column, then what is not the default.
+fn shown(buf: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buf.area.height {
+        let mut skip = 0;
+        let mut row = String::new();
+        for x in 0..buf.area.width {
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            let symbol = buf[(x, y)].symbol();
+            skip = codextap::text::width(symbol).saturating_sub(1);
+            row.push_str(symbol);
+        }
+        writeln!(text, "{}", row.trim_end()).unwrap();
+    }
+    text.push('\n');
+    for y in 0..buf.area.height {
+        let mut runs = Vec::new();
+        let mut last = Style::default();
+        for x in 0..buf.area.width {
+            let style = buf[(x, y)].style();
+            if x == 0 || style != last {
+                runs.push(format!("{x}{}", named(style)));
+                last = style;
+            }
+        }
+        writeln!(text, "{y:2}: {}", runs.join(" ")).unwrap();
+    }
+    text
+}
+
+/// What a style has beyond the terminal's own colours: `:Cyan`, `:Black/Cyan`, `:bold`.
+fn named(style: Style) -> String {
+    let mut parts = Vec::new();
+    let colour = |colour: Option<Color>| colour.filter(|colour| *colour != Color::Reset);
+    match (colour(style.fg), colour(style.bg)) {
+        (None, None) => {}
+        (Some(fg), None) => parts.push(fg.to_string()),
+        (None, Some(bg)) => parts.push(format!("/{bg}")),
+        (Some(fg), Some(bg)) => parts.push(format!("{fg}/{bg}")),
+    }
+    let modifiers = style.add_modifier.iter_names();
+    parts.extend(modifiers.map(|(name, _)| name.to_lowercase()));
+    if parts.is_empty() {
+        return String::new();
+    }
+    format!(":{}", parts.join("+"))
+}
+
+/// The screen after these keys.
+fn screen(scene: &mut Scene, size: (u16, u16), keys: &str, theme: &str) -> Buffer {
+    let theme = Theme::load(theme, &[]).unwrap();
+    scene.app.prepare(size);
+    scene.press(keys);
+    scene.app.prepare(size);
+    let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
+    terminal
+        .draw(|frame| draw(&scene.app, &theme, frame))
+        .unwrap();
+    terminal.backend().buffer().clone()
+}
+
+/// The screen as a text with ANSI escapes.
+fn ansi(buf: &Buffer) -> String {
+    let mut text = String::new();
+    for y in 0..buf.area.height {
+        let mut skip = 0;
+        for x in 0..buf.area.width {
+            let cell = &buf[(x, y)];
+            if skip > 0 {
+                skip -= 1;
+                continue;
+            }
+            skip = codextap::text::width(cell.symbol()).saturating_sub(1);
+            let style = cell.style();
+            write!(text, "\x1b[0m{}{}", sgr(style.fg, 38), sgr(style.bg, 48)).unwrap();
+            for (modifier, code) in [
+                (Modifier::BOLD, 1),
+                (Modifier::DIM, 2),
+                (Modifier::ITALIC, 3),
+                (Modifier::UNDERLINED, 4),
+                (Modifier::REVERSED, 7),
+            ] {
+                if style.add_modifier.contains(modifier) {
+                    write!(text, "\x1b[{code}m").unwrap();
+                }
+            }
+            text.push_str(cell.symbol());
+        }
+        text.push_str("\x1b[0m\n");
+    }
+    text
+}
+
+/// The escape sequence of a colour.
+fn sgr(colour: Option<Color>, base: u8) -> String {
+    let index = match colour {
+        None | Some(Color::Reset) => return String::new(),
+        Some(Color::Rgb(r, g, b)) => return format!("\x1b[{base};2;{r};{g};{b}m"),
+        Some(Color::Indexed(index)) => index,
+        Some(Color::Black) => 0,
+        Some(Color::Red) => 1,
+        Some(Color::Green) => 2,
+        Some(Color::Yellow) => 3,
+        Some(Color::Blue) => 4,
+        Some(Color::Magenta) => 5,
+        Some(Color::Cyan) => 6,
+        Some(Color::Gray) => 7,
+        Some(Color::DarkGray) => 8,
+        Some(Color::LightRed) => 9,
+        Some(Color::LightGreen) => 10,
+        Some(Color::LightYellow) => 11,
+        Some(Color::LightBlue) => 12,
+        Some(Color::LightMagenta) => 13,
+        Some(Color::LightCyan) => 14,
+        Some(Color::White) => 15,
+    };
+    format!("\x1b[{base};5;{index}m")
+}
