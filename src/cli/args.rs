@@ -112,7 +112,7 @@ pub(super) struct Common {
     /// Colour theme
     #[arg(long, global = true, value_name = "NAME", env = "CODEXTAP_THEME")]
     pub(super) theme: Option<String>,
-    /// Colours: NO_COLOR is honoured unless `always`
+    /// When to use colours; `auto` honours `NO_COLOR`
     #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
     pub(super) color: Color,
     /// Leave the mouse to the terminal

@@ -31,7 +31,7 @@ pub(super) struct Station {
     stop: oneshot::Sender<()>,
     proxy: JoinHandle<()>,
     /// Missing where the state directory cannot be written: nobody finds this codextap then.
-    _announcement: Option<Announcement>,
+    announcement: Option<Announcement>,
 }
 
 /// Where a proxy listens and forwards to.
@@ -124,7 +124,7 @@ impl Station {
             capture,
             stop,
             proxy,
-            _announcement: announcement,
+            announcement: announcement,
         })
     }
 
@@ -133,7 +133,7 @@ impl Station {
         let ending = Ending {
             stop: self.stop,
             proxy: self.proxy,
-            _announcement: self._announcement,
+            announcement: self.announcement,
         };
         (self.events, self.recording, ending)
     }
@@ -144,13 +144,14 @@ impl Station {
 pub(super) struct Ending {
     stop: oneshot::Sender<()>,
     proxy: JoinHandle<()>,
-    _announcement: Option<Announcement>,
+    announcement: Option<Announcement>,
 }
 
 impl Ending {
     /// Stops accepting; resolves when what was in flight has ended or was cut.
     pub(super) async fn drain(self) {
         drop(self.stop);
+        drop(self.announcement);
         // A proxy task that panicked has ended too.
         let _ = self.proxy.await;
     }
@@ -158,6 +159,7 @@ impl Ending {
     /// Stops accepting and cuts what is in flight.
     pub(super) async fn cut(self) {
         self.proxy.abort();
+        drop(self.announcement);
         let _ = self.proxy.await;
     }
 }
