@@ -124,7 +124,7 @@ impl Station {
             capture,
             stop,
             proxy,
-            announcement: announcement,
+            announcement,
         })
     }
 
