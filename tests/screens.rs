@@ -10,9 +10,10 @@ mod scene;
 
 use std::fmt::Write as _;
 
-use codextap::app::Effect;
 use codextap::app::focus::Pane;
+use codextap::app::{Effect, Msg, Outcome};
 use codextap::view::{Theme, draw};
+use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::Terminal;
 use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
@@ -182,6 +183,51 @@ fn a_pause_holds_the_list_until_it_ends() {
     scene.press("p");
     scene.app.prepare((120, 40));
     assert_eq!(scene.app.list().rows().len(), rows + 1);
+}
+
+#[test]
+fn the_mouse_selects_and_scrolls_what_is_under_it() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let rows = scene.app.list().rows().to_vec();
+    let click = MouseEventKind::Down(MouseButton::Left);
+    scene.mouse(click, (20, 3));
+    assert_eq!(scene.app.selected().unwrap().id, rows[1]);
+    let tab = |scene: &Scene| scene.app.layout().panes[1].titles()[3].1;
+    let frames = tab(&scene);
+    scene.mouse(click, (frames.x + 1, frames.y));
+    assert_eq!(scene.app.focus(), Pane::Frames);
+    scene.press("z");
+    scene.app.prepare((60, 12));
+    let top = |scene: &Scene| scene.app.sheet(Pane::Frames).unwrap().scroll().top;
+    assert_eq!(top(&scene), 0);
+    scene.mouse(MouseEventKind::ScrollDown, (20, 5));
+    assert_eq!(top(&scene), 3);
+    scene.mouse(MouseEventKind::ScrollUp, (20, 5));
+    assert_eq!(top(&scene), 0);
+}
+
+#[test]
+fn a_message_stays_for_its_time_however_late_the_first_tick() {
+    let mut scene = Scene::finished();
+    let outcome = Outcome::SaveFailed {
+        path: "x.jsonl".into(),
+        error: "no room".to_owned(),
+    };
+    scene.app.update(Msg::Done(outcome));
+    assert!(scene.app.is_animating());
+    scene.wait(60_000);
+    assert_eq!(
+        scene.app.toast().unwrap().text,
+        "cannot save x.jsonl: no room"
+    );
+    check("toast", scene, (80, 24), "");
+    let mut scene = Scene::finished();
+    scene.press("e");
+    scene.wait(1);
+    assert_eq!(scene.app.toast().unwrap().text, "no next error");
+    scene.wait(5_000);
+    assert!(scene.app.toast().is_none() && !scene.app.is_animating());
 }
 
 #[test]

@@ -30,21 +30,10 @@ pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
             (format!("{key} shows all flows"), plain),
         ]
     } else if app.options().is_proxy {
-        let listen = &app.options().listen;
-        let command = format!("codex -c openai_base_url=http://{listen}/v1");
-        let mut lines = vec![
-            ("No traffic yet".to_owned(), strong),
-            (String::new(), plain),
-            (
-                "In another terminal, start Codex like this:".to_owned(),
-                plain,
-            ),
-            (String::new(), plain),
-        ];
-        lines.extend(split(&command, placed.text().width).map(|line| (line, accent)));
-        lines.push((String::new(), plain));
-        lines.push(("or leave it all to us:  codextap codex".to_owned(), plain));
-        lines
+        invitation(app, placed.text().width)
+            .into_iter()
+            .map(|(text, is_command)| (text, if is_command { accent } else { plain }))
+            .collect()
     } else {
         vec![("This capture is empty".to_owned(), strong)]
     };
@@ -75,15 +64,30 @@ pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer
     );
 }
 
-/// Breaks a command that does not fit at its blanks, as a shell would accept it.
-fn split(command: &str, columns: u16) -> impl Iterator<Item = String> {
-    let lines = if width(command) <= usize::from(columns) {
-        vec![command.to_owned()]
+/// How to get traffic, in lines of at most `columns`, each with whether it is to be typed or pasted.
+fn invitation(app: &App, columns: u16) -> Vec<(String, bool)> {
+    let url = format!("http://{}/v1", app.options().listen);
+    let whole = format!("codex -c openai_base_url={url}");
+    let (first, rest) = ("codex -c \\", format!("openai_base_url={url}"));
+    let fits = |text: &str| width(text) <= usize::from(columns);
+    let text = |text: &str| (text.to_owned(), false);
+    let mut lines = vec![text("No traffic yet"), text("")];
+    if fits(&rest) {
+        lines.extend([text("Start Codex in another terminal:"), text("")]);
+        if fits(&whole) {
+            lines.push((whole, true));
+        } else {
+            lines.extend([(first.to_owned(), true), (rest, true)]);
+        }
+        lines.extend([text(""), text("or let us do it:  codextap codex")]);
     } else {
-        let (first, rest) = command.rsplit_once(' ').unwrap_or((command, ""));
-        vec![format!("{first} \\"), rest.to_owned()]
-    };
-    lines.into_iter()
+        lines.extend([
+            text("Start Codex with"),
+            ("codextap codex".to_owned(), true),
+        ]);
+        lines.extend([text("or give it as base URL"), (url, true)]);
+    }
+    lines
 }
 
 /// Writes lines into the middle of an area; where there is no room for all, those without text go first.

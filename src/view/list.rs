@@ -282,10 +282,7 @@ impl Line<'_> {
             FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
         };
         let x = put(buf, x, y, end, &truncate(gist.as_str(), room), style);
-        let x = put(buf, x, y, end, more, self.theme.role(Role::Dim));
-        if self.flow.is_warm_up {
-            put(buf, x, y, end, " warm-up", self.theme.role(Role::Dim));
-        }
+        put(buf, x, y, end, more, self.theme.role(Role::Dim));
     }
 
     /// The text and style of a column.

@@ -10,7 +10,7 @@ use codextap::tap::{
     At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
     ResponseHead, Side, fields,
 };
-use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers, MouseEvent, MouseEventKind};
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use serde_json::{Value, json};
 
@@ -104,6 +104,16 @@ impl Scene {
             effects.extend(self.app.update(Msg::Key(KeyEvent::new(code, modifiers))));
         }
         effects
+    }
+
+    /// Does something with the mouse at a column and row.
+    pub(crate) fn mouse(&mut self, kind: MouseEventKind, (column, row): (u16, u16)) {
+        self.app.update(Msg::Mouse(MouseEvent {
+            kind,
+            column,
+            row,
+            modifiers: KeyModifiers::NONE,
+        }));
     }
 
     /// `GET /v1/models`, answered.
