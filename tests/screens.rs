@@ -1,7 +1,8 @@
 //! What people see: flows, a size and keys in; the screen out, symbols and styles.
 //!
-//! A snapshot has the screen's rows, then its runs of style. To look at the screens in colour, build the tests with
-//! `CODEXTAP_ANSI` set to a directory: every screen is written there in every theme, with ANSI escapes.
+//! A snapshot has the screen's rows, then its runs of style. To look at the screens in colour,
+//! build the tests with `CODEXTAP_ANSI` set to a directory: every screen is written there in every
+//! theme, with ANSI escapes.
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
@@ -257,7 +258,8 @@ fn check(name: &str, mut scene: Scene, size: (u16, u16), keys: &str) {
     insta::assert_snapshot!(name, shown(&buf));
 }
 
-/// The screen's rows and, beside their numbers, its runs of style: first column, then what is not the default.
+/// The screen's rows and, beside their numbers, its runs of style: first column, then what is not
+/// the default.
 fn shown(buf: &Buffer) -> String {
     let mut text = String::new();
     for y in 0..buf.area.height {

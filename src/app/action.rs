@@ -1,5 +1,5 @@
-//! Every command: the one table from which the keymap, the help overlay, the hints in the status bar and the
-//! README's key table are made.
+//! Every command: the one table from which the keymap, the help overlay, the hints in the status
+//! bar and the README's key table are made.
 
 use super::focus::Pane;
 
@@ -69,7 +69,8 @@ impl Topic {
 
 /// Declares the commands: variant, name, hint, keys, scope, topic, description.
 macro_rules! actions {
-    ($($variant:ident $name:literal $hint:literal $keys:tt $scope:ident $topic:ident $about:literal;)+) => {
+    ($($variant:ident $name:literal $hint:literal $keys:tt
+        $scope:ident $topic:ident $about:literal;)+) => {
         /// A command.
         #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
         pub enum Action {
@@ -129,8 +130,10 @@ actions! {
     PageDown "page-down" "page" ["ctrl-f", "pagedown"] Anywhere Move "Move a page down";
     PageUp "page-up" "page" ["ctrl-b", "pageup"] Anywhere Move "Move a page up";
 
-    Open "open" "open" ["enter", "l", "right"] Anywhere Go "Open the flow, or the section under the cursor";
-    Back "back" "back" ["esc", "h", "left"] Anywhere Go "Go back: close what is on top, return to the list";
+    Open "open" "open" ["enter", "l", "right"] Anywhere Go
+        "Open the flow, or the section under the cursor";
+    Back "back" "back" ["esc", "h", "left"] Anywhere Go
+        "Go back: close what is on top, return to the list";
     NextPane "next-pane" "pane" ["tab"] Anywhere Go "Go to the next pane";
     PreviousPane "previous-pane" "pane" ["shift-tab"] Anywhere Go "Go to the previous pane";
     Requests "requests" "list" ["1"] Anywhere Go "Go to Requests";
@@ -139,7 +142,8 @@ actions! {
     Reasoning "reasoning" "reasoning" ["4"] Anywhere Go "Go to Reasoning";
     Frames "frames" "frames" ["5"] Anywhere Go "Go to Frames";
     NextFlow "next-flow" "next flow" ["J"] Anywhere Go "Show the next flow, staying in the pane";
-    PreviousFlow "previous-flow" "previous flow" ["K"] Anywhere Go "Show the previous flow, staying in the pane";
+    PreviousFlow "previous-flow" "previous flow" ["K"] Anywhere Go
+        "Show the previous flow, staying in the pane";
     NextTurn "next-turn" "turn" ["}"] Anywhere Go "Show the next model turn";
     PreviousTurn "previous-turn" "turn" ["{"] Anywhere Go "Show the previous model turn";
     NextError "next-error" "error" ["e"] Anywhere Go "Show the next flow that failed";
@@ -148,8 +152,10 @@ actions! {
     PreviousTab "previous-tab" "tab" ["["] Anywhere Go "Show the previous tab of the payload";
 
     Filter "filter" "filter" ["/", "f"] Anywhere Choose "Filter the list";
-    ToggleFilter "toggle-filter" "no filter" ["\\"] Anywhere Choose "Clear the filter; again restores it";
-    Mark "mark" "mark" ["space", "m"] Anywhere Choose "Mark the flow, or the range, or take the mark away";
+    ToggleFilter "toggle-filter" "no filter" ["\\"] Anywhere Choose
+        "Clear the filter; again restores it";
+    Mark "mark" "mark" ["space", "m"] Anywhere Choose
+        "Mark the flow, or the range, or take the mark away";
     Range "range" "range" ["v"] List Choose "Begin a range at the cursor; mark it with Space";
     MarkedOnly "marked-only" "marked" ["M"] Anywhere Choose "Show marked flows only";
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
@@ -171,7 +177,8 @@ actions! {
     Redraw "redraw" "redraw" ["ctrl-l"] Anywhere Program "Draw the screen anew";
     Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program "Return to the shell; `fg` comes back";
     Quit "quit" "quit" ["q"] Anywhere Program "Go back, or quit; asks while streams are live";
-    Interrupt "interrupt" "quit" ["ctrl-c"] Anywhere Program "Quit; asks while streams are live, and takes a second one as yes";
+    Interrupt "interrupt" "quit" ["ctrl-c"] Anywhere Program
+        "Quit; while streams are live, a second one means yes";
     QuitNow "quit-now" "quit" ["Q"] Anywhere Program "Quit now";
 }
 

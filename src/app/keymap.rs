@@ -1,8 +1,9 @@
 //! From keys to commands.
 //!
-//! A [`Chord`] is one key with its modifiers; the [`Keymap`] says which command it gives in which pane.
-//! Digits are split between panes and counts: `1`–`5` alone name panes; `6`–`9`, a leading `0`, and any number of two
-//! digits or more are the count of the motion that follows (`12j`, `06j`).
+//! A [`Chord`] is one key with its modifiers; the [`Keymap`] says which command it gives in which
+//! pane. Digits are split between panes and counts: `1`–`5` alone name panes; `6`–`9`, a leading
+//! `0`, and any number of two digits or more are the count of the motion that follows (`12j`,
+//! `06j`).
 
 use std::collections::HashMap;
 use std::fmt;

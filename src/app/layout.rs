@@ -102,7 +102,8 @@ pub struct Placed {
 }
 
 impl Placed {
-    /// The place of its rows: within the borders, but without the columns left and right of the text.
+    /// The place of its rows: within the borders, but without the columns left and right of the
+    /// text.
     #[must_use]
     pub fn inner(&self) -> Rect {
         Rect {
@@ -113,8 +114,8 @@ impl Placed {
         }
     }
 
-    /// The place of its text: columns for the cursor's mark and for the marks of folds are kept free on the left, one on
-    /// the right.
+    /// The place of its text: columns for the cursor's mark and for the marks of folds are kept
+    /// free on the left, one on the right.
     #[must_use]
     pub fn text(&self) -> Rect {
         let inner = self.inner();
@@ -154,7 +155,8 @@ impl Placed {
         tabs(titles, self.area.x + 2, self.area.y)
     }
 
-    /// The payload's tabs: at the right of the top border or, where they do not fit, of the bottom border.
+    /// The payload's tabs: at the right of the top border or, where they do not fit, of the bottom
+    /// border.
     #[must_use]
     pub fn tabs(&self) -> Vec<(Tab, Rect)> {
         if self.pane != Pane::Payload {

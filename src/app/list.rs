@@ -1,7 +1,8 @@
 //! The request list: which flows are shown, where the cursor is, and what is marked.
 //!
-//! The cursor is a flow, not a row, so that it stays where it is when rows arrive above it. Of a hundred
-//! thousand flows only those that changed are looked at; the rows are put together anew only if one came or went.
+//! The cursor is a flow, not a row, so that it stays where it is when rows arrive above it. Of a
+//! hundred thousand flows only those that changed are looked at; the rows are put together anew
+//! only if one came or went.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -174,7 +175,8 @@ impl List {
         self.totals
     }
 
-    /// The marked flows, or else those that pass the filter: what a save writes, in the order of the list.
+    /// The marked flows, or else those that pass the filter: what a save writes, in the order of
+    /// the list.
     #[must_use]
     pub fn chosen(&self, store: &Store) -> Vec<FlowId> {
         let is_chosen = |id: &&FlowId| {
@@ -235,7 +237,8 @@ impl List {
         self.selected = self.rows.get(self.scroll.cursor).copied();
     }
 
-    /// Moves the cursor `count` flows on, or back, counting those that are `wanted` only. Says whether there was one.
+    /// Moves the cursor `count` flows on, or back, counting those that are `wanted` only. Says
+    /// whether there was one.
     pub fn seek(
         &mut self,
         count: usize,
@@ -324,7 +327,8 @@ impl List {
         self.sync(store);
     }
 
-    /// Hides or shows the turns of the connection under the cursor, or that the flow under it belongs to.
+    /// Hides or shows the turns of the connection under the cursor, or that the flow under it
+    /// belongs to.
     pub fn fold(&mut self, store: &Store) {
         let Some(selected) = self.selected else {
             return;

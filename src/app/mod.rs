@@ -1,8 +1,9 @@
 //! What the user is doing: selection, focus, filter, prompts; and what they see of the flows.
 //!
-//! [`App`] owns the [`Store`]. Everything that happens comes in through [`App::update`], which gives back the
-//! effects that the loop has to carry out. [`App::prepare`] then builds the text of the visible panes, and
-//! [`view::draw`](crate::view::draw) only reads. No terminal, clock or file is touched here.
+//! [`App`] owns the [`Store`]. Everything that happens comes in through [`App::update`], which
+//! gives back the effects that the loop has to carry out. [`App::prepare`] then builds the text of
+//! the visible panes, and [`view::draw`](crate::view::draw) only reads. No terminal, clock or file
+//! is touched here.
 
 pub mod action;
 pub mod documents;

@@ -1,4 +1,5 @@
-//! What the status bar tells about the program: set once at the start, or kept up to date by the loop.
+//! What the status bar tells about the program: set once at the start, or kept up to date by the
+//! loop.
 
 use jiff::tz::TimeZone;
 

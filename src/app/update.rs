@@ -87,7 +87,8 @@ impl App {
         }
     }
 
-    /// A digit names a pane or belongs to a count, in which case the focus goes back to where it was.
+    /// A digit names a pane or belongs to a count, in which case the focus goes back to where it
+    /// was.
     fn digit(&mut self, digit: char, key: KeyEvent) -> Vec<Effect> {
         let is_first = self.count.is_empty();
         if is_first {

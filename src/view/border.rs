@@ -12,7 +12,8 @@ use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::text::{truncate, width};
 
-/// Draws the borders and titles of all panes. The focused pane comes last, so that its colour is whole.
+/// Draws the borders and titles of all panes. The focused pane comes last, so that its colour is
+/// whole.
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     let panes = &app.layout().panes;
     for placed in panes {

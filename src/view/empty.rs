@@ -64,7 +64,8 @@ pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer
     );
 }
 
-/// How to get traffic, in lines of at most `columns`, each with whether it is to be typed or pasted.
+/// How to get traffic, in lines of at most `columns`, each with whether it is to be typed or
+/// pasted.
 fn invitation(app: &App, columns: u16) -> Vec<(String, bool)> {
     let url = format!("http://{}/v1", app.options().listen);
     let whole = format!("codex -c openai_base_url={url}");
@@ -90,7 +91,8 @@ fn invitation(app: &App, columns: u16) -> Vec<(String, bool)> {
     lines
 }
 
-/// Writes lines into the middle of an area; where there is no room for all, those without text go first.
+/// Writes lines into the middle of an area; where there is no room for all, those without text go
+/// first.
 fn centre(lines: &[(String, Style)], area: Rect, buf: &mut Buffer) {
     let has_room = lines.len() <= usize::from(area.height);
     let lines: Vec<_> = lines

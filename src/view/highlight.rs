@@ -1,8 +1,9 @@
 //! Code in colours: one line at a time, only lines that are on the screen.
 //!
-//! Grammars are loaded when the first line of code is drawn, never before. What a line looks like depends on its text and
-//! language alone, so lines are remembered: a frame costs a look-up per visible line. A comment or string that
-//! spans lines is not recognised beyond its first line; that is the price for not reading the lines above.
+//! Grammars are loaded when the first line of code is drawn, never before. What a line looks like
+//! depends on its text and language alone, so lines are remembered: a frame costs a look-up per
+//! visible line. A comment or string that spans lines is not recognised beyond its first line; that
+//! is the price for not reading the lines above.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
@@ -13,7 +14,8 @@ use syntect::parsing::{ParseState, Scope, ScopeStack, SyntaxSet};
 
 use super::theme::Ui;
 
-/// Colours lines of code. Its interior changes while drawing, but only to remember what it once worked out.
+/// Colours lines of code. Its interior changes while drawing, but only to remember what it once
+/// worked out.
 #[derive(Default)]
 pub(super) struct Highlighter {
     /// The grammars, once they were needed.
@@ -26,7 +28,8 @@ pub(super) struct Highlighter {
 type Pieces = Arc<[(Range<usize>, Ui)]>;
 
 impl Highlighter {
-    /// Which bytes of `text` are what in the language `code`; nothing for a language that is not known.
+    /// Which bytes of `text` are what in the language `code`; nothing for a language that is not
+    /// known.
     pub(super) fn line(&self, code: &str, text: &str) -> Pieces {
         if text.len() > MAX_LINE {
             return Arc::default();

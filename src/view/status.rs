@@ -1,4 +1,5 @@
-//! The bottom line: how recording goes, where traffic comes from and goes to, numbers, and hints for the focused pane.
+//! The bottom line: how recording goes, where traffic comes from and goes to, numbers, and hints
+//! for the focused pane.
 
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
@@ -182,7 +183,8 @@ fn hint(app: &App, action: Action) -> Option<Hint> {
     })
 }
 
-/// Draws as many hints as fit between `left` and the end of the line, aligned to the right; help last.
+/// Draws as many hints as fit between `left` and the end of the line, aligned to the right; help
+/// last.
 fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     let room = usize::from(area.right().saturating_sub(left + 1));

@@ -1,8 +1,9 @@
 //! Themes: what each role and each part of the screen looks like.
 //!
-//! A theme is a TOML file with a palette and with styles for dotted scopes. A scope without a style takes that of the
-//! broader one (`json.key`, then `json`, then `text`), and a theme may inherit from another. The default themes use the
-//! terminal's own 16 colours; named ones use RGB. Nothing is told by colour alone, so `mono` works as well.
+//! A theme is a TOML file with a palette and with styles for dotted scopes. A scope without a style
+//! takes that of the broader one (`json.key`, then `json`, then `text`), and a theme may inherit
+//! from another. The default themes use the terminal's own 16 colours; named ones use RGB. Nothing
+//! is told by colour alone, so `mono` works as well.
 
 use std::collections::BTreeMap;
 
@@ -152,7 +153,8 @@ ui! {
 }
 
 impl Theme {
-    /// The theme called `name`: one of `own`, which are the user's files by name, or one that comes with the program.
+    /// The theme called `name`: one of `own`, which are the user's files by name, or one that comes
+    /// with the program.
     pub fn load(name: &str, own: &[(String, String)]) -> Result<Self, ThemeError> {
         let raw = Raw::load(name, own, &mut Vec::new())?;
         raw.check(name)?;

@@ -346,7 +346,7 @@ impl Scene {
 fn create(text: &str) -> Value {
     json!({
         "model": "gpt-5.1-codex",
-        "instructions": "You are Codex, a coding agent.\nWork in small steps, and test each of them.",
+        "instructions": "You are Codex, a coding agent.\nWork in small steps and test each.",
         "input": [
             {"type": "message", "role": "developer", "content": [
                 {"type": "input_text", "text": "<permissions>read-only</permissions>"}]},
