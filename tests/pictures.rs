@@ -35,14 +35,19 @@ fn picture(name: &str, theme: &str, size: (u16, u16), keys: &str) {
         capture: Some("demo.jsonl".to_owned()),
         ..Options::default()
     });
-    *app.store_mut() = capture::load(Path::new("tests/fixtures/demo.jsonl")).unwrap().store;
+    *app.store_mut() = capture::load(Path::new("tests/fixtures/demo.jsonl"))
+        .unwrap()
+        .store;
     let theme = Theme::load(theme, &[]).unwrap();
     app.update(Msg::Resize(size.0, size.1));
     app.update(Msg::Changed);
     app.status_mut().capture = codextap::app::Capture::Recording;
     app.prepare(size);
     for key in keys.chars() {
-        app.update(Msg::Key(KeyEvent::new(KeyCode::Char(key), KeyModifiers::NONE)));
+        app.update(Msg::Key(KeyEvent::new(
+            KeyCode::Char(key),
+            KeyModifiers::NONE,
+        )));
         app.prepare(size);
     }
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
@@ -50,19 +55,28 @@ fn picture(name: &str, theme: &str, size: (u16, u16), keys: &str) {
     let svg = svg(terminal.backend().buffer());
 
     let path = format!("docs/images/{name}.svg");
-    #[expect(clippy::disallowed_methods, reason = "the reader of this test asks by the environment")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the reader of this test asks by the environment"
+    )]
     if std::env::var("UPDATE_PICTURES").is_ok() {
         fs::write(&path, svg).unwrap();
         return;
     }
     let kept = fs::read_to_string(&path).unwrap_or_default();
-    assert!(kept == svg, "{path} is stale: UPDATE_PICTURES=1 cargo test --test pictures");
+    assert!(
+        kept == svg,
+        "{path} is stale: UPDATE_PICTURES=1 cargo test --test pictures"
+    );
 }
 
 /// A screen as SVG: one rectangle per run of background, one text per run of style.
 fn svg(screen: &Buffer) -> String {
     let (columns, rows) = (screen.area.width, screen.area.height);
-    let (width, height) = (f64::from(columns) * COLUMN + 2.0 * MARGIN, f64::from(rows) * ROW + 2.0 * MARGIN);
+    let (width, height) = (
+        f64::from(columns) * COLUMN + 2.0 * MARGIN,
+        f64::from(rows) * ROW + 2.0 * MARGIN,
+    );
     let ground = colour(screen[(0, 0)].bg).unwrap_or("#12151c".to_owned());
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width:.0} {height:.0}\" \
@@ -97,11 +111,17 @@ fn look(cell: &Cell) -> (Color, Color, Modifier) {
 
 fn push_run(svg: &mut String, screen: &Buffer, (column, row): (u16, u16), run: u16, ground: &str) {
     let (fg, bg, modifier) = look(&screen[(column, row)]);
-    let (x, y) = (MARGIN + f64::from(column) * COLUMN, MARGIN + f64::from(row) * ROW);
+    let (x, y) = (
+        MARGIN + f64::from(column) * COLUMN,
+        MARGIN + f64::from(row) * ROW,
+    );
     if let Some(bg) = colour(bg).filter(|bg| bg != ground) {
         let width = f64::from(run) * COLUMN;
-        writeln!(svg, "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{ROW}\" fill=\"{bg}\"/>")
-            .unwrap();
+        writeln!(
+            svg,
+            "<rect x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{ROW}\" fill=\"{bg}\"/>"
+        )
+        .unwrap();
     }
     let mut text = String::new();
     let mut covered = 0;
@@ -118,11 +138,26 @@ fn push_run(svg: &mut String, screen: &Buffer, (column, row): (u16, u16), run: u
         return;
     }
     let fill = colour(fg).unwrap_or("#c8d0e0".to_owned());
-    let bold = if modifier.contains(Modifier::BOLD) { " font-weight=\"bold\"" } else { "" };
-    let italic = if modifier.contains(Modifier::ITALIC) { " font-style=\"italic\"" } else { "" };
-    let line = if modifier.contains(Modifier::UNDERLINED) { " text-decoration=\"underline\"" } else { "" };
+    let bold = if modifier.contains(Modifier::BOLD) {
+        " font-weight=\"bold\""
+    } else {
+        ""
+    };
+    let italic = if modifier.contains(Modifier::ITALIC) {
+        " font-style=\"italic\""
+    } else {
+        ""
+    };
+    let line = if modifier.contains(Modifier::UNDERLINED) {
+        " text-decoration=\"underline\""
+    } else {
+        ""
+    };
     let length = f64::from(run) * COLUMN;
-    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    let text = text
+        .replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;");
     writeln!(
         svg,
         "<text x=\"{x:.1}\" y=\"{:.1}\" fill=\"{fill}\" textLength=\"{length:.1}\" \
