@@ -5,15 +5,16 @@
 //! Codex understands depends on its version, and the path on how it is logged in.
 
 use std::ffi::OsString;
+use std::io::IsTerminal as _;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
-use tokio::signal::unix::{SignalKind, signal};
 
 use super::error::Error;
+use super::signals::Signals;
 
 /// How Codex authenticates, which decides the upstream it talks to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -106,11 +107,9 @@ pub(super) async fn run(
         Error::new(format!("cannot run {program}: {error}"))
             .hint("install it with `npm install -g @openai/codex`, or name it with --codex PATH")
     };
+    // From here on a signal is Codex's to act on: the recording ends when Codex does.
+    let mut signals = Signals::listen();
     let overrides = Overrides::new(version(program).await, &login.base_url(proxy), no_proxy);
-    // Ctrl-C reaches Codex through the terminal; here it must only not end the recording.
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
-    let mut hangup = signal(SignalKind::hangup()).map_err(fail)?;
     let mut child = Command::new(program)
         .args(&overrides.arguments)
         .args(arguments)
@@ -118,20 +117,29 @@ pub(super) async fn run(
         .spawn()
         .map_err(fail)?;
     loop {
-        let passed_on = tokio::select! {
+        let signal = tokio::select! {
             status = child.wait() => return status.map_err(fail),
-            _ = interrupt.recv() => continue,
-            _ = terminate.recv() => Signal::TERM,
-            _ = hangup.recv() => Signal::HUP,
+            signal = signals.next() => signal,
         };
+        if signal == Signal::INT && has_terminal() {
+            // Ctrl-C: the terminal has told Codex itself.
+            continue;
+        }
         let pid = child
             .id()
             .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         if let Some(pid) = pid {
             // A child that ended in this moment needs no signal.
-            let _ = kill_process(pid, passed_on);
+            let _ = kill_process(pid, signal);
         }
     }
+}
+
+/// Whether Codex has a terminal, whose Ctrl-C it hears as this program does.
+fn has_terminal() -> bool {
+    std::io::stdin().is_terminal()
+        || std::io::stdout().is_terminal()
+        || std::io::stderr().is_terminal()
 }
 
 /// Major and minor version, as `codex --version` tells them.

@@ -1,12 +1,16 @@
 //! What a command fails with: one line that says what, where and why, and a hint where one helps.
 
 use std::fmt;
+use std::process::ExitCode;
+
+use crate::text::Clean;
 
 /// A failure as the user reads it.
 #[derive(Debug)]
 pub(super) struct Error {
     message: String,
     hint: Option<String>,
+    is_usage: bool,
 }
 
 impl Error {
@@ -15,7 +19,37 @@ impl Error {
         Self {
             message: message.into(),
             hint: None,
+            is_usage: false,
         }
+    }
+
+    /// A wrong command line, told in one line.
+    pub(super) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            is_usage: true,
+            ..Self::new(message)
+        }
+    }
+
+    /// What the parser of the command line says, in one line and a hint like all other failures.
+    pub(super) fn of_arguments(error: &clap::Error) -> Self {
+        let text = error.render().to_string();
+        let mut paragraphs = text.split("\n\n").map(|paragraph| {
+            let words: Vec<&str> = paragraph.split_whitespace().collect();
+            words.join(" ")
+        });
+        let message = paragraphs.next().unwrap_or_default();
+        let mut hint = String::from("codextap --help tells more");
+        for paragraph in paragraphs {
+            if let Some(tip) = paragraph.strip_prefix("tip: ") {
+                tip.clone_into(&mut hint);
+                break;
+            }
+            if let Some(usage) = paragraph.strip_prefix("Usage: ") {
+                hint = format!("usage: {usage}");
+            }
+        }
+        Self::usage(message.strip_prefix("error: ").unwrap_or(&message)).hint(hint)
     }
 
     /// The same with a word on what to do.
@@ -26,13 +60,20 @@ impl Error {
             ..self
         }
     }
+
+    /// What the program exits with.
+    #[must_use]
+    pub(super) fn code(&self) -> ExitCode {
+        ExitCode::from(if self.is_usage { 2 } else { 1 })
+    }
 }
 
 impl fmt::Display for Error {
+    /// One line or two; what was quoted in them from files or the network is clean.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "codextap: {}", self.message)?;
+        write!(f, "codextap: {}", Clean::new(&self.message))?;
         match &self.hint {
-            Some(hint) => write!(f, "\nhint: {hint}"),
+            Some(hint) => write!(f, "\nhint: {}", Clean::new(hint)),
             None => Ok(()),
         }
     }

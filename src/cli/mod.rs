@@ -7,6 +7,7 @@ mod codex;
 pub mod demo;
 mod error;
 mod line;
+mod printer;
 mod record;
 mod runtime;
 mod screen;
@@ -25,6 +26,7 @@ use clap::Parser as _;
 use crate::capture::Recording;
 use crate::config::{self, paths};
 use crate::filter::Filter;
+use crate::text::Clean;
 use args::{Cli, Command, Common, LoginArg};
 use codex::Login;
 use error::Error;
@@ -33,7 +35,15 @@ use station::{Plan, Station};
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(answer) if !answer.use_stderr() => {
+            // Help or the version. A reader that went away has read enough.
+            let _ = answer.print();
+            return ExitCode::SUCCESS;
+        }
+        Err(error) => return fail(&Error::of_arguments(&error)),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(2)
@@ -49,17 +59,23 @@ pub fn main() -> ExitCode {
     };
     match ended {
         Ok(code) => code,
-        Err(error) => {
-            report_line(&error.to_string());
-            ExitCode::FAILURE
-        }
+        Err(error) => fail(&error),
     }
+}
+
+/// Says why the program ends.
+fn fail(error: &Error) -> ExitCode {
+    report_line(&error.to_string());
+    error.code()
 }
 
 async fn run(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { command, common } = cli;
     let has_screen = std::io::stdout().is_terminal();
     let command = command.unwrap_or(Command::Tui);
+    if matches!(command, Command::Tui | Command::Open { .. } | Command::Demo) {
+        screen::theme(&common)?;
+    }
     start_log(
         &common,
         has_screen && !matches!(command, Command::Record | Command::Codex { .. }),
@@ -104,6 +120,11 @@ async fn run_codex(
         .ok()
         .and_then(|state| runtime::find(&state.join("running"), common.listen));
     if let Some(proxy) = running {
+        if common.capture.is_some() && !common.quiet {
+            report(&format!(
+                "the codextap on {proxy} records this; --capture has no effect"
+            ));
+        }
         let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await?;
         return Ok(exit_code(status));
     }
@@ -115,15 +136,11 @@ async fn run_codex(
     let (proxy, capture) = (station.address, station.capture.clone());
     let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
     // The child owns standard output.
-    let silent = Common {
-        quiet: true,
-        ..common.clone()
-    };
     let recording = tokio::spawn(async move {
         let ending = async {
             let _ = child_ended.await;
         };
-        record::recording(station, &silent, None, ending).await
+        record::recording(station, ending, |_| ()).await
     });
     let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await;
     drop(ended);
@@ -162,9 +179,9 @@ fn filter(common: &Common) -> Result<Option<Filter>, Error> {
     let Some(text) = &common.filter else {
         return Ok(None);
     };
-    Filter::parse(text)
-        .map(Some)
-        .map_err(|error| Error::new(format!("--filter: {error}")).hint(pointer(text, &error.span)))
+    Filter::parse(text).map(Some).map_err(|error| {
+        Error::usage(format!("--filter: {error}")).hint(pointer(text, &error.span))
+    })
 }
 
 /// The filter's text with the part marked that the error is about.
@@ -218,7 +235,7 @@ fn start_log(common: &Common, has_screen: bool) -> Result<(), Error> {
 
 /// Tells the user something on standard error.
 fn report(message: &str) {
-    report_line(&format!("codextap: {message}"));
+    report_line(&format!("codextap: {}", Clean::new(message)));
 }
 
 fn report_line(line: &str) {

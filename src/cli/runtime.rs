@@ -22,7 +22,10 @@ impl Announcement {
     /// # Errors
     /// When the file cannot be written in `directory`.
     pub(super) fn new(directory: &Path, address: SocketAddr) -> io::Result<Self> {
-        fs::create_dir_all(directory)?;
+        let mut private = fs::DirBuilder::new();
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut private, 0o700);
+        private.recursive(true).create(directory)?;
         let path = directory.join(format!("{}.addr", address.port()));
         let mut file = options()
             .write(true)

@@ -1,6 +1,6 @@
 //! The commands with a screen: `tui`, `open`, `demo`.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use crossterm::event::EventStream;
@@ -10,15 +10,14 @@ use super::args::{Color, Common};
 use super::demo;
 use super::error::Error;
 use super::line::FlowLine;
-use super::record;
-use super::signals;
-use super::station::{Plan, Station};
+use super::signals::Signals;
+use super::station::{self, Plan, Station};
 use crate::app::{App, Options};
 use crate::capture::{Loaded, Reader, Recording};
 use crate::config;
 use crate::proxy::Route;
 use crate::tap::{Clock, Redactor};
-use crate::tui::{self, Devices, Ended, Screen, Session, Terminal};
+use crate::tui::{self, Devices, End, Ended, Screen, Session, Terminal};
 use crate::view::Theme;
 
 /// `codextap tui`: proxy and screen.
@@ -87,12 +86,16 @@ pub(super) async fn open(
         super::report(&format!("skipped {line}"));
     }
     if !has_screen {
+        let mut out = io::stdout().lock();
         for flow in store.rows().iter().filter_map(|id| store.get(*id)) {
             if filter
                 .as_ref()
                 .is_none_or(|filter| filter.matches(flow, false))
             {
-                record::print(&FlowLine(flow).to_string());
+                if writeln!(out, "{}", FlowLine(flow)).is_err() {
+                    // Whoever reads has read enough.
+                    return Ok(());
+                }
             }
         }
         return Ok(());
@@ -122,7 +125,8 @@ pub(super) async fn open(
         recording: Recording::new(clock.now(), Redactor::off(), None),
         clock,
     };
-    show(common, session, None).await.map(|_| ())
+    let ended = show(common, session, None).await?;
+    result(ended.end)
 }
 
 /// Shows a station's traffic until the user quits; then drains, and writes the capture to its end.
@@ -137,24 +141,43 @@ async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Res
     };
     let Ended {
         mut session,
-        mut events,
-        by_user,
+        events,
+        end,
+        ..
     } = show(common, session, Some(events)).await?;
-    if by_user {
-        // Whoever quits while streams are live was asked already.
-        proxy.cut().await;
-    } else {
-        proxy.drain().await;
-    }
-    let mut arrived = Vec::new();
-    if let Some(events) = &mut events {
-        while events.try_recv_many(&mut arrived) > 0 {}
-    }
-    for event in arrived {
-        session.recording.apply(session.app.store_mut(), event);
+    let is_quit = matches!(end, End::Quit);
+    let ended = async {
+        if is_quit {
+            // Whoever quits while streams are live was asked already.
+            proxy.cut().await;
+        } else {
+            proxy.drain().await;
+        }
+    };
+    match events {
+        Some(mut events) => {
+            station::record_until(ended, &mut events, |event| {
+                session.recording.apply(session.app.store_mut(), event);
+            })
+            .await;
+        }
+        None => ended.await,
     }
     session.recording.cut(session.app.store_mut(), clock.now());
-    super::close(session.recording)
+    super::close(session.recording)?;
+    result(end)
+}
+
+/// What a screen that ended this way comes to.
+fn result(end: End) -> Result<(), Error> {
+    match end {
+        End::Quit | End::Told => Ok(()),
+        End::Lost(error) => Err(no_terminal(&error)),
+    }
+}
+
+fn no_terminal(error: &io::Error) -> Error {
+    Error::new(format!("cannot use the terminal: {error}"))
 }
 
 /// Runs the loop on the real terminal.
@@ -163,9 +186,9 @@ async fn show(
     session: Session,
     events: Option<crate::tap::Receiver>,
 ) -> Result<Ended, Error> {
-    let fail = |error: io::Error| Error::new(format!("cannot use the terminal: {error}"));
-    let terminal = Terminal::enter(!common.no_mouse).map_err(fail)?;
-    let size = crossterm::terminal::size().map_err(fail)?;
+    let mut signals = Signals::listen();
+    let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
+    let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
     let devices = Devices {
         input: EventStream::new(),
@@ -174,27 +197,33 @@ async fn show(
         terminal: Some(&terminal),
         size,
     };
-    let ended = tui::run(session, devices, signals::ending()).await;
+    let ending = async {
+        signals.next().await;
+    };
+    let ended = tui::run(session, devices, ending).await;
     screen.settle();
     drop(terminal);
-    ended.map_err(fail)
+    for failure in &ended.unsaved {
+        super::report(failure);
+    }
+    Ok(ended)
 }
 
-fn theme(common: &Common) -> Result<Theme, Error> {
+/// The theme of the command line.
+pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
     let is_plain = match common.color {
         Color::Always => false,
         Color::Never => true,
         Color::Auto => config::environment("NO_COLOR").is_some_and(|value| !value.is_empty()),
     };
-    let name = if is_plain {
-        "mono"
-    } else {
-        common.theme.as_deref().unwrap_or("default-dark")
+    let load = |name: &str| {
+        Theme::load(name, &[]).map_err(|error| {
+            Error::usage(format!("--theme {name}: {error}"))
+                .hint(format!("themes: {}", Theme::names().join(", ")))
+        })
     };
-    Theme::load(name, &[]).map_err(|error| {
-        Error::new(format!("--theme {name}: {error}"))
-            .hint(format!("themes: {}", Theme::names().join(", ")))
-    })
+    let theme = load(common.theme.as_deref().unwrap_or("default-dark"))?;
+    if is_plain { load("mono") } else { Ok(theme) }
 }
 
 fn options(common: &Common, station: &Station, upstreams: String) -> Options {

@@ -2,15 +2,37 @@
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// Resolves at the first SIGINT, SIGTERM or SIGHUP.
-pub(super) async fn ending() {
-    let mut interrupt = signal(SignalKind::interrupt()).ok();
-    let mut terminate = signal(SignalKind::terminate()).ok();
-    let mut hangup = signal(SignalKind::hangup()).ok();
-    tokio::select! {
-        () = received(&mut interrupt) => {}
-        () = received(&mut terminate) => {}
-        () = received(&mut hangup) => {}
+/// SIGINT, SIGTERM and SIGHUP as they come, from the moment this is made; one that came before is
+/// not told again.
+///
+/// Once there was one of these, the signals no longer end the process by themselves, so whoever
+/// drops it must see to the next signal.
+#[derive(Debug)]
+pub(super) struct Signals {
+    interrupt: Option<Signal>,
+    terminate: Option<Signal>,
+    hangup: Option<Signal>,
+}
+
+impl Signals {
+    /// Listens from now on.
+    #[must_use]
+    pub(super) fn listen() -> Self {
+        Self {
+            interrupt: signal(SignalKind::interrupt()).ok(),
+            terminate: signal(SignalKind::terminate()).ok(),
+            hangup: signal(SignalKind::hangup()).ok(),
+        }
+    }
+
+    /// The next signal.
+    pub(super) async fn next(&mut self) -> rustix::process::Signal {
+        use rustix::process::Signal;
+        tokio::select! {
+            () = received(&mut self.interrupt) => Signal::INT,
+            () = received(&mut self.terminate) => Signal::TERM,
+            () = received(&mut self.hangup) => Signal::HUP,
+        }
     }
 }
 

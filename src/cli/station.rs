@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::args::Common;
 use super::error::Error;
 use super::runtime::Announcement;
+use super::signals::Signals;
 use crate::capture::{self, Recording};
 use crate::config::paths;
 use crate::proxy::{self, Proxy, Route};
@@ -56,7 +57,7 @@ impl Plan {
         ];
         for text in &common.route {
             let (prefix, url) = text.split_once('=').ok_or_else(|| {
-                Error::new(format!("--route {text}: expected PREFIX=URL"))
+                Error::usage(format!("--route {text}: expected PREFIX=URL"))
                     .hint("for example --route /azure=https://example.openai.azure.com")
             })?;
             routes.push(route("--route", prefix, url)?);
@@ -69,7 +70,7 @@ impl Plan {
 }
 
 fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
-    Route::new(prefix, url).map_err(|error| Error::new(format!("{flag}: {error}")))
+    Route::new(prefix, url).map_err(|error| Error::usage(format!("{flag}: {error}")))
 }
 
 impl Station {
@@ -148,12 +149,21 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Stops accepting; resolves when what was in flight has ended or was cut.
-    pub(super) async fn drain(self) {
+    /// Stops accepting; resolves when what was in flight has ended or was cut, which a signal does at
+    /// once.
+    pub(super) async fn drain(mut self) {
+        let mut signals = Signals::listen();
         drop(self.stop);
         drop(self.announcement);
-        // A proxy task that panicked has ended too.
-        let _ = self.proxy.await;
+        let is_told_again = tokio::select! {
+            // A proxy task that panicked has ended too.
+            _ = &mut self.proxy => false,
+            _ = signals.next() => true,
+        };
+        if is_told_again {
+            self.proxy.abort();
+            let _ = self.proxy.await;
+        }
     }
 
     /// Stops accepting and cuts what is in flight.
@@ -161,6 +171,28 @@ impl Ending {
         self.proxy.abort();
         drop(self.announcement);
         let _ = self.proxy.await;
+    }
+}
+
+/// Gives what the tap tells to `record` until `ended` resolves or the tap is closed, and then what
+/// was told by that time.
+pub(super) async fn record_until(
+    ended: impl Future<Output = ()>,
+    events: &mut tap::Receiver,
+    mut record: impl FnMut(tap::Event),
+) {
+    let mut ended = std::pin::pin!(ended);
+    let mut arrived = Vec::new();
+    let mut is_ending = false;
+    while !is_ending {
+        tokio::select! {
+            () = &mut ended => is_ending = true,
+            count = events.recv_many(&mut arrived) => is_ending = count == 0,
+        }
+        if is_ending {
+            while events.try_recv_many(&mut arrived) > 0 {}
+        }
+        arrived.drain(..).for_each(&mut record);
     }
 }
 

@@ -3,8 +3,11 @@
 //! Whatever can wait for a device runs on a thread of its own; how it ended comes back as a message.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
 
 use super::{Screen, Session};
 use crate::app::{Effect, Outcome};
@@ -13,13 +16,30 @@ use crate::capture::{self, Existing};
 /// Performs effects.
 pub(super) struct Effects {
     done: mpsc::UnboundedSender<Outcome>,
+    /// Files that are being saved.
+    saving: JoinSet<()>,
 }
 
 impl Effects {
     /// With the receiving end of what came of them.
     pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Outcome>) {
         let (done, outcomes) = mpsc::unbounded_channel();
-        (Self { done }, outcomes)
+        let effects = Self {
+            done,
+            saving: JoinSet::new(),
+        };
+        (effects, outcomes)
+    }
+
+    /// Waits for the files that are being saved, but not for ever: a disk may hang.
+    pub(super) async fn settle(&mut self) {
+        let saved = async { while self.saving.join_next().await.is_some() {} };
+        if timeout(PATIENCE, saved).await.is_err() {
+            let _ = self.done.send(Outcome::SaveFailed {
+                path: "the last flows".into(),
+                error: "the disk does not answer".to_owned(),
+            });
+        }
     }
 
     /// Performs one effect. Quitting, redrawing and suspending are the loop's own.
@@ -28,7 +48,8 @@ impl Effects {
             Effect::Save { path, flows } => {
                 let snapshot = session.app.store().clone();
                 let done = self.done.clone();
-                tokio::task::spawn_blocking(move || {
+                while self.saving.try_join_next().is_some() {}
+                self.saving.spawn_blocking(move || {
                     let outcome = match capture::save(&path, &snapshot, flows, Existing::Keep) {
                         Ok(saved) => Outcome::Saved {
                             path,
@@ -66,3 +87,6 @@ fn clipboard(text: &str) -> String {
     let encoded = base64::engine::general_purpose::STANDARD.encode(text);
     format!("\x1b]52;c;{encoded}\x07")
 }
+
+/// How long the end of the program waits for files that are being saved.
+const PATIENCE: Duration = Duration::from_secs(10);

@@ -18,12 +18,14 @@ use std::time::Duration;
 
 use crossterm::event::Event as Input;
 use futures_util::{Stream, StreamExt};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
 pub use screen::Screen;
 pub use terminal::Terminal;
 
-use crate::app::{self, App, Effect, Msg};
+use crate::app::{self, App, Effect, Msg, Outcome};
 use crate::capture::Recording;
 use crate::tap::{self, Clock};
 use crate::view::{self, Theme};
@@ -62,42 +64,101 @@ pub struct Ended {
     pub session: Session,
     /// The tap, for what is still in flight to be recorded to its end.
     pub events: Option<tap::Receiver>,
-    /// Whether the user quit; if not, the program was told to end.
-    pub by_user: bool,
+    /// Why.
+    pub end: End,
+    /// What could not be saved after the last frame, each in one line.
+    pub unsaved: Vec<String>,
 }
 
-/// Runs until the user quits or `ending` resolves.
-///
-/// # Errors
-/// When the terminal can no longer be read.
+/// Why the loop ended.
+#[derive(Debug)]
+pub enum End {
+    /// The user quit.
+    Quit,
+    /// The program was told to end.
+    Told,
+    /// The terminal can no longer be used.
+    Lost(io::Error),
+}
+
+/// Runs until the user quits, `ending` resolves or the terminal is lost. Files that are being saved
+/// then are waited for, within reason.
 pub async fn run<K>(
     mut session: Session,
     mut devices: Devices<'_, K>,
     ending: impl Future<Output = ()>,
-) -> io::Result<Ended>
+) -> Ended
+where
+    K: Stream<Item = io::Result<Input>> + Unpin,
+{
+    let (mut effects, mut outcomes) = Effects::new();
+    let end = repeat(
+        &mut session,
+        &mut devices,
+        &mut effects,
+        &mut outcomes,
+        ending,
+    )
+    .await;
+    effects.settle().await;
+    let mut unsaved = Vec::new();
+    while let Ok(outcome) = outcomes.try_recv() {
+        if let Outcome::SaveFailed { path, error } = outcome {
+            unsaved.push(format!("cannot save {}: {error}", path.display()));
+        }
+    }
+    Ended {
+        session,
+        events: devices.events,
+        end,
+        unsaved,
+    }
+}
+
+/// The loop itself.
+async fn repeat<K>(
+    session: &mut Session,
+    devices: &mut Devices<'_, K>,
+    effects: &mut Effects,
+    outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+    ending: impl Future<Output = ()>,
+) -> End
 where
     K: Stream<Item = io::Result<Input>> + Unpin,
 {
     let mut ending = pin!(ending);
-    let (mut effects, mut outcomes) = Effects::new();
+    let mut continued = devices.terminal.and_then(|_| continued());
     let mut canvas = Canvas::new(devices.size);
     let mut size = devices.size;
     let mut queue: VecDeque<tap::Event> = VecDeque::new();
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
+    session.app.status_mut().capture = capture_status(&mut session.recording);
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
         tokio::select! {
             biased;
             () = &mut ending => {
-                return Ok(Ended { session, events: devices.events, by_user: false });
+                return End::Told;
             }
             input = devices.input.next() => match input {
                 Some(Ok(input)) => messages.extend(message(input)),
-                Some(Err(error)) => return Err(error),
-                None => return Ok(Ended { session, events: devices.events, by_user: false }),
+                Some(Err(error)) => return End::Lost(error),
+                None => return End::Told,
             },
+            () = received(&mut continued) => {
+                // Whoever stopped the program has left the terminal in other modes.
+                if let Some(terminal) = devices.terminal {
+                    devices.screen.settle();
+                    terminal.release();
+                    if let Err(error) = terminal.resume() {
+                        return End::Lost(error);
+                    }
+                    devices.screen.repaint();
+                    pace.is_dirty = true;
+                }
+            }
             Some(outcome) = outcomes.recv() => messages.push(Msg::Done(outcome)),
             () = std::future::ready(()), if has_queued => {}
             is_open = receive(&mut devices.events, &mut arrived), if !has_queued => {
@@ -111,9 +172,16 @@ where
                 messages.push(Msg::Tick(session.clock.now()));
                 pace.ticked();
             }
+            () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
         }
-        if take_in(&mut session, &mut queue) {
+        if take_in(session, &mut queue) {
             messages.push(Msg::Changed);
+            pace.recorded();
+        }
+        let capture = capture_status(&mut session.recording);
+        if session.app.status().capture != capture {
+            session.app.status_mut().capture = capture;
+            pace.is_dirty = true;
         }
         for message in messages {
             if let Msg::Resize(columns, rows) = message {
@@ -124,20 +192,16 @@ where
             pace.is_dirty = true;
             for effect in session.app.update(message) {
                 match effect {
-                    Effect::Quit => {
-                        return Ok(Ended {
-                            session,
-                            events: devices.events,
-                            by_user: true,
-                        });
-                    }
+                    Effect::Quit => return End::Quit,
                     Effect::Redraw => devices.screen.repaint(),
                     Effect::Suspend => {
-                        if let Some(terminal) = devices.terminal {
-                            suspend(devices.screen, terminal)?;
+                        if let Some(terminal) = devices.terminal
+                            && let Err(error) = suspend(devices.screen, terminal)
+                        {
+                            return End::Lost(error);
                         }
                     }
-                    effect => effects.perform(effect, &session, devices.screen),
+                    effect => effects.perform(effect, session, devices.screen),
                 }
             }
         }
@@ -157,23 +221,46 @@ fn take_in(session: &mut Session, queue: &mut VecDeque<tap::Event>) -> bool {
     }
     let began = session.clock.now();
     while let Some(event) = queue.pop_front() {
+        if let tap::Kind::Missed { bytes, .. } = event.kind {
+            session.app.status_mut().lost += bytes;
+        }
         session.recording.apply(session.app.store_mut(), event);
         if session.clock.now().since(began) > SLICE {
             break;
         }
     }
-    session.app.status_mut().capture = match (session.recording.error(), session.recording.path()) {
+    true
+}
+
+/// How the capture goes, as far as its thread has told.
+fn capture_status(recording: &mut Recording) -> app::Capture {
+    match (recording.error(), recording.path()) {
         (Some(error), _) => app::Capture::Failed(error),
         (None, Some(_)) => app::Capture::Recording,
         (None, None) => app::Capture::Off,
-    };
-    true
+    }
 }
 
 /// The next events of the tap; `false` when it is closed. Without a tap, never.
 async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Event>) -> bool {
     match events {
         Some(events) => events.recv_many(arrived).await > 0,
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells each time that the process was continued after a stop; `None` where that cannot be told.
+fn continued() -> Option<Signal> {
+    let number = rustix::process::Signal::CONT.as_raw();
+    signal(SignalKind::from_raw(number)).ok()
+}
+
+/// Resolves when the signal came; without one, never.
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
         None => std::future::pending().await,
     }
 }
@@ -208,6 +295,8 @@ struct Pace {
     is_dirty: bool,
     drawn: Option<Instant>,
     ticked: Instant,
+    /// When to look once more at how writing the latest flows went.
+    check: Option<Instant>,
 }
 
 impl Default for Pace {
@@ -216,6 +305,7 @@ impl Default for Pace {
             is_dirty: true,
             drawn: None,
             ticked: Instant::now(),
+            check: None,
         }
     }
 }
@@ -239,6 +329,22 @@ impl Pace {
         self.drawn = Some(Instant::now());
     }
 
+    fn recorded(&mut self) {
+        self.check = Some(Instant::now() + CHECK);
+    }
+
+    fn check(&self) -> Instant {
+        self.check.unwrap_or_else(Instant::now)
+    }
+
+    fn is_check_due(&self) -> bool {
+        self.check.is_some()
+    }
+
+    fn checked(&mut self) {
+        self.check = None;
+    }
+
     fn next_tick(&self) -> Instant {
         self.ticked + TICK
     }
@@ -254,3 +360,5 @@ const SLICE: Duration = Duration::from_millis(8);
 const PACE: Duration = Duration::from_millis(16);
 /// How often a moving screen moves.
 const TICK: Duration = Duration::from_millis(100);
+/// How long after the latest events the capture's thread has surely tried to write them.
+const CHECK: Duration = Duration::from_secs(1);

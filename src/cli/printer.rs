@@ -1,0 +1,127 @@
+//! Lines on standard output, written by a thread of their own.
+//!
+//! Whoever reads them may stop at any time: Ctrl-S, a pager, a pipe into something slow. Recording
+//! must not wait for that, so lines queue up; those that find the queue full are counted, and a line
+//! says how many are missing.
+
+use std::io::Write;
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+/// Prints lines without ever waiting for their reader.
+#[derive(Debug)]
+pub(super) struct Printer {
+    lines: SyncSender<String>,
+    /// Told, if it has been heard, when lines were written; closed when the thread has ended.
+    written: Receiver<()>,
+    /// Lines that found the queue full since the last one that did not.
+    left_out: u64,
+}
+
+impl Printer {
+    /// Starts the thread, which writes to `out`.
+    pub(super) fn start(out: impl Write + Send + 'static) -> Self {
+        let (lines, queue) = sync_channel(QUEUE);
+        let (tell, written) = sync_channel(1);
+        thread::spawn(move || write(out, &queue, &tell));
+        Self {
+            lines,
+            written,
+            left_out: 0,
+        }
+    }
+
+    /// Prints a line. A reader that went away takes nothing from the program.
+    pub(super) fn print(&mut self, line: String) {
+        if self.left_out > 0 {
+            let note = format!("… {} lines left out: nobody read them", self.left_out);
+            if self.lines.try_send(note).is_ok() {
+                self.left_out = 0;
+            }
+        }
+        if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
+            self.left_out += 1;
+        }
+    }
+
+    /// Waits until everything is written, as long as somebody reads.
+    pub(super) fn finish(self) {
+        drop(self.lines);
+        while self.written.recv_timeout(PATIENCE).is_ok() {}
+    }
+}
+
+/// The thread: writes each line as it comes.
+fn write(mut out: impl Write, queue: &Receiver<String>, tell: &SyncSender<()>) {
+    for line in queue {
+        if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+            return;
+        }
+        // It only says that there is progress, so one that is still unheard is enough.
+        let _ = tell.try_send(());
+    }
+}
+
+/// How many lines may wait.
+const QUEUE: usize = 1 << 14;
+/// How long the end of the program waits for a reader to take one more line.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::mpsc::{Sender, channel};
+
+    use super::*;
+
+    /// Sends each line on, and waits for leave before it takes the first.
+    struct Stopped {
+        leave: Receiver<()>,
+        lines: Sender<String>,
+        line: Vec<u8>,
+    }
+
+    impl Write for Stopped {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.leave.recv();
+            self.line.extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            let line = String::from_utf8(std::mem::take(&mut self.line)).unwrap();
+            let _ = self.lines.send(line);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_reader_that_stops_holds_nobody_up_and_learns_what_it_missed() {
+        let (go_on, leave) = channel();
+        let (lines, read) = channel();
+        let mut printer = Printer::start(Stopped {
+            leave,
+            lines,
+            line: Vec::new(),
+        });
+        for number in 0..QUEUE + 10 {
+            printer.print(format!("line {number}"));
+        }
+        let missing = printer.left_out;
+        assert!((9..=10).contains(&missing), "{missing}: one may be held");
+        drop(go_on);
+        assert_eq!(read.recv().unwrap(), "line 0\n");
+        let rest = QUEUE + 10 - missing as usize - 1;
+        assert_eq!(read.iter().take(rest).count(), rest);
+        printer.print("the last".to_owned());
+        printer.finish();
+        assert_eq!(
+            read.iter().collect::<Vec<_>>(),
+            [
+                format!("… {missing} lines left out: nobody read them\n"),
+                "the last\n".to_owned()
+            ]
+        );
+    }
+}
