@@ -451,6 +451,34 @@ fn a_compressed_socket_is_read_with_its_whole_history() {
 }
 
 #[test]
+fn a_turn_asked_for_in_fragments_or_in_bad_json_still_ends() {
+    for create in [
+        r#"{"type":"response.create","model":"gpt-5.5","input":[]}"#,
+        r#"{"type":"response.create",!"#,
+    ] {
+        let mut script = Script::new();
+        script.socket(None);
+        let (first, rest) = create.as_bytes().split_at(25);
+        script.data(Direction::Out, &frame(Direction::Out, 0x01, first));
+        script.data(Direction::Out, &frame(Direction::Out, 0x80, rest));
+        for line in STREAM
+            .lines()
+            .filter_map(|line| line.strip_prefix("data: "))
+        {
+            script.data(Direction::In, &frame(Direction::In, TEXT, line.as_bytes()));
+        }
+        let turn = script.store.flows().last().unwrap();
+        assert_eq!(turn.state(), State::Complete, "{create}");
+        assert_eq!(turn.turn.as_ref().unwrap().output_text(), "Hello");
+        assert_eq!(
+            turn.request_text(),
+            Some(create),
+            "the first fragment is the connection's"
+        );
+    }
+}
+
+#[test]
 fn a_refused_upgrade_keeps_the_refusal() {
     let mut script = Script::new();
     script.request("GET", "/v1/responses", &[("upgrade", "websocket")]);

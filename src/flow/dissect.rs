@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{Channel, Flow, FlowKind, Op};
-use crate::responses::{EventKind, Failure, Identity, Request, Status, Turn, event_name};
+use crate::responses::{EventKind, Failure, Identity, Request, Status, event_name};
 use crate::tap::{Direction, field};
 use crate::wire::sse;
 
@@ -19,7 +19,9 @@ impl Flow {
             FlowKind::Http | FlowKind::Ws => self.request.body.text(),
             FlowKind::WsTurn { .. } => {
                 let first = self.frames.iter().find(|frame| {
-                    frame.dir == Direction::Out && frame.op == Op::Text && frame.is_final
+                    frame.dir == Direction::Out
+                        && matches!(frame.op, Op::Text | Op::Continuation)
+                        && frame.is_final
                 });
                 first.and_then(|frame| std::str::from_utf8(self.frame_bytes(frame)).ok())
             }
@@ -46,10 +48,18 @@ impl Flow {
         }
     }
 
-    /// Reads the heads: the channel and the identity that the header fields tell.
+    /// Reads the heads: the channel, whether a turn is asked for, and the identity that the fields tell.
     pub fn read_heads(&mut self) {
         self.channel = Channel::of(self.path());
         self.identity = self.identify(None);
+        let asks_for_a_turn = match self.kind {
+            FlowKind::Http => self.channel == Channel::Model && self.method() == "POST",
+            FlowKind::WsTurn { .. } => true,
+            FlowKind::Ws => false,
+        };
+        if asks_for_a_turn {
+            self.turn.get_or_insert_default();
+        }
         self.gist = if self.channel.is_side() || self.kind == FlowKind::Ws {
             format!("{} {}", self.method(), self.path())
         } else {
@@ -59,9 +69,7 @@ impl Flow {
 
     /// Reads the request body, once it is whole: model, identity, what it is about.
     pub fn read_request(&mut self) {
-        let asks_for_a_turn = matches!(self.kind, FlowKind::Http | FlowKind::WsTurn { .. })
-            && matches!(self.channel, Channel::Model | Channel::Compact);
-        if !asks_for_a_turn {
+        if !matches!(self.channel, Channel::Model | Channel::Compact) || self.kind == FlowKind::Ws {
             return;
         }
         let Some(Ok(request)) = self.request_text().map(Request::parse) else {
@@ -74,9 +82,6 @@ impl Flow {
         }
         self.is_warm_up = request.is_warm_up;
         self.model = request.model;
-        if self.channel == Channel::Model && self.turn.is_none() {
-            self.turn = Some(Turn::default());
-        }
     }
 
     /// Reads the JSON text of the event that frame number `frame` carries.

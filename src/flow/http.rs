@@ -3,6 +3,8 @@
 //! An event stream is stored block by block as it arrives. Any other body is masked as a whole, so it
 //! is held back until it ended: a secret could be cut in two otherwise.
 
+use std::borrow::Cow;
+
 use ring::digest;
 
 use super::{Fault, Flow, Frame, Op};
@@ -18,6 +20,8 @@ pub(super) struct HttpBody {
     digest: DigestContext,
     /// Decoded bytes on their way to `events` or `held`; kept to spare an allocation per chunk.
     decoded: Vec<u8>,
+    /// The body is a form (WHATWG URL §5.1).
+    is_form: bool,
     /// Splits an event stream.
     events: Option<sse::Decoder>,
     /// The decoded body of anything else, until it is whole.
@@ -41,15 +45,16 @@ impl HttpBody {
 
     /// For a message with these header fields.
     pub(super) fn new(dir: Direction, fields: &[Field]) -> Self {
-        let is_event_stream = field(fields, "content-type")
-            .is_some_and(|value| value.trim_start().starts_with("text/event-stream"));
+        let content_type = field(fields, "content-type").unwrap_or_default();
+        let is = |essence| content_type.trim_start().starts_with(essence);
         let coding = field(fields, "content-encoding").unwrap_or_default();
         Self {
             dir,
             coding: encoding::Decoder::new(&coding, encoding::DEFAULT_LIMIT),
             digest: DigestContext(digest::Context::new(&digest::SHA256)),
             decoded: Vec::new(),
-            events: is_event_stream.then(|| sse::Decoder::new(sse::DEFAULT_LIMIT)),
+            is_form: is("application/x-www-form-urlencoded"),
+            events: is("text/event-stream").then(|| sse::Decoder::new(sse::DEFAULT_LIMIT)),
             held: Vec::new(),
         }
     }
@@ -97,7 +102,7 @@ impl HttpBody {
         }
         self.sort(flow, at, redactor);
         let held = std::mem::take(&mut self.held);
-        let masked = mask(&held, redactor);
+        let masked = mask(&held, self.is_form, redactor);
         let dir = self.dir;
         let body = body(flow, dir);
         if !masked.is_empty() {
@@ -198,15 +203,27 @@ pub(super) fn body(flow: &mut Flow, dir: Direction) -> &mut super::Body {
     }
 }
 
-/// Text with its secrets masked; other bytes as they are.
-pub(super) fn mask<'a>(bytes: &'a [u8], redactor: &Redactor) -> std::borrow::Cow<'a, [u8]> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => match redactor.json(text) {
-            std::borrow::Cow::Borrowed(_) => bytes.into(),
-            std::borrow::Cow::Owned(masked) => masked.into_bytes().into(),
-        },
-        Err(_) => bytes.into(),
+/// Text with its secrets masked. Bytes that are no text are kept, and so do not hide the text around them.
+pub(super) fn mask<'a>(bytes: &'a [u8], is_form: bool, redactor: &Redactor) -> Cow<'a, [u8]> {
+    let masked = |text: &'a str| {
+        if is_form {
+            redactor.form(text)
+        } else {
+            redactor.json(text)
+        }
+    };
+    if let Ok(text) = std::str::from_utf8(bytes) {
+        return match masked(text) {
+            Cow::Borrowed(_) => bytes.into(),
+            Cow::Owned(masked) => masked.into_bytes().into(),
+        };
     }
+    let mut kept = Vec::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        kept.extend_from_slice(masked(chunk.valid()).as_bytes());
+        kept.extend_from_slice(chunk.invalid());
+    }
+    kept.into()
 }
 
 /// Lower-case hexadecimal.

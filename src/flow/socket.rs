@@ -134,7 +134,7 @@ impl Socket {
             let text = frame
                 .message
                 .as_ref()
-                .map(|message| mask(&message.data, redactor));
+                .map(|message| mask(&message.data, false, redactor));
             let event = text
                 .as_deref()
                 .and_then(|text| super::dissect::event_kind(std::str::from_utf8(text).ok()?));

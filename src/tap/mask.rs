@@ -1,48 +1,39 @@
 //! Masking inside JSON text, without parsing it into a tree and without changing any other byte.
 //!
-//! One pass over the string tokens: a string that is followed by a colon is a member name; if the
-//! name is a secret one, the string value after it is replaced. A string value that itself holds
-//! JSON or a URL (Codex puts its turn metadata into a string) is unescaped, masked and escaped again.
+//! One pass over the quotation marks: where a secret member's name stands between two of them and a
+//! colon follows, the string after it, or each string of the array after it, is replaced. JSON inside
+//! a JSON string is read as it stands, escaped: a quotation mark of the n-th inner text has 2ⁿ − 1 backslashes
+//! in front of it. So text around it, broken escapes and unpaired quotation marks do not matter, and
+//! a secret that is cut off by the end of the text is masked too.
 
 use std::borrow::Cow;
-
-use memchr::memchr2;
 
 use super::secret::{Redactor, is_secret_member};
 
 /// JSON text with its secrets masked; borrowed when there was none.
 pub(super) fn json<'a>(text: &'a str, redactor: &Redactor) -> Cow<'a, str> {
-    mask(text, redactor, MAX_NESTING)
-}
-
-fn mask<'a>(text: &'a str, redactor: &Redactor, nesting: u8) -> Cow<'a, str> {
     let mut masked = String::new();
     // Everything before `kept` is in `masked` already, changed or not.
     let mut kept = 0;
-    let mut name: Option<&str> = None;
-    let mut at = 0;
-    while let Some((start, end)) = next_string(text.as_bytes(), at) {
-        let inner = &text[start..end];
-        at = end + 1;
-        let after = text[at.min(text.len())..].trim_start();
-        if after.starts_with(':') {
-            name = Some(inner);
+    let mut quotes = Quotes {
+        text: text.as_bytes(),
+        at: 0,
+    };
+    while let Some(quote) = quotes.next() {
+        let Some(values) = secret_values(text, quote) else {
             continue;
-        }
-        let replacement = match name.take() {
-            // Only the value right after the name belongs to it: `"name": "value"`.
-            Some(name)
-                if is_secret_member(name) && follows_colon(text, start) && !inner.is_empty() =>
-            {
-                Some(redactor.mark(inner))
-            }
-            _ => nested(inner, redactor, nesting),
         };
-        if let Some(replacement) = replacement.filter(|replacement| replacement != inner) {
+        for (start, end) in values {
+            let secret = &text[start..end];
+            let mark = redactor.mark(secret);
+            if secret.is_empty() || mark == secret || start < kept {
+                continue;
+            }
             masked.push_str(&text[kept..start]);
-            masked.push_str(&replacement);
+            masked.push_str(&mark);
             kept = end;
         }
+        quotes.at = quotes.at.max(kept);
     }
     if kept == 0 {
         return Cow::Borrowed(text);
@@ -51,74 +42,196 @@ fn mask<'a>(text: &'a str, redactor: &Redactor, nesting: u8) -> Cow<'a, str> {
     Cow::Owned(masked)
 }
 
-/// Masks what a string value holds inside: JSON in a string, or URLs with user-info.
-fn nested(inner: &str, redactor: &Redactor, nesting: u8) -> Option<String> {
-    let is_json = nesting > 0 && inner.starts_with(['{', '[']) && inner.contains(r#"\""#);
-    if !is_json {
-        return match redactor.user_info(inner) {
-            Cow::Borrowed(_) => None,
-            Cow::Owned(masked) => Some(masked),
-        };
-    }
-    let text: String = serde_json::from_str(&format!("\"{inner}\"")).ok()?;
-    match mask(&text, redactor, nesting - 1) {
-        Cow::Borrowed(_) => None,
-        Cow::Owned(masked) => {
-            let quoted = serde_json::to_string(&masked).ok()?;
-            Some(quoted[1..quoted.len() - 1].to_owned())
-        }
+/// A quotation mark.
+#[derive(Clone, Copy)]
+struct Quote {
+    /// Where it stands.
+    at: usize,
+    /// How many backslashes stand in front of it.
+    escapes: usize,
+}
+
+/// The quotation marks of a text from a place on.
+struct Quotes<'a> {
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Iterator for Quotes<'_> {
+    type Item = Quote;
+
+    fn next(&mut self) -> Option<Quote> {
+        let at = self.at + memchr::memchr(b'"', self.text.get(self.at..)?)?;
+        let backslashes = self.text[..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\');
+        // A run of backslashes is looked at once, however long it is.
+        let escapes = backslashes.take(at - self.at + 1).count();
+        self.at = at + 1;
+        Some(Quote { at, escapes })
     }
 }
 
-/// The span between the quotes of the next complete string token at or after `from`.
-fn next_string(text: &[u8], from: usize) -> Option<(usize, usize)> {
-    let start = from + memchr::memchr(b'"', text.get(from..)?)? + 1;
-    let mut at = start;
+/// If a secret member's name begins after `quote`: where its strings are.
+fn secret_values(text: &str, quote: Quote) -> Option<Vec<(usize, usize)>> {
+    let bytes = text.as_bytes();
+    let name_start = quote.at + 1;
+    let name_end = name_start
+        + bytes[name_start..]
+            .iter()
+            .take(LONGEST_NAME)
+            .position(|byte| matches!(byte, b'"' | b'\\'))?;
+    if !is_secret_member(text.get(name_start..name_end)?) {
+        return None;
+    }
+    let close = Quotes {
+        text: bytes,
+        at: name_end,
+    }
+    .next()?;
+    if close.at != name_end + quote.escapes || close.escapes != quote.escapes {
+        return None;
+    }
+    let colon = skip_blank(bytes, close.at + 1);
+    if bytes.get(colon) != Some(&b':') {
+        return None;
+    }
+    let mut at = skip_blank(bytes, colon + 1);
+    if bytes.get(at) != Some(&b'[') {
+        return string_at(bytes, at, quote.escapes).map(|value| vec![value]);
+    }
+    let mut values = Vec::new();
     loop {
-        at += memchr2(b'"', b'\\', text.get(at..)?)?;
-        if text[at] == b'"' {
-            return Some((start, at));
+        at = skip_blank(bytes, at + 1);
+        let Some((start, end)) = string_at(bytes, at, quote.escapes) else {
+            break;
+        };
+        values.push((start, end));
+        at = skip_blank(bytes, end + quote.escapes + 1);
+        if bytes.get(at) != Some(&b',') {
+            break;
         }
-        at += 2;
+    }
+    Some(values)
+}
+
+/// The inside of the string whose quotation mark, or the backslashes before it, stand at `at`. It ends with the text at the latest.
+fn string_at(bytes: &[u8], at: usize, escapes: usize) -> Option<(usize, usize)> {
+    let open = Quotes { text: bytes, at }.next()?;
+    if open.at != at + escapes {
+        return None;
+    }
+    let start = open.at + 1;
+    let mut quotes = Quotes {
+        text: bytes,
+        at: start,
+    };
+    let end = loop {
+        match quotes.next() {
+            Some(close) if close.escapes == escapes => break close.at - escapes,
+            Some(_) => {}
+            None => break bytes.len(),
+        }
+    };
+    Some((start, end.max(start)))
+}
+
+/// The first byte from `at` on that is no white space, escaped white space included.
+fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
+    loop {
+        match bytes.get(at) {
+            Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
+            Some(b'\\') => {
+                let slashes = bytes[at..]
+                    .iter()
+                    .take_while(|byte| **byte == b'\\')
+                    .count();
+                match bytes.get(at + slashes) {
+                    Some(b'n' | b'r' | b't') => at += slashes + 1,
+                    _ => return at,
+                }
+            }
+            _ => return at,
+        }
     }
 }
 
-/// Whether the string whose inside begins at `start` comes right after a colon.
-fn follows_colon(text: &str, start: usize) -> bool {
-    text[..start - 1].trim_end().ends_with(':')
-}
-
-/// How deep JSON inside strings inside JSON is followed.
-const MAX_NESTING: u8 = 3;
+/// Longer than the longest name of a secret member.
+const LONGEST_NAME: usize = 64;
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
     fn members_are_masked_at_any_depth_and_the_rest_is_kept() {
         let redactor = Redactor::new();
         let (a, b) = (redactor.mark("s1"), redactor.mark("s2"));
-        let text = r#"{ "n":1.50, "access_token" : "s1", "x":[{"x-codex-turn-state":"s2"}], "api_key":7 }"#;
+        let text = r#"{ "n":1.50, "access_token" : "s1", "x":[{"X-Codex-Turn-State":"s2"}], "api_key":7 }"#;
         let expected = format!(
-            r#"{{ "n":1.50, "access_token" : "{a}", "x":[{{"x-codex-turn-state":"{b}"}}], "api_key":7 }}"#
+            r#"{{ "n":1.50, "access_token" : "{a}", "x":[{{"X-Codex-Turn-State":"{b}"}}], "api_key":7 }}"#
         );
         assert_eq!(json(text, &redactor), expected);
     }
 
     #[test]
-    fn json_inside_a_string_is_masked_too() {
+    fn json_inside_strings_is_masked_too() {
         let redactor = Redactor::new();
-        let text = r#"{"m":"{\"installation_id\":\"i-1\",\"url\":\"https://u:p@h/r.git\",\"ok\":\"yes\"}"}"#;
-        let masked = json(text, &redactor);
+        let mut text = r#"{"installation_id":"i-1","ok":"yes"}"#.to_owned();
+        for depth in 0..3 {
+            let masked = json(&text, &redactor).into_owned();
+            assert!(!masked.contains("i-1"), "{depth}: {masked}");
+            let mut value: serde_json::Value = serde_json::from_str(&masked).unwrap();
+            for _ in 0..depth {
+                value = serde_json::from_str(value["m"].as_str().unwrap()).unwrap();
+            }
+            assert_eq!(value["ok"], "yes");
+            assert_eq!(value["installation_id"], redactor.mark("i-1"));
+            text = serde_json::json!({ "m": text }).to_string();
+        }
+    }
+
+    #[test]
+    fn a_file_that_a_tool_printed_is_masked_with_the_text_around_it() {
+        let redactor = Redactor::new();
+        let file = "Chunk ID: 1\nOutput: 5\" {\n  \"tokens\": {\n    \"refresh_token\" :\n \"rt-1\",\n    \"id_token\": \"it-1\"";
+        let text = serde_json::json!({ "output": file }).to_string();
+        let masked = json(&text, &redactor);
         assert!(
-            !masked.contains("i-1") && !masked.contains("u:p"),
+            !masked.contains("rt-1") && !masked.contains("it-1"),
             "{masked}"
         );
-        let outer: serde_json::Value = serde_json::from_str(&masked).unwrap();
-        let inner: serde_json::Value = serde_json::from_str(outer["m"].as_str().unwrap()).unwrap();
-        assert_eq!(inner["ok"], "yes");
-        assert_eq!(inner["installation_id"], redactor.mark("i-1"));
+        let masked = json(file, &redactor);
+        assert!(
+            !masked.contains("rt-1") && !masked.contains("it-1"),
+            "{masked}"
+        );
+    }
+
+    #[test]
+    fn a_list_of_secrets_is_masked_whole_and_a_cut_one_to_the_end() {
+        let redactor = Redactor::new();
+        let masked = json(r#"{"set-cookie": ["a=1", "b=2"], "x": "b=2"}"#, &redactor).into_owned();
+        assert!(
+            !masked.contains("a=1") && masked.matches("b=2").count() == 1,
+            "{masked}"
+        );
+        for cut in [
+            r#"{"access_token":"eyJab"#,
+            r#"{\"access_token\":\"eyJ\\ab\"#,
+        ] {
+            assert!(!json(cut, &redactor).contains("eyJ"), "{cut}");
+        }
+    }
+
+    #[test]
+    fn broken_escapes_do_not_hide_a_secret() {
+        let redactor = Redactor::new();
+        let masked = json(r#"{"o":"\ud83d {\"api_key\":\"sk-1\"}"}"#, &redactor);
+        assert!(!masked.contains("sk-1"), "{masked}");
     }
 
     #[test]
@@ -131,6 +244,7 @@ mod tests {
             r#"{"a":"b\"c"}"#,
             r#"{"broken":"#,
             r#""\"#,
+            r#"["access_token"]"#,
         ] {
             assert!(matches!(json(text, &redactor), Cow::Borrowed(_)), "{text}");
         }
@@ -139,7 +253,27 @@ mod tests {
     #[test]
     fn a_value_in_a_later_member_is_not_taken_for_the_secret() {
         let redactor = Redactor::new();
-        let text = r#"{"api_key":null,"list":["plain"]}"#;
+        let text = r#"{"api_key":null,"list":["plain"],"cookie":{"a":"b"}}"#;
         assert_eq!(json(text, &redactor), text);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_and_masking_twice_changes_nothing(
+            text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password":"){0,30}"#,
+        ) {
+            let redactor = Redactor::new();
+            let once = json(&text, &redactor).into_owned();
+            prop_assert_eq!(json(&once, &redactor), once.as_str());
+        }
+
+        #[test]
+        fn a_secret_member_of_any_json_is_masked(secret in "[a-z]{6,12}Q", noise in ".{0,20}") {
+            let redactor = Redactor::new();
+            let text = serde_json::json!({ "a": noise, "b": [{ "password": secret, "z": noise }] }).to_string();
+            let masked = json(&text, &redactor).into_owned();
+            prop_assert!(!masked.contains(&secret));
+            prop_assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok());
+        }
     }
 }

@@ -107,10 +107,7 @@ impl Redactor {
         let Ok(text) = value.to_str() else {
             return Value::Plain(value.clone());
         };
-        let masked = match text.as_bytes().first() {
-            Some(b'{' | b'[') => self.json(text),
-            _ => self.user_info(text),
-        };
+        let masked = self.json(text);
         match masked {
             Cow::Borrowed(_) => Value::Plain(value.clone()),
             Cow::Owned(text) => HeaderValue::from_str(&text)
@@ -126,12 +123,20 @@ impl Redactor {
             return target;
         };
         let (path, query) = target.split_at(query_at + 1);
+        match self.pairs(query) {
+            Cow::Borrowed(_) => target,
+            Cow::Owned(query) => Cow::Owned(format!("{path}{query}")),
+        }
+    }
+
+    /// `name=value&…` with the values of secret names masked.
+    fn pairs<'a>(&self, query: &'a str) -> Cow<'a, str> {
         let is_secret = |pair: &str| {
             pair.split_once('=')
                 .is_some_and(|(name, value)| !value.is_empty() && is_secret_parameter(name))
         };
         if !query.split('&').any(is_secret) {
-            return target;
+            return Cow::Borrowed(query);
         }
         let pairs: Vec<Cow<'_, str>> = query
             .split('&')
@@ -142,7 +147,7 @@ impl Redactor {
                 _ => pair.into(),
             })
             .collect();
-        Cow::Owned(format!("{path}{}", pairs.join("&")))
+        Cow::Owned(pairs.join("&"))
     }
 
     /// JSON text with the values of [`SECRET_MEMBERS`] masked and every other byte kept.
@@ -153,11 +158,23 @@ impl Redactor {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        let masked = super::mask::json(text, self);
+        let mut masked = super::mask::json(text, self);
+        if let Cow::Owned(text) = self.user_info(&masked) {
+            masked = Cow::Owned(text);
+        }
         match self.mask_seen(&masked) {
             Some(masked) => Cow::Owned(masked),
             None => masked,
         }
+    }
+
+    /// A form (WHATWG URL §5.1) with the values of secret names masked.
+    #[must_use]
+    pub fn form<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        if !self.is_active() {
+            return Cow::Borrowed(text);
+        }
+        self.pairs(text)
     }
 
     /// The text without the credentials that were seen in header fields; `None` if it has none.
@@ -288,17 +305,18 @@ fn is_lasting(name: &str) -> bool {
 
 /// Whether a query parameter called `name` carries a credential.
 fn is_secret_parameter(name: &str) -> bool {
-    let name = name.to_ascii_lowercase();
-    is_secret_member(&name)
+    is_secret_member(name)
         || matches!(
-            name.as_str(),
+            name.to_ascii_lowercase().as_str(),
             "key" | "sig" | "signature" | "token" | "code"
         )
 }
 
 /// Whether a JSON member called `name` carries a credential.
 pub(super) fn is_secret_member(name: &str) -> bool {
-    SECRET_MEMBERS.contains(&name)
+    SECRET_MEMBERS
+        .iter()
+        .any(|secret| secret.eq_ignore_ascii_case(name))
 }
 
 /// JSON members whose string value is masked.
