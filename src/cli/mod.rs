@@ -30,6 +30,7 @@ use crate::text::Clean;
 use args::{Cli, Command, Common, LoginArg};
 use codex::Login;
 use error::Error;
+use signals::Signals;
 use station::{Plan, Station};
 
 /// Runs the program.
@@ -139,6 +140,8 @@ async fn run_codex(
     let recording = tokio::spawn(async move {
         let ending = async {
             let _ = child_ended.await;
+            // Those of before were Codex's.
+            Signals::listen()
         };
         record::recording(station, ending, |_| ()).await
     });

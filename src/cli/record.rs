@@ -19,6 +19,7 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     }
     let ending = async {
         signals.next().await;
+        signals
     };
     let recorded = recording(station, ending, |flow| {
         if !common.quiet
@@ -34,11 +35,11 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     recorded
 }
 
-/// Records until `ending` resolves, drains, and writes the capture to its end; shows each flow that
-/// ended to `finished`.
+/// Records until `ending` resolves, drains until the next signal that it gives, and writes the capture
+/// to its end; shows each flow that ended to `finished`.
 pub(super) async fn recording(
     station: Station,
-    ending: impl Future<Output = ()>,
+    ending: impl Future<Output = Signals>,
     mut finished: impl FnMut(&Flow),
 ) -> Result<(), Error> {
     let clock = station.clock;
@@ -50,8 +51,8 @@ pub(super) async fn recording(
             .for_each(&mut finished);
     };
     let ended = async {
-        ending.await;
-        proxy.drain().await;
+        let signals = ending.await;
+        proxy.drain(signals).await;
     };
     station::record_until(ended, &mut events, |event| {
         let ids = recording.apply(&mut store, event);

@@ -125,13 +125,14 @@ pub(super) async fn open(
         recording: Recording::new(clock.now(), Redactor::off(), None),
         clock,
     };
-    let ended = show(common, session, None).await?;
+    let ended = show(common, session, None, &mut Signals::listen()).await?;
     result(ended.end)
 }
 
 /// Shows a station's traffic until the user quits; then drains, and writes the capture to its end.
 async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Result<(), Error> {
     let clock = station.clock;
+    let mut signals = Signals::listen();
     let (events, recording, proxy) = station.into_parts();
     let session = Session {
         app,
@@ -144,14 +145,14 @@ async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Res
         events,
         end,
         ..
-    } = show(common, session, Some(events)).await?;
+    } = show(common, session, Some(events), &mut signals).await?;
     let is_quit = matches!(end, End::Quit);
     let ended = async {
         if is_quit {
             // Whoever quits while streams are live was asked already.
             proxy.cut().await;
         } else {
-            proxy.drain().await;
+            proxy.drain(signals).await;
         }
     };
     match events {
@@ -185,8 +186,8 @@ async fn show(
     common: &Common,
     session: Session,
     events: Option<crate::tap::Receiver>,
+    signals: &mut Signals,
 ) -> Result<Ended, Error> {
-    let mut signals = Signals::listen();
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());

@@ -149,10 +149,9 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Stops accepting; resolves when what was in flight has ended or was cut, which a signal does at
-    /// once.
-    pub(super) async fn drain(mut self) {
-        let mut signals = Signals::listen();
+    /// Stops accepting; resolves when what was in flight has ended or was cut, which the next signal
+    /// does at once.
+    pub(super) async fn drain(mut self, mut signals: Signals) {
         drop(self.stop);
         drop(self.announcement);
         let is_told_again = tokio::select! {

@@ -5,6 +5,7 @@
 //! thread writes what differs from what the terminal shows.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -25,6 +26,8 @@ struct Shared {
     slot: Mutex<Slot>,
     /// Told when the slot was filled, and when the thread has written or ended.
     changed: Condvar,
+    /// Whether the rest of the frame that is being written is to be left unwritten.
+    is_abandoned: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -65,16 +68,22 @@ impl Screen {
         self.change(|slot| slot.must_repaint = true);
     }
 
-    /// Waits until everything is written, but not for a terminal that has stopped reading.
+    /// Waits until everything is written. A terminal that has stopped reading is not waited for: what
+    /// it has not taken by then is given up, so that nothing follows what the caller writes.
     pub fn settle(&self) {
-        let slot = self.shared.lock();
-        // A poisoned or timed-out wait ends the same way: nobody waits for this terminal.
-        let _ = self
-            .shared
-            .changed
-            .wait_timeout_while(slot, PATIENCE, |slot| {
-                slot.is_writing || slot.frame.is_some() || !slot.bytes.is_empty()
-            });
+        let waiting =
+            self.shared
+                .changed
+                .wait_timeout_while(self.shared.lock(), PATIENCE, |slot| {
+                    slot.is_writing || slot.frame.is_some() || !slot.bytes.is_empty()
+                });
+        let (mut slot, waited) = waiting.unwrap_or_else(PoisonError::into_inner);
+        if waited.timed_out() {
+            slot.frame = None;
+            slot.bytes.clear();
+            slot.must_repaint = true;
+            self.shared.is_abandoned.store(true, Ordering::SeqCst);
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Slot)) {
@@ -96,8 +105,7 @@ impl Shared {
 }
 
 /// The thread: waits for a frame, writes what changed.
-fn write_frames(shared: &Shared, out: impl Write) {
-    let mut backend = CrosstermBackend::new(io::BufWriter::with_capacity(1 << 16, out));
+fn write_frames(shared: &Shared, mut out: impl Write) {
     let mut shown = Buffer::default();
     let mut slot = shared.lock();
     loop {
@@ -117,8 +125,10 @@ fn write_frames(shared: &Shared, out: impl Write) {
             shown = Buffer::default();
         }
         slot.is_writing = true;
+        shared.is_abandoned.store(false, Ordering::SeqCst);
         drop(slot);
-        let written = write_frame(&mut backend, &mut shown, frame, &bytes);
+        let written = compose(&mut shown, frame, bytes)
+            .and_then(|bytes| deliver(&bytes, &mut out, &shared.is_abandoned));
         slot = shared.lock();
         slot.is_writing = false;
         shared.changed.notify_all();
@@ -129,27 +139,37 @@ fn write_frames(shared: &Shared, out: impl Write) {
     }
 }
 
-/// Writes one frame in one synchronized update.
-fn write_frame<W: Write>(
-    backend: &mut CrosstermBackend<W>,
-    shown: &mut Buffer,
-    frame: Option<Buffer>,
-    bytes: &[u8],
-) -> io::Result<()> {
-    Write::write_all(backend, bytes)?;
-    if let Some(frame) = frame {
-        queue!(backend, BeginSynchronizedUpdate)?;
-        if shown.area != frame.area {
-            queue!(backend, Clear(ClearType::All))?;
-            *shown = Buffer::empty(frame.area);
-        }
-        let changes = shown.diff(&frame);
-        backend.draw(changes.into_iter())?;
-        queue!(backend, EndSynchronizedUpdate)?;
-        *shown = frame;
+/// Adds to `bytes` what turns the shown frame into the new one, in one synchronized update.
+fn compose(shown: &mut Buffer, frame: Option<Buffer>, mut bytes: Vec<u8>) -> io::Result<Vec<u8>> {
+    let Some(frame) = frame else {
+        return Ok(bytes);
+    };
+    let mut backend = CrosstermBackend::new(&mut bytes);
+    queue!(backend, BeginSynchronizedUpdate)?;
+    if shown.area != frame.area {
+        queue!(backend, Clear(ClearType::All))?;
+        *shown = Buffer::empty(frame.area);
     }
-    Write::flush(backend)
+    let changes = shown.diff(&frame);
+    backend.draw(changes.into_iter())?;
+    queue!(backend, EndSynchronizedUpdate)?;
+    *shown = frame;
+    Ok(bytes)
 }
+
+/// Writes `bytes`, unless the rest of them is given up meanwhile.
+fn deliver(bytes: &[u8], out: &mut impl Write, is_abandoned: &AtomicBool) -> io::Result<()> {
+    for portion in bytes.chunks(PORTION) {
+        if is_abandoned.load(Ordering::SeqCst) {
+            return Ok(());
+        }
+        out.write_all(portion)?;
+    }
+    out.flush()
+}
+
+/// How much is written before it is asked again whether it should be.
+const PORTION: usize = 16 << 10;
 
 /// How long the end of the program waits for the terminal to take the last frame.
 const PATIENCE: Duration = Duration::from_millis(300);

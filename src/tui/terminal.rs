@@ -80,9 +80,12 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back. A terminal that is gone cannot be restored, so errors do not matter.
+/// Gives the terminal back, if it was taken. A terminal that is gone cannot be restored, so errors do
+/// not matter.
 fn restore() {
-    panics().owner = None;
+    if panics().owner.take().is_none() {
+        return;
+    }
     let (done, restored) = channel::<()>();
     // A thread that cannot be started leaves nothing better to do.
     let _ = thread::Builder::new().spawn(move || {
