@@ -216,7 +216,7 @@ mod tests {
         assert!(text.ends_with('\n'));
         assert!(
             text.contains("codextap ended"),
-            "the live socket is marked as cut"
+            "the live socket is marked as cut: {text}"
         );
     }
 
@@ -337,7 +337,11 @@ mod tests {
         ask(proxy, "And seven by six");
         let panes = |window: &mut Window| {
             window.shows(&["2 flows"]);
-            window.press("gG");
+            window.press("G");
+            window.until("the last flow under the cursor", |screen| {
+                let mut lines = screen.lines();
+                lines.any(|line| line.contains('▌') && line.contains("And seven"))
+            });
             window.shows(&[
                 "And seven",
                 "Forty-two, as ever.",
@@ -349,10 +353,14 @@ mod tests {
             let lines: Vec<_> = text.lines().map(str::to_owned).collect();
             lines[..lines.len() - 1].to_vec()
         };
+        window.press("F");
+        window.until("a list at rest", |screen| !screen.contains("follow ·"));
         let seen_live = panes(&mut window);
         leave(window);
         let mut window = open(&capture, (160, 50), &home);
-        assert_eq!(panes(&mut window), seen_live);
+        for (reopened, live) in panes(&mut window).iter().zip(&seen_live) {
+            assert_eq!(reopened, live);
+        }
         leave(window);
     }
 }

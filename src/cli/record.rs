@@ -43,7 +43,7 @@ pub(super) async fn recording(
     mut finished: impl FnMut(&Flow),
 ) -> Result<(), Error> {
     let clock = station.clock;
-    let (mut events, mut recording, proxy) = station.into_parts();
+    let (mut events, mut recording, mut proxy) = station.into_parts();
     let mut store = Store::default();
     let mut tell = |store: &Store, ids: Vec<FlowId>| {
         ids.into_iter()
@@ -61,5 +61,6 @@ pub(super) async fn recording(
     .await;
     let ids = recording.cut(&mut store, clock.now());
     tell(&store, ids);
+    proxy.cut();
     super::close(recording)
 }

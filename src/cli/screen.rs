@@ -133,7 +133,7 @@ pub(super) async fn open(
 async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Result<(), Error> {
     let clock = station.clock;
     let mut signals = Signals::listen();
-    let (events, recording, proxy) = station.into_parts();
+    let (events, recording, mut proxy) = station.into_parts();
     let session = Session {
         app,
         theme,
@@ -148,10 +148,8 @@ async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Res
     } = show(common, session, Some(events), &mut signals).await?;
     let is_quit = matches!(end, End::Quit);
     let ended = async {
-        if is_quit {
-            // Whoever quits while streams are live was asked already.
-            proxy.cut().await;
-        } else {
+        // Whoever quits while streams are live was asked already.
+        if !is_quit {
             proxy.drain(signals).await;
         }
     };
@@ -165,6 +163,8 @@ async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Res
         None => ended.await,
     }
     session.recording.cut(session.app.store_mut(), clock.now());
+    // Only now, so that what is cut is marked as that.
+    proxy.cut();
     super::close(session.recording)?;
     result(end)
 }

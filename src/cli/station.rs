@@ -132,7 +132,7 @@ impl Station {
     /// Splits off what ends the proxy, and gives the rest away.
     pub(super) fn into_parts(self) -> (tap::Receiver, Recording, Ending) {
         let ending = Ending {
-            stop: self.stop,
+            stop: Some(self.stop),
             proxy: self.proxy,
             announcement: self.announcement,
         };
@@ -143,33 +143,27 @@ impl Station {
 /// Ends a proxy.
 #[derive(Debug)]
 pub(super) struct Ending {
-    stop: oneshot::Sender<()>,
+    /// Taken when it is to accept no more.
+    stop: Option<oneshot::Sender<()>>,
     proxy: JoinHandle<()>,
     announcement: Option<Announcement>,
 }
 
 impl Ending {
-    /// Stops accepting; resolves when what was in flight has ended or was cut, which the next signal
-    /// does at once.
-    pub(super) async fn drain(mut self, mut signals: Signals) {
-        drop(self.stop);
-        drop(self.announcement);
-        let is_told_again = tokio::select! {
+    /// Stops accepting; resolves when what was in flight has ended or took too long, or at a signal.
+    pub(super) async fn drain(&mut self, mut signals: Signals) {
+        drop(self.stop.take());
+        drop(self.announcement.take());
+        tokio::select! {
             // A proxy task that panicked has ended too.
-            _ = &mut self.proxy => false,
-            _ = signals.next() => true,
-        };
-        if is_told_again {
-            self.proxy.abort();
-            let _ = self.proxy.await;
+            _ = &mut self.proxy => {}
+            _ = signals.next() => {}
         }
     }
 
-    /// Stops accepting and cuts what is in flight.
-    pub(super) async fn cut(self) {
+    /// Cuts what is still in flight.
+    pub(super) fn cut(self) {
         self.proxy.abort();
-        drop(self.announcement);
-        let _ = self.proxy.await;
     }
 }
 

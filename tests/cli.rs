@@ -1,0 +1,374 @@
+//! The command line without a terminal: what is printed where, and with which exit code.
+
+#[cfg(test)]
+mod support {
+    pub(crate) mod pty_upstream;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsStr;
+    use std::fs;
+    use std::io::{BufRead, BufReader, Read};
+    use std::net::TcpListener;
+    use std::os::unix::fs::PermissionsExt;
+    use std::path::Path;
+    use std::process::{Command, Stdio};
+
+    use serde_json::Value;
+    use tempfile::TempDir;
+
+    use crate::support::pty_upstream::{EVENTS, ask, interrupt, record, recorder, upstream};
+
+    /// What a command printed, and its exit code.
+    struct Done {
+        out: String,
+        err: String,
+        code: Option<i32>,
+    }
+
+    /// Runs codextap to its end in the directory `home`, which is its home too.
+    fn codextap<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Done {
+        let output = Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .args(arguments)
+            .env_clear()
+            .env("HOME", home)
+            .current_dir(home)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Done {
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+            code: output.status.code(),
+        }
+    }
+
+    #[test]
+    fn each_failure_is_one_line_with_a_hint_where_one_helps() {
+        let home = TempDir::new().unwrap();
+        fs::write(home.path().join("file"), "no directory\n").unwrap();
+        let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+        let taken = taken.local_addr().unwrap().to_string();
+        let table: &[(&[&str], i32, &str, &str)] = &[
+            (
+                &["frob"],
+                2,
+                "unrecognized subcommand 'frob'",
+                "usage: codextap",
+            ),
+            (
+                &["recrod"],
+                2,
+                "unrecognized subcommand 'recrod'",
+                "'record'",
+            ),
+            (
+                &["record", "--frob"],
+                2,
+                "unexpected argument '--frob' found",
+                "",
+            ),
+            (&["open"], 2, "<FILE>...", "usage: codextap open <FILE>..."),
+            (
+                &["--listen", "nowhere"],
+                2,
+                "'nowhere' for '--listen <ADDR>'",
+                "",
+            ),
+            (
+                &["--color", "sometimes"],
+                2,
+                "[possible values: auto, always, never]",
+                "",
+            ),
+            (
+                &["record", "--api-upstream", "ftp://x"],
+                2,
+                "--api-upstream: \"ftp://x\" is not",
+                "",
+            ),
+            (
+                &["record", "--chatgpt-upstream", "x"],
+                2,
+                "--chatgpt-upstream: \"x\" is not",
+                "",
+            ),
+            (
+                &["record", "--route", "/azure"],
+                2,
+                "--route /azure: expected PREFIX=URL",
+                "/azure=",
+            ),
+            (
+                &["record", "--route", "azure=http://x"],
+                2,
+                "--route: \"azure\" is not a path",
+                "",
+            ),
+            (
+                &["record", "--route", "/azure=x"],
+                2,
+                "--route: \"x\" is not an http",
+                "",
+            ),
+            (
+                &["--theme", "neon"],
+                2,
+                "--theme neon: there is no theme",
+                "default-dark, default-light",
+            ),
+            (
+                &["open", "file", "--theme", "neon"],
+                2,
+                "--theme neon",
+                "mono",
+            ),
+            (
+                &["record", "--filter", "model:x & ~zz"],
+                2,
+                "--filter: ",
+                "model:x & »~zz«",
+            ),
+            (&["open", "file", "--filter", "(a"], 2, "--filter: ", "»"),
+            (&["demo"], 1, "the demo needs a terminal", ""),
+            (
+                &["open", "missing"],
+                1,
+                "cannot read missing: No such file",
+                "",
+            ),
+            (&["open", "."], 1, "cannot read .: ", ""),
+            (
+                &[
+                    "record",
+                    "--listen",
+                    "127.0.0.1:0",
+                    "--capture",
+                    "file/capture.jsonl",
+                ],
+                1,
+                "cannot write file/capture.jsonl: ",
+                "--capture none",
+            ),
+            (
+                &["record", "--listen", &taken],
+                1,
+                "address in use",
+                "--listen 127.0.0.1:0",
+            ),
+            (
+                &["record", "--upstream-ca", "missing.pem"],
+                1,
+                "missing.pem",
+                "",
+            ),
+            (
+                &["record", "--log", "file/log"],
+                1,
+                "cannot write log file/log: ",
+                "",
+            ),
+            (
+                &["--capture", "none", "codex", "--codex", "./missing", "exec"],
+                1,
+                "cannot run ./missing: No such file",
+                "--codex PATH",
+            ),
+        ];
+        for (arguments, code, says, hints) in table {
+            let done = codextap(home.path(), arguments);
+            let Done { out, err, .. } = &done;
+            assert_eq!(done.code, Some(*code), "{arguments:?}: {err}");
+            assert_eq!(out, "", "{arguments:?}");
+            let (message, hint) = err.split_once('\n').unwrap();
+            assert!(message.starts_with("codextap: "), "{arguments:?}: {err}");
+            assert!(message.contains(says), "{arguments:?}: {err}");
+            assert!(hint.contains(hints), "{arguments:?}: {err}");
+            let is_hint = hint.starts_with("hint: ") && hint.lines().count() == 1;
+            assert!(hint.is_empty() || is_hint, "{arguments:?}: {err}");
+        }
+    }
+
+    #[test]
+    fn help_and_version_go_to_standard_output() {
+        let home = TempDir::new().unwrap();
+        let help = codextap(home.path(), &["--help"]);
+        assert_eq!(help.out, include_str!("cmd/help.txt"));
+        assert_eq!((help.err.as_str(), help.code), ("", Some(0)));
+        let version = codextap(home.path(), &["--version"]);
+        assert_eq!(
+            version.out,
+            concat!("codextap ", env!("CARGO_PKG_VERSION"), "\n")
+        );
+        assert_eq!(version.code, Some(0));
+    }
+
+    #[test]
+    fn record_forwards_tells_and_keeps() {
+        let home = TempDir::new().unwrap();
+        let file = home.path().join("private/capture.jsonl");
+        let upstream = upstream();
+        for command in [&["record"][..], &[]] {
+            // Without a command but into a pipe, the same happens.
+            let mut arguments = command.to_vec();
+            arguments.extend(["--listen", "127.0.0.1:0", "--api-upstream", &upstream]);
+            let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
+                .args(arguments)
+                .arg("--capture")
+                .arg(&file)
+                .env_clear()
+                .env("HOME", home.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            let proxy = first
+                .strip_prefix("listening on http://127.0.0.1:")
+                .expect(&first);
+            let proxy = ([127, 0, 0, 1], proxy.parse::<u16>().unwrap()).into();
+            let answer = ask(proxy, "What is six by nine");
+            let events = answer.replace('\r', "");
+            assert!(events.contains(EVENTS.lines().next().unwrap()), "{answer}");
+            let line = lines.next().unwrap().unwrap();
+            for part in [
+                "ok",
+                "SSE",
+                "200",
+                "gpt-5.5",
+                "120/100/30",
+                "What is six by nine",
+            ] {
+                assert!(line.contains(part), "{part}: {line}");
+            }
+            interrupt(&child);
+            assert_eq!(lines.count(), 0);
+            let mut errors = String::new();
+            child
+                .stderr
+                .take()
+                .unwrap()
+                .read_to_string(&mut errors)
+                .unwrap();
+            assert_eq!(errors, "");
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+        }
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.ends_with('\n'));
+        let lines: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 2);
+        for line in lines {
+            assert_eq!((&line["v"], &line["kind"]), (&1.into(), &"http".into()));
+            assert_eq!(line["request"]["path"], "/v1/responses");
+            assert_eq!(line["response"]["body"], EVENTS);
+        }
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&file), 0o600);
+        assert_eq!(mode(file.parent().unwrap()), 0o700);
+        assert_eq!(mode(&home.path().join(".local/state/codextap")), 0o700);
+    }
+
+    #[test]
+    fn an_upstream_that_cannot_be_reached_is_told_to_both_sides() {
+        let home = TempDir::new().unwrap();
+        let file = home.path().join("capture.jsonl");
+        let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("http://{}", closed.local_addr().unwrap());
+        drop(closed);
+        let mut child = recorder(
+            &["--api-upstream", &origin, "--capture"],
+            &file,
+            home.path(),
+        );
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let proxy = first.strip_prefix("listening on http://").unwrap();
+        let mut client = std::net::TcpStream::connect(proxy).unwrap();
+        let request =
+            format!("GET /v1/models HTTP/1.1\r\nHost: {proxy}\r\nConnection: close\r\n\r\n");
+        std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 502 "), "{answer}");
+        let line = lines.next().unwrap().unwrap();
+        assert!(line.contains("FAIL") && line.contains("refused"), "{line}");
+        interrupt(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert!(fs::read_to_string(&file).unwrap().contains("refused"));
+    }
+
+    /// Whose lines are more than a pipe holds.
+    const TURNS: usize = 300;
+
+    #[test]
+    fn a_reader_of_lines_that_stops_does_not_stop_the_recording() {
+        let home = TempDir::new().unwrap();
+        let file = home.path().join("capture.jsonl");
+        let upstream = upstream();
+        let mut child = recorder(
+            &["--api-upstream", &upstream, "--capture"],
+            &file,
+            home.path(),
+        );
+        let mut out = BufReader::new(child.stdout.take().unwrap());
+        let mut first = String::new();
+        out.read_line(&mut first).unwrap();
+        let proxy = first.trim().strip_prefix("listening on http://").unwrap();
+        // From here on nobody reads.
+        let question = "?".repeat(300);
+        for _ in 0..TURNS {
+            ask(proxy.parse().unwrap(), &question);
+        }
+        interrupt(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+        assert_eq!(fs::read_to_string(&file).unwrap().lines().count(), TURNS);
+    }
+
+    #[test]
+    fn open_prints_what_it_can_read_and_names_what_it_cannot() {
+        let home = TempDir::new().unwrap();
+        let file = home.path().join("capture.jsonl");
+        record(
+            &file,
+            home.path(),
+            &["What is six by nine", "And seven by six"],
+        );
+        let good = fs::read_to_string(&file).unwrap();
+        let lines: Vec<&str> = good.lines().collect();
+        let torn = &lines[1][..lines[1].len() / 2];
+        let text = format!(
+            "{}\n{{\"foreign\":\"\\u001b[31m\"}}\n\u{1b}[2J\n{torn}",
+            lines[0]
+        );
+        fs::write(home.path().join("torn.jsonl"), text).unwrap();
+
+        let whole = codextap(home.path(), &["open", "capture.jsonl"]);
+        assert_eq!((whole.err.as_str(), whole.code), ("", Some(0)));
+        assert_eq!(whole.out.lines().count(), 2);
+        let parts = codextap(home.path(), &["open", "torn.jsonl"]);
+        assert_eq!(parts.code, Some(0));
+        assert_eq!(
+            parts.out.lines().collect::<Vec<_>>(),
+            [whole.out.lines().next().unwrap()]
+        );
+        let named: Vec<&str> = parts.err.lines().collect();
+        assert_eq!(named.len(), 3, "{named:?}");
+        for (line, number) in named.iter().zip(2..) {
+            let start = format!("codextap: skipped torn.jsonl:{number}: ");
+            assert!(line.starts_with(&start), "{line}");
+        }
+        assert!(!parts.err.contains('\u{1b}'));
+
+        let both = codextap(home.path(), &["open", "torn.jsonl", "capture.jsonl"]);
+        assert_eq!(both.out, whole.out, "a flow in two files is one flow");
+        let some = codextap(home.path(), &["open", "capture.jsonl", "--filter", "seven"]);
+        assert_eq!(some.out.lines().count(), 1);
+        assert!(some.out.contains("And seven by six"));
+    }
+}
