@@ -56,11 +56,9 @@ impl Recording {
 
     /// Why writing fails at the moment; `None` while it goes well or nothing is written.
     pub fn error(&mut self) -> Option<String> {
-        let writing = self
-            .writer
-            .as_mut()
-            .and_then(|writer| writer.status().error.clone());
-        writing.or_else(|| self.refused.clone())
+        let writing = self.writer.as_mut();
+        let problem = writing.and_then(|writer| writer.status().problem());
+        problem.or_else(|| self.refused.clone())
     }
 
     /// Writes what is waiting and closes the file. Waits for the disk.
@@ -69,7 +67,7 @@ impl Recording {
         let writer = self.writer?;
         let path = writer.path().to_owned();
         let mut status = writer.finish();
-        status.error = status.error.or(self.refused);
+        status.error = status.problem().or(self.refused);
         Some(Written { path, status })
     }
 

@@ -2,15 +2,16 @@
 //!
 //! Several processes may append to one file. For every batch of lines the file is opened, locked
 //! (an advisory lock), put right if its last line is torn, appended to and let go; a batch that
-//! fails is taken back to the last whole line, kept in memory and tried again with the next one.
+//! fails is taken back to the last whole line, kept in memory and tried again every second.
 
 use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
+use std::time::Duration;
 
 use super::Error;
 
@@ -125,6 +126,18 @@ impl Writer {
 }
 
 impl Status {
+    /// What is wrong, in one line: writing fails, or flows are missing from the file for good.
+    #[must_use]
+    pub fn problem(&self) -> Option<String> {
+        let lost =
+            (self.lost > 0).then(|| format!("{} flows are missing from the file", self.lost));
+        match (&self.error, lost) {
+            (Some(error), Some(lost)) => Some(format!("{error}; {lost}")),
+            (Some(error), None) => Some(error.clone()),
+            (None, lost) => lost,
+        }
+    }
+
     fn take(&mut self, report: Report) {
         self.lines += report.lines;
         self.bytes += report.bytes;
@@ -156,8 +169,18 @@ struct Appender {
 
 impl Appender {
     fn run(mut self, queue: &Receiver<Vec<u8>>) {
-        while let Ok(line) = queue.recv() {
-            self.add(line);
+        loop {
+            let line = if self.pending.is_empty() {
+                queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            } else {
+                // What could not be written is tried again, whether or not another line comes.
+                queue.recv_timeout(RETRY)
+            };
+            match line {
+                Ok(line) => self.add(line),
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
             while self.pending_bytes < BATCH
                 && let Ok(line) = queue.try_recv()
             {
@@ -284,6 +307,9 @@ fn last_byte(file: &mut File) -> io::Result<u8> {
     file.read_exact(&mut byte)?;
     Ok(byte[0])
 }
+
+/// How long the thread waits before it tries again what could not be written.
+const RETRY: Duration = Duration::from_secs(1);
 
 /// How much is taken from the queue before it is written, in bytes.
 const BATCH: u64 = 4 << 20;

@@ -84,7 +84,7 @@ pub(super) struct Common {
         long,
         global = true,
         value_name = "URL",
-        default_value = "https://api.openai.com",
+        default_value = API,
         env = "CODEXTAP_API_UPSTREAM"
     )]
     pub(super) api_upstream: String,
@@ -93,7 +93,7 @@ pub(super) struct Common {
         long,
         global = true,
         value_name = "URL",
-        default_value = "https://chatgpt.com",
+        default_value = CHATGPT,
         env = "CODEXTAP_CHATGPT_UPSTREAM"
     )]
     pub(super) chatgpt_upstream: String,
@@ -131,6 +131,18 @@ pub(super) struct Common {
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
 }
+
+impl Common {
+    /// Whether upstreams other than OpenAI's were asked for.
+    pub(super) fn has_upstreams(&self) -> bool {
+        self.api_upstream != API || self.chatgpt_upstream != CHATGPT || !self.route.is_empty()
+    }
+}
+
+/// Where API keys belong.
+const API: &str = "https://api.openai.com";
+/// Where ChatGPT logins belong.
+const CHATGPT: &str = "https://chatgpt.com";
 
 /// When to use colours.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]

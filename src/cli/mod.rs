@@ -79,7 +79,9 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
     }
     start_log(
         &common,
-        has_screen && !matches!(command, Command::Record | Command::Codex { .. }),
+        // A Codex that runs has the terminal to itself.
+        matches!(command, Command::Codex { .. })
+            || has_screen && !matches!(command, Command::Record),
     )?;
     let done = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await,
@@ -87,9 +89,7 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await,
         Command::Open { files } => screen::open(&common, &files, has_screen).await,
         Command::Demo if has_screen => screen::demo(&common).await,
-        Command::Demo => Err(Error::new(
-            "the demo needs a terminal: standard output is none",
-        )),
+        Command::Demo => Err(Error::new("the demo needs a terminal on standard output")),
         Command::Codex {
             codex,
             login,
@@ -120,7 +120,7 @@ async fn run_codex(
     let running = paths::state()
         .ok()
         .and_then(|state| runtime::find(&state.join("running"), common.listen));
-    if let Some(proxy) = running {
+    if let Some(proxy) = running.filter(|_| !common.has_upstreams()) {
         if common.capture.is_some() && !common.quiet {
             report(&format!(
                 "the codextap on {proxy} records this; --capture has no effect"
@@ -154,7 +154,7 @@ async fn run_codex(
     recorded?;
     if let Some(capture) = capture.filter(|_| !common.quiet) {
         report(&format!(
-            "captured to {}; see it with `codextap open`",
+            "captured; see it with `codextap open {}`",
             capture.display()
         ));
     }

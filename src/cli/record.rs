@@ -12,7 +12,8 @@ use crate::flow::{Flow, FlowId, Store};
 pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     let filter = super::filter(common)?;
     let mut signals = Signals::listen();
-    let station = Station::start(common, plan).await?;
+    let mut station = Station::start(common, plan).await?;
+    station.announce();
     let mut printer = Printer::start(std::io::stdout());
     if !common.quiet {
         printer.print(format!("listening on http://{}", station.address));

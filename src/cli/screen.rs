@@ -31,7 +31,8 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<(), Error> {
     }
     upstreams.dedup();
     let upstreams = upstreams.join(", ");
-    let station = Station::start(common, plan).await?;
+    let mut station = Station::start(common, plan).await?;
+    station.announce();
     let options = options(common, &station, upstreams);
     watch(common, station, App::new(options), theme).await
 }
@@ -82,6 +83,13 @@ pub(super) async fn open(
             .map_err(|error| Error::new(error.to_string()))?;
     }
     let Loaded { store, skipped } = reader.finish();
+    if let (true, Some(first)) = (store.flows().is_empty(), skipped.first()) {
+        return Err(Error::new(format!(
+            "no line of {} is a flow: {}",
+            first.file, first.why
+        ))
+        .hint("codextap open reads the captures that codextap writes"));
+    }
     for line in &skipped {
         super::report(&format!("skipped {line}"));
     }

@@ -76,6 +76,13 @@ fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
 impl Station {
     /// Starts a proxy and its recording.
     pub(super) async fn start(common: &Common, plan: Plan) -> Result<Self, Error> {
+        if !plan.listen.ip().is_loopback() {
+            return Err(Error::usage(format!(
+                "--listen {}: not an address of this machine alone",
+                plan.listen
+            ))
+            .hint("anyone who reaches codextap could use your login; listen on 127.0.0.1"));
+        }
         let clock = Clock::start();
         let redactor = if common.no_redact {
             Redactor::off()
@@ -109,9 +116,6 @@ impl Station {
                 Error::new(error.to_string())
                     .hint("choose another file with --capture FILE, or none with --capture none")
             })?;
-        let announcement = paths::state()
-            .ok()
-            .and_then(|directory| Announcement::new(&directory.join("running"), address).ok());
         let (stop, stopped) = oneshot::channel();
         let proxy = tokio::spawn(proxy.serve(async {
             // Dropping the sender ends the proxy as well.
@@ -125,8 +129,15 @@ impl Station {
             capture,
             stop,
             proxy,
-            announcement,
+            announcement: None,
         })
+    }
+
+    /// Lets `codextap codex` find this one. Not for one that answers by itself or serves a single child.
+    pub(super) fn announce(&mut self) {
+        self.announcement = paths::state()
+            .ok()
+            .and_then(|directory| Announcement::new(&directory.join("running"), self.address).ok());
     }
 
     /// Splits off what ends the proxy, and gives the rest away.

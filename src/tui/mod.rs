@@ -92,14 +92,20 @@ where
     K: Stream<Item = io::Result<Input>> + Unpin,
 {
     let (mut effects, mut outcomes) = Effects::new();
+    let mut queue = VecDeque::new();
     let end = repeat(
         &mut session,
         &mut devices,
         &mut effects,
         &mut outcomes,
+        &mut queue,
         ending,
     )
     .await;
+    // What was taken from the tap is recorded, however the loop ended.
+    for event in queue {
+        record(&mut session, event);
+    }
     effects.settle().await;
     let mut unsaved = Vec::new();
     while let Ok(outcome) = outcomes.try_recv() {
@@ -121,6 +127,7 @@ async fn repeat<K>(
     devices: &mut Devices<'_, K>,
     effects: &mut Effects,
     outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+    queue: &mut VecDeque<tap::Event>,
     ending: impl Future<Output = ()>,
 ) -> End
 where
@@ -130,7 +137,6 @@ where
     let mut continued = devices.terminal.and_then(|_| continued());
     let mut canvas = Canvas::new(devices.size);
     let mut size = devices.size;
-    let mut queue: VecDeque<tap::Event> = VecDeque::new();
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
     session.app.status_mut().capture = capture_status(&mut session.recording);
@@ -174,7 +180,7 @@ where
             }
             () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
         }
-        if take_in(session, &mut queue) {
+        if take_in(session, queue) {
             messages.push(Msg::Changed);
             pace.recorded();
         }
@@ -221,15 +227,20 @@ fn take_in(session: &mut Session, queue: &mut VecDeque<tap::Event>) -> bool {
     }
     let began = session.clock.now();
     while let Some(event) = queue.pop_front() {
-        if let tap::Kind::Missed { bytes, .. } = event.kind {
-            session.app.status_mut().lost += bytes;
-        }
-        session.recording.apply(session.app.store_mut(), event);
+        record(session, event);
         if session.clock.now().since(began) > SLICE {
             break;
         }
     }
     true
+}
+
+/// Takes one event into the store and the capture.
+fn record(session: &mut Session, event: tap::Event) {
+    if let tap::Kind::Missed { bytes, .. } = event.kind {
+        session.app.status_mut().lost += bytes;
+    }
+    session.recording.apply(session.app.store_mut(), event);
 }
 
 /// How the capture goes, as far as its thread has told.
