@@ -1,6 +1,6 @@
 //! Captures: flows as lines of JSON in a file, written while they happen, read back as they were.
 //!
-//! [`line`] turns a flow into one line; [`Writer`] appends lines to a file on a thread of its own;
+//! [`line()`] turns a flow into one line; [`Writer`] appends lines to a file on a thread of its own;
 //! [`Reader`] and [`load`] turn files into a [`crate::flow::Store`] again; [`save`] writes chosen
 //! flows to a file of their own. `docs/capture-format.md` describes the format for people,
 //! `docs/capture.schema.json` for programs.

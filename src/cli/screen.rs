@@ -96,14 +96,12 @@ pub(super) async fn open(
     if !has_screen {
         let mut out = io::stdout().lock();
         for flow in store.rows().iter().filter_map(|id| store.get(*id)) {
-            if filter
+            let is_shown = filter
                 .as_ref()
-                .is_none_or(|filter| filter.matches(flow, false))
-            {
-                if writeln!(out, "{}", FlowLine(flow)).is_err() {
-                    // Whoever reads has read enough.
-                    return Ok(());
-                }
+                .is_none_or(|filter| filter.matches(flow, false));
+            if is_shown && writeln!(out, "{}", FlowLine(flow)).is_err() {
+                // Whoever reads has read enough.
+                return Ok(());
             }
         }
         return Ok(());

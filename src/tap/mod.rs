@@ -2,7 +2,7 @@
 //!
 //! Bytes are forwarded first; the tap then sends reference-counted copies of them, with the time,
 //! the direction and the client's address, as [`Event`]s into a channel with a byte budget
-//! ([`channel`]). It parses nothing and never fails a request.
+//! ([`channel()`]). It parses nothing and never fails a request.
 //!
 //! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: wrapped
 //! around a body ([`TapBody`]) or held by the relay of an upgraded connection ([`relay`]).

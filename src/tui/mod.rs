@@ -1,7 +1,7 @@
 //! The loop: keys and tap events in, frames and effects out.
 //!
 //! Wait for a key, a tap event, a tick or a signal; take in what is queued, for at most
-//! [`SLICE`]; draw if something changed and the last frame is [`PACE`] old. The loop waits for neither
+//! 8 ms; draw if something changed and the last frame is 16 ms old. The loop waits for neither
 //! the terminal nor the disk: frames go to the screen's thread and lines to the capture's. It
 //! runs a tick only while something on the screen moves, so an idle screen costs no CPU.
 
