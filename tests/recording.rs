@@ -479,6 +479,25 @@ fn a_turn_asked_for_in_fragments_or_in_bad_json_still_ends() {
 }
 
 #[test]
+fn a_turn_cut_by_its_connection_says_how() {
+    let mut script = Script::new();
+    script.socket(None);
+    let create = br#"{"type":"response.create","model":"gpt-5.5","input":[]}"#;
+    script.data(Direction::Out, &frame(Direction::Out, TEXT, create));
+    script.data(
+        Direction::In,
+        &frame(Direction::In, 0x88, &[0x03, 0xf3, b'n', b'o']),
+    );
+    script.end(Direction::In);
+    script.end(Direction::Out);
+    let expected = "the upstream closed the connection with 1011 no while the turn was in progress";
+    for flow in script.store.flows() {
+        assert_eq!(flow.failures[0].message, expected);
+        assert_eq!(flow.state(), State::Failed);
+    }
+}
+
+#[test]
 fn a_refused_upgrade_keeps_the_refusal() {
     let mut script = Script::new();
     script.request("GET", "/v1/responses", &[("upgrade", "websocket")]);

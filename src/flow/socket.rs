@@ -7,7 +7,7 @@
 use super::http::{body, gap, mask};
 use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store, recorder};
 use crate::responses::{EventKind, Turn};
-use crate::tap::{At, Direction, Redactor};
+use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
 
 /// What is known of a WebSocket connection.
@@ -90,8 +90,19 @@ impl Socket {
         });
     }
 
-    /// Both directions are over: a turn in progress will not be completed.
+    /// Both directions are over: a turn in progress will not be completed, and says why.
     pub(super) fn conclude(mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
+        let close = store
+            .get(self.connection)
+            .and_then(|flow| flow.close.clone());
+        if let (Some(turn), Some(close)) = (self.turn, close) {
+            let failure = cut_short(&close);
+            // A Codex that leaves in the middle was interrupted by its user.
+            if close.dir == Direction::In {
+                store.change(self.connection, |flow| flow.failures.push(failure.clone()));
+            }
+            store.change(turn, |flow| flow.failures.push(failure));
+        }
         self.end_turn(store, at, finished);
     }
 
@@ -198,6 +209,25 @@ impl Socket {
             flow.conclude();
         });
         finished.push(turn);
+    }
+}
+
+/// What ended a turn that was in progress when its connection ended.
+fn cut_short(close: &Close) -> Failure {
+    let (side, who) = match close.dir {
+        Direction::Out => (Side::Client, "Codex"),
+        Direction::In => (Side::Upstream, "the upstream"),
+    };
+    let how = match (close.is_framed, close.code) {
+        (true, Some(code)) => format!("closed the connection with {code} {}", close.reason),
+        (true, None) => "closed the connection without a code".to_owned(),
+        (false, _) => "ended the connection without a close frame".to_owned(),
+    };
+    let message = format!("{who} {} while the turn was in progress", how.trim_end());
+    Failure {
+        side,
+        phase: Phase::Relay,
+        message,
     }
 }
 
