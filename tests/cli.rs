@@ -44,149 +44,116 @@ mod tests {
         }
     }
 
+    /// Command lines that fail: the exit code, a part of the message, and one of the hint.
+    const FAILURES: &[(&str, i32, &str, &str)] = &[
+        (
+            "frob",
+            2,
+            "unrecognized subcommand 'frob'",
+            "usage: codextap",
+        ),
+        ("recrod", 2, "unrecognized subcommand 'recrod'", "'record'"),
+        ("record --frob", 2, "unexpected argument '--frob' found", ""),
+        ("open", 2, "<FILE>...", "usage: codextap open <FILE>..."),
+        ("--listen nowhere", 2, "'nowhere' for '--listen <ADDR>'", ""),
+        (
+            "--color some",
+            2,
+            "[possible values: auto, always, never]",
+            "",
+        ),
+        (
+            "record --api-upstream ftp://x",
+            2,
+            "--api-upstream: \"ftp://x\" is not",
+            "",
+        ),
+        (
+            "record --chatgpt-upstream x",
+            2,
+            "--chatgpt-upstream: \"x\" is not",
+            "",
+        ),
+        (
+            "record --route /azure",
+            2,
+            "--route /azure: expected PREFIX=URL",
+            "/azure=",
+        ),
+        (
+            "record --route a=http://x",
+            2,
+            "--route: \"a\" is not a path",
+            "",
+        ),
+        (
+            "record --route /azure=x",
+            2,
+            "--route: \"x\" is not an http",
+            "",
+        ),
+        (
+            "--theme neon",
+            2,
+            "--theme neon: there is no theme",
+            "default-dark, ",
+        ),
+        ("open file --theme neon", 2, "--theme neon", "mono"),
+        (
+            "record --filter model:x&~zz",
+            2,
+            "--filter: ",
+            "model:x&»~zz«",
+        ),
+        ("open file --filter (a", 2, "--filter: ", "»"),
+        ("demo", 1, "the demo needs a terminal", ""),
+        ("open missing", 1, "cannot read missing: No such file", ""),
+        ("open .", 1, "cannot read .: ", ""),
+        (
+            "record --listen 127.0.0.1:0 --capture file/x",
+            1,
+            "cannot write file/x: ",
+            "--capture none",
+        ),
+        (
+            "record --listen TAKEN",
+            1,
+            "address in use",
+            "--listen 127.0.0.1:0",
+        ),
+        ("record --upstream-ca missing.pem", 1, "missing.pem", ""),
+        (
+            "record --log file/log",
+            1,
+            "cannot write log file/log: ",
+            "",
+        ),
+        (
+            "codex --codex ./missing exec",
+            1,
+            "cannot run ./missing: No such",
+            "--codex PATH",
+        ),
+    ];
+
     #[test]
     fn each_failure_is_one_line_with_a_hint_where_one_helps() {
         let home = TempDir::new().unwrap();
         fs::write(home.path().join("file"), "no directory\n").unwrap();
         let taken = TcpListener::bind("127.0.0.1:0").unwrap();
         let taken = taken.local_addr().unwrap().to_string();
-        let table: &[(&[&str], i32, &str, &str)] = &[
-            (
-                &["frob"],
-                2,
-                "unrecognized subcommand 'frob'",
-                "usage: codextap",
-            ),
-            (
-                &["recrod"],
-                2,
-                "unrecognized subcommand 'recrod'",
-                "'record'",
-            ),
-            (
-                &["record", "--frob"],
-                2,
-                "unexpected argument '--frob' found",
-                "",
-            ),
-            (&["open"], 2, "<FILE>...", "usage: codextap open <FILE>..."),
-            (
-                &["--listen", "nowhere"],
-                2,
-                "'nowhere' for '--listen <ADDR>'",
-                "",
-            ),
-            (
-                &["--color", "sometimes"],
-                2,
-                "[possible values: auto, always, never]",
-                "",
-            ),
-            (
-                &["record", "--api-upstream", "ftp://x"],
-                2,
-                "--api-upstream: \"ftp://x\" is not",
-                "",
-            ),
-            (
-                &["record", "--chatgpt-upstream", "x"],
-                2,
-                "--chatgpt-upstream: \"x\" is not",
-                "",
-            ),
-            (
-                &["record", "--route", "/azure"],
-                2,
-                "--route /azure: expected PREFIX=URL",
-                "/azure=",
-            ),
-            (
-                &["record", "--route", "azure=http://x"],
-                2,
-                "--route: \"azure\" is not a path",
-                "",
-            ),
-            (
-                &["record", "--route", "/azure=x"],
-                2,
-                "--route: \"x\" is not an http",
-                "",
-            ),
-            (
-                &["--theme", "neon"],
-                2,
-                "--theme neon: there is no theme",
-                "default-dark, default-light",
-            ),
-            (
-                &["open", "file", "--theme", "neon"],
-                2,
-                "--theme neon",
-                "mono",
-            ),
-            (
-                &["record", "--filter", "model:x & ~zz"],
-                2,
-                "--filter: ",
-                "model:x & »~zz«",
-            ),
-            (&["open", "file", "--filter", "(a"], 2, "--filter: ", "»"),
-            (&["demo"], 1, "the demo needs a terminal", ""),
-            (
-                &["open", "missing"],
-                1,
-                "cannot read missing: No such file",
-                "",
-            ),
-            (&["open", "."], 1, "cannot read .: ", ""),
-            (
-                &[
-                    "record",
-                    "--listen",
-                    "127.0.0.1:0",
-                    "--capture",
-                    "file/capture.jsonl",
-                ],
-                1,
-                "cannot write file/capture.jsonl: ",
-                "--capture none",
-            ),
-            (
-                &["record", "--listen", &taken],
-                1,
-                "address in use",
-                "--listen 127.0.0.1:0",
-            ),
-            (
-                &["record", "--upstream-ca", "missing.pem"],
-                1,
-                "missing.pem",
-                "",
-            ),
-            (
-                &["record", "--log", "file/log"],
-                1,
-                "cannot write log file/log: ",
-                "",
-            ),
-            (
-                &["--capture", "none", "codex", "--codex", "./missing", "exec"],
-                1,
-                "cannot run ./missing: No such file",
-                "--codex PATH",
-            ),
-        ];
-        for (arguments, code, says, hints) in table {
-            let done = codextap(home.path(), arguments);
+        for (line, code, says, hints) in FAILURES {
+            let line = line.replace("TAKEN", &taken);
+            let done = codextap(home.path(), &line.split(' ').collect::<Vec<_>>());
             let Done { out, err, .. } = &done;
-            assert_eq!(done.code, Some(*code), "{arguments:?}: {err}");
-            assert_eq!(out, "", "{arguments:?}");
+            assert_eq!(done.code, Some(*code), "{line}: {err}");
+            assert_eq!(out, "", "{line}");
             let (message, hint) = err.split_once('\n').unwrap();
-            assert!(message.starts_with("codextap: "), "{arguments:?}: {err}");
-            assert!(message.contains(says), "{arguments:?}: {err}");
-            assert!(hint.contains(hints), "{arguments:?}: {err}");
+            assert!(message.starts_with("codextap: "), "{line}: {err}");
+            assert!(message.contains(says), "{line}: {err}");
+            assert!(hint.contains(hints), "{line}: {err}");
             let is_hint = hint.starts_with("hint: ") && hint.lines().count() == 1;
-            assert!(hint.is_empty() || is_hint, "{arguments:?}: {err}");
+            assert!(hint.is_empty() || is_hint, "{line}: {err}");
         }
     }
 

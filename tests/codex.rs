@@ -163,7 +163,7 @@ mod tests {
         let file = place.home.path().join("capture.jsonl");
         let mut command = place.codextap(&upstream.origin());
         command.arg("--capture").arg(&file);
-        let (status, output, errors) = place.exec(command, &codex, &[PROMPT]);
+        let (status, output, errors) = exec(command, &codex, &[PROMPT]);
         assert!(status.success(), "{status}\n{output}\n{errors}");
         assert!(output.trim_end().ends_with(FINAL_TEXT), "{output}");
         assert!(errors.contains("codextap: captured to "), "{errors}");
@@ -188,7 +188,7 @@ mod tests {
         let place = Place::new();
         let mut command = place.codextap("http://127.0.0.1:9");
         command.args(["--capture", "none"]);
-        let (status, output, errors) = place.exec(command, &codex, &["--no-such-option"]);
+        let (status, output, errors) = exec(command, &codex, &["--no-such-option"]);
         assert_eq!(status.code(), Some(2), "{output}\n{errors}");
         assert!(errors.contains("--no-such-option"), "{errors}");
         place.assert_untouched();
@@ -205,7 +205,7 @@ mod tests {
         let (codextap, _) = record(&upstream.origin(), &file, place.home.path());
         // Its own upstream would be another one.
         let command = place.codextap("http://127.0.0.1:9");
-        let (status, output, errors) = place.exec(command, &codex, &[PROMPT]);
+        let (status, output, errors) = exec(command, &codex, &[PROMPT]);
         assert!(status.success(), "{status}\n{output}\n{errors}");
         codextap.interrupt();
         let (status, output, errors) = codextap.wait();
@@ -245,18 +245,6 @@ mod tests {
             command
         }
 
-        /// Runs `codex exec` through it.
-        fn exec(
-            &self,
-            mut command: Command,
-            codex: &Path,
-            arguments: &[&str],
-        ) -> (ExitStatus, String, String) {
-            command.args(["codex", "--codex"]).arg(codex);
-            command.args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"]);
-            Running::spawn(command.args(arguments)).wait()
-        }
-
         /// Codex is configured as it was.
         fn assert_untouched(&self) {
             let codex_home = self.home.path().join(".codex");
@@ -264,6 +252,17 @@ mod tests {
             assert_eq!(config, CONFIG);
             assert!(!codex_home.join("auth.json").exists());
         }
+    }
+
+    /// Runs `codex exec` through codextap.
+    fn exec(
+        mut codextap: Command,
+        codex: &Path,
+        arguments: &[&str],
+    ) -> (ExitStatus, String, String) {
+        codextap.args(["codex", "--codex"]).arg(codex);
+        codextap.args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"]);
+        Running::spawn(codextap.args(arguments)).wait()
     }
 
     const CONFIG: &str =
