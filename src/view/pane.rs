@@ -66,7 +66,8 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
 
 /// Draws a row of a line.
 fn draw_row(line: &Line, row: &Row, x: u16, y: u16, end: u16, theme: &Theme, buf: &mut Buffer) {
-    let mut x = x + row.indent;
+    let first = x.saturating_add(row.indent);
+    let mut x = first;
     let mut start = 0;
     for span in &line.spans {
         let text = span.text.as_str();
@@ -80,24 +81,21 @@ fn draw_row(line: &Line, row: &Row, x: u16, y: u16, end: u16, theme: &Theme, buf
         start += text.len();
     }
     if let Some(code) = &line.code {
-        colour(line, row, code.as_str(), (x, y), theme, buf);
+        colour(line, row, code.as_str(), (first, y), x, theme, buf);
     }
 }
 
-/// Colours a row of code that was drawn up to the position `end`.
+/// Colours a row of code that was drawn from the position `first` up to column `end`.
 fn colour(
     line: &Line,
     row: &Row,
     code: &str,
-    (end, y): (u16, u16),
+    (first, y): (u16, u16),
+    end: u16,
     theme: &Theme,
     buf: &mut Buffer,
 ) {
     let text = text_of(line);
-    let Some(shown) = text.get(row.range.clone()) else {
-        return;
-    };
-    let start = end.saturating_sub(width(shown) as u16);
     for (range, ui) in theme.highlighter.line(code, &text).iter() {
         let from = range.start.max(row.range.start);
         let to = range.end.min(row.range.end);
@@ -105,8 +103,11 @@ fn colour(
         else {
             continue;
         };
-        let x = start + width(before) as u16;
-        put(buf, x, y, end, piece, theme.ui(*ui));
+        let x = usize::from(first) + width(before);
+        if x >= usize::from(end) {
+            return;
+        }
+        put(buf, x as u16, y, end, piece, theme.ui(*ui));
     }
 }
 
@@ -129,5 +130,39 @@ pub(super) fn scrollbar(
     let x = placed.area.right() - 1;
     for y in start..(start + thumb).min(height) {
         put(buf, x, rows.y + y as u16, x + 1, "┃", style);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Role, Span};
+    use crate::text::Clean;
+
+    #[test]
+    fn blanks_beyond_the_edge_do_not_move_the_colours() {
+        let text = "let x = 1;        ";
+        let line = Line {
+            spans: vec![Span {
+                text: Clean::new(text),
+                role: Role::Code,
+            }],
+            code: Some(Clean::new("rust")),
+            ..Line::default()
+        };
+        let row = Row {
+            line: 0,
+            range: 0..text.len(),
+            indent: 2,
+        };
+        let theme = Theme::load("default-dark", &[]).unwrap();
+        let mut buf = Buffer::empty(Rect::new(0, 0, 14, 1));
+        draw_row(&line, &row, 1, 0, 13, &theme, &mut buf);
+        let cells: String = buf
+            .content
+            .iter()
+            .map(ratatui::buffer::Cell::symbol)
+            .collect();
+        assert_eq!(cells, "   let x = 1; ");
     }
 }
