@@ -43,8 +43,8 @@ pub struct Row {
 struct Source {
     /// The flow.
     flow: FlowId,
-    /// The payload's tab.
-    tab: Tab,
+    /// The payload's tab; `None` for the other panes, which have none.
+    tab: Option<Tab>,
     /// The open and closed sections.
     folds: Folds,
     /// Columns for the text.
@@ -100,7 +100,7 @@ impl Sheet {
         self.height = usize::from(height);
         let mut source = Source {
             flow: show.flow.id,
-            tab: show.tab,
+            tab: (pane == Pane::Payload).then_some(show.tab),
             folds: show.folds.clone(),
             width,
             stamp: stamp(pane, show),
@@ -142,13 +142,6 @@ impl Sheet {
         self.scroll.follows_end = false;
         self.scroll.wheel(by, self.rows.len(), self.height);
         self.follow(pane);
-    }
-
-    /// The text as it can be copied.
-    #[must_use]
-    pub fn text(&self) -> String {
-        let lines = self.document.lines.iter().map(text_of);
-        lines.collect::<Vec<_>>().join("\n")
     }
 
     /// Follows the end from now on if the cursor is there.
