@@ -5,7 +5,7 @@ use std::ops::Range;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Op};
 use crate::flow::FlowId;
 
 /// A question with a line to type the answer into.
@@ -17,6 +17,12 @@ pub struct Prompt {
     input: Input,
     /// What is wrong with it.
     problem: Option<Problem>,
+    /// Earlier answers, the newest last.
+    history: Vec<String>,
+    /// How many answers back the line is; 0 for what was typed.
+    place: usize,
+    /// What was typed before an earlier answer was looked at.
+    typed: String,
 }
 
 /// What a prompt asks for.
@@ -57,15 +63,16 @@ pub enum Answer {
 }
 
 impl Prompt {
-    /// Asks for a filter.
+    /// Asks for a filter; `history` has the earlier ones, the newest last.
     #[must_use]
-    pub fn filter(before: String) -> Self {
-        Self::new(
-            Kind::Filter {
-                before: before.clone(),
-            },
-            before,
-        )
+    pub fn filter(before: String, history: Vec<String>) -> Self {
+        let kind = Kind::Filter {
+            before: before.clone(),
+        };
+        Self {
+            history,
+            ..Self::new(kind, before)
+        }
     }
 
     /// Asks for a file to save `flows` to.
@@ -80,6 +87,9 @@ impl Prompt {
             kind,
             input: Input::new(text),
             problem: None,
+            history: Vec::new(),
+            place: 0,
+            typed: String::new(),
         };
         prompt.validate();
         prompt
@@ -103,16 +113,12 @@ impl Prompt {
         self.problem.as_ref()
     }
 
-    /// How many columns of the text are before the cursor.
+    /// How many bytes of the text are before the cursor.
     #[must_use]
     pub fn cursor(&self) -> usize {
-        self.input.visual_cursor()
-    }
-
-    /// How many columns are scrolled away on the left, for a line of `width` columns.
-    #[must_use]
-    pub fn scrolled(&self, width: usize) -> usize {
-        self.input.visual_scroll(width)
+        let text = self.text();
+        let mut starts = text.char_indices().map(|(at, _)| at);
+        starts.nth(self.input.cursor()).unwrap_or(text.len())
     }
 
     /// Takes a key.
@@ -126,19 +132,50 @@ impl Prompt {
             KeyCode::Enter => return Answer::Typing,
             _ => {}
         }
-        if let Some(request) = request(key) {
-            self.input.handle(request);
+        if is_history_key(key) {
+            self.recall(key.code == KeyCode::Up);
+        } else if let Some(request) = request(key) {
+            let is_insert = matches!(request, InputRequest::InsertChar(_));
+            if !is_insert || self.text().len() < MAX_TEXT {
+                self.input.handle(request);
+            }
             self.validate();
         }
         Answer::Typing
     }
 
-    /// Takes pasted text; line breaks and other control characters become spaces.
-    pub fn paste(&mut self, text: &str) {
-        for char in text.trim_end().chars() {
-            let char = if char.is_control() { ' ' } else { char };
-            self.input.handle(InputRequest::InsertChar(char));
+    /// Puts an earlier answer, or a later one, into the line.
+    fn recall(&mut self, is_earlier: bool) {
+        let place = if is_earlier {
+            (self.place + 1).min(self.history.len())
+        } else {
+            self.place.saturating_sub(1)
+        };
+        if place == self.place {
+            return;
         }
+        if self.place == 0 {
+            self.typed = self.text().to_owned();
+        }
+        self.place = place;
+        let text = match place.checked_sub(1) {
+            Some(back) => self.history.iter().rev().nth(back),
+            None => Some(&self.typed),
+        };
+        self.input = Input::new(text.cloned().unwrap_or_default());
+        self.validate();
+    }
+
+    /// Takes pasted text, as much as fits; line breaks and other control characters become spaces.
+    pub fn paste(&mut self, text: &str) {
+        let (before, after) = self.text().split_at(self.cursor());
+        let room = MAX_TEXT.saturating_sub(self.text().len());
+        let mut ends = (0..=room.min(text.len())).rev();
+        let end = ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let pasted = text[..end].trim_end().replace(char::is_control, " ");
+        let cursor = self.input.cursor() + pasted.chars().count();
+        let whole = format!("{before}{pasted}{after}");
+        self.input = Input::new(whole).with_cursor(cursor);
         self.validate();
     }
 
@@ -158,6 +195,22 @@ impl Prompt {
             Kind::Save { .. } => None,
         };
     }
+}
+
+/// Filters that show what can be asked for, separated by dots.
+#[must_use]
+pub fn examples() -> String {
+    let examples = EXAMPLES.iter().filter_map(|(op, argument)| {
+        let name = op.operator()?.name;
+        Some(format!("~{name} {argument}").trim_end().to_owned())
+    });
+    let words = std::iter::once("word".to_owned());
+    words.chain(examples).collect::<Vec<_>>().join(" · ")
+}
+
+/// Whether the key asks for an earlier or later answer.
+fn is_history_key(key: KeyEvent) -> bool {
+    matches!(key.code, KeyCode::Up | KeyCode::Down)
 }
 
 /// The edit that a key stands for, as in a shell.
@@ -190,4 +243,38 @@ fn request(key: KeyEvent) -> Option<InputRequest> {
         KeyCode::End => InputRequest::GoToEnd,
         _ => return None,
     })
+}
+
+/// Operators that are asked for most, with arguments.
+const EXAMPLES: [(Op, &str); 5] = [
+    (Op::Failed, ""),
+    (Op::Method, "post"),
+    (Op::Status, "4xx"),
+    (Op::Body, "text"),
+    (Op::Url, "responses"),
+];
+/// The longest text, in bytes, that can be typed or pasted.
+const MAX_TEXT: usize = 4 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_example_is_a_filter() {
+        let examples = examples();
+        assert_eq!(examples.split(" · ").count(), EXAMPLES.len() + 1);
+        for example in examples.split(" · ") {
+            let filter = Filter::parse(example);
+            assert!(filter.is_ok_and(|filter| !filter.is_empty()), "{example}");
+        }
+    }
+
+    #[test]
+    fn text_is_pasted_at_the_cursor() {
+        let mut prompt = Prompt::filter("ab".to_owned(), Vec::new());
+        prompt.key(KeyEvent::from(KeyCode::Left));
+        prompt.paste("x\ty\n");
+        assert_eq!((prompt.text(), prompt.cursor()), ("ax yb", 4));
+    }
 }

@@ -43,16 +43,11 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
         }
     }
     overlay::toast(app, theme, buf);
-    let cursor = app
-        .prompt()
-        .map(|prompt| prompt::draw(app, prompt, theme, buf));
-    if cursor.is_none() {
-        status::draw(app, theme, buf);
+    match app.prompt() {
+        Some(prompt) => prompt::draw(app, prompt, theme, buf),
+        None => status::draw(app, theme, buf),
     }
     overlay::draw(app, area, theme, buf);
-    if let Some(cursor) = cursor {
-        frame.set_cursor_position(cursor);
-    }
 }
 
 /// Says that the screen is too small.

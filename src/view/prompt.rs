@@ -1,21 +1,21 @@
 //! The prompt in the bottom line, and above it what is wrong or what Enter would do.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
-use ratatui::layout::Position;
-use ratatui::style::Style;
+use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
 use super::put;
 use super::theme::{Theme, Ui};
 use crate::app::App;
-use crate::app::prompt::{Kind, Prompt};
-use crate::text::{truncate, width};
+use crate::app::prompt::{Kind, Prompt, examples};
+use crate::text::{Clean, truncate, width};
 
-/// Draws the prompt. Gives the place of the cursor.
-pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) -> Position {
+/// Draws the prompt, with a cursor of its own: the terminal's is hidden.
+pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     let y = area.y;
-    let style = theme.ui(Ui::Prompt);
     let label = match prompt.kind() {
         Kind::Filter { .. } => "/ ",
         Kind::Save { .. } => "save to ",
@@ -28,30 +28,41 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         label,
         theme.ui(Ui::Accent),
     );
-    let room = usize::from(area.right().saturating_sub(start + 1));
-    let skip = prompt.scrolled(room);
+    let room = usize::from(area.right().saturating_sub(start));
+    // One column more than the text has: for the cursor behind it, or a mark of what is missing.
+    let end = prompt.text().len();
+    let mut pieces = pieces(prompt);
+    pieces.push((end..end + 1, " ".to_owned()));
+    let columns = |to: usize| -> usize {
+        let before = pieces.iter().take_while(|(range, _)| range.end <= to);
+        before.map(|(_, text)| width(text)).sum()
+    };
+    let skip = (columns(prompt.cursor()) + 2).saturating_sub(room);
     let wrong = prompt.problem().map(|problem| problem.span.clone());
-    let (mut column, mut at) = (0, 0);
-    let text = Span::raw(prompt.text());
-    for grapheme in text.styled_graphemes(style) {
-        let grapheme = grapheme.symbol;
-        let is_wrong = wrong.as_ref().is_some_and(|span| span.contains(&at));
-        let style = if is_wrong {
-            theme.ui(Ui::PromptError)
-        } else {
-            style
-        };
-        if column >= skip {
-            let x = start + (column - skip) as u16;
-            put(buf, x, y, area.right(), grapheme, style);
+    let mut column = 0;
+    for (range, text) in &pieces {
+        let at = column;
+        column += width(text);
+        if at < skip {
+            continue;
         }
-        column += width(grapheme);
-        at += grapheme.len();
-    }
-    // What is missing at the end is marked behind it.
-    if wrong.is_some_and(|span| span.start >= prompt.text().len()) && column >= skip {
-        let x = start + (column - skip) as u16;
-        put(buf, x, y, area.right(), " ", theme.ui(Ui::PromptError));
+        if column - skip > room {
+            break;
+        }
+        let x = start + (at - skip) as u16;
+        // What is missing at the end is marked behind it.
+        let is_wrong = |wrong: &Range<usize>| match range.start == end {
+            true => wrong.start >= end,
+            false => wrong.contains(&range.start),
+        };
+        let style = match wrong.as_ref().is_some_and(is_wrong) {
+            true => theme.ui(Ui::PromptError),
+            false => theme.ui(Ui::Prompt),
+        };
+        put(buf, x, y, area.right(), text, style);
+        if range.contains(&prompt.cursor()) {
+            buf[(x, y)].modifier.toggle(Modifier::REVERSED);
+        }
     }
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
@@ -64,7 +75,20 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         &text,
         style,
     );
-    Position::new(start + prompt.cursor().saturating_sub(skip) as u16, y)
+}
+
+/// The text's grapheme clusters, made safe, each with its bytes.
+fn pieces(prompt: &Prompt) -> Vec<(Range<usize>, String)> {
+    let text = Span::raw(prompt.text());
+    let mut at = 0;
+    let graphemes = text.styled_graphemes(Style::default());
+    graphemes
+        .map(|grapheme| {
+            let range = at..at + grapheme.symbol.len();
+            at = range.end;
+            (range, Clean::new(grapheme.symbol).to_string())
+        })
+        .collect()
 }
 
 /// What is wrong, or what Enter would do.
@@ -73,9 +97,7 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
         return (format!("✕ {}", problem.message), theme.ui(Ui::ToastError));
     }
     let text = match prompt.kind() {
-        Kind::Filter { .. } if prompt.text().is_empty() => {
-            "word · ~m POST · model:gpt · is:failed · ttft>2s".to_owned()
-        }
+        Kind::Filter { .. } if prompt.text().is_empty() => examples(),
         Kind::Filter { .. } => {
             let shown = app.list().rows().len();
             format!(
