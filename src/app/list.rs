@@ -144,12 +144,6 @@ impl List {
         self.marks.contains(&id)
     }
 
-    /// Whether the row lies in the range that is being chosen.
-    #[must_use]
-    pub fn is_in_range(&self, row: usize) -> bool {
-        self.range().is_some_and(|range| range.contains(&row))
-    }
-
     /// How many flows are marked.
     #[must_use]
     pub fn marked(&self) -> usize {
@@ -372,8 +366,10 @@ impl List {
         self.entries.get(id.0 as usize).copied()
     }
 
-    /// The rows from where the range began to the cursor.
-    fn range(&self) -> Option<std::ops::Range<usize>> {
+    /// The rows from where the range that is being chosen began to the cursor. Looks for the
+    /// former: to be asked once per frame, not once per row.
+    #[must_use]
+    pub fn range(&self) -> Option<std::ops::Range<usize>> {
         let anchor = self.anchor?;
         let anchor = self.rows.iter().position(|id| *id == anchor)?;
         let cursor = self.scroll.cursor;

@@ -29,6 +29,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         header(&columns, inner.x + PREFIX, inner.y, theme, buf);
     }
     let is_focused = app.focus() == Pane::Requests;
+    let range = list.range();
     for ((row, id), y) in (list.scroll().top..)
         .zip(list.visible())
         .zip(rows.y..rows.bottom())
@@ -44,7 +45,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         };
         line.draw(&columns, inner.x, y, buf);
         let area = ratatui::layout::Rect::new(inner.x, y, inner.width, 1);
-        if list.is_in_range(row) {
+        if range.as_ref().is_some_and(|range| range.contains(&row)) {
             buf.set_style(area, theme.ui(Ui::Range));
         }
         if list.selected() == Some(*id) {
@@ -316,6 +317,10 @@ impl Line<'_> {
             Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),
             Column::Duration => match flow.duration() {
                 Some(duration) => (short(duration), self.text()),
+                // The screen does not tick for a connection, so a time would stand still.
+                None if flow.kind == FlowKind::Ws => {
+                    ("open".to_owned(), self.theme.role(Role::Live))
+                }
                 None => (
                     short(self.app.now().since(flow.started)),
                     self.theme.role(Role::Live),
@@ -342,6 +347,7 @@ impl Line<'_> {
 fn glyph(flow: &Flow, now: At) -> (&'static str, Role) {
     match flow.state() {
         State::Waiting => ("○", Role::Live),
+        State::Streaming if flow.kind == FlowKind::Ws => ("◎", Role::Live),
         State::Streaming => {
             let since = now.since(flow.started).as_millis() / 200;
             (SPINNER[since as usize % SPINNER.len()], Role::Live)
