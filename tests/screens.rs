@@ -6,6 +6,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "screens/keys.rs"]
+mod keys;
+#[path = "screens/panes.rs"]
+mod panes;
 #[path = "screens/scene.rs"]
 mod scene;
 
@@ -154,24 +158,6 @@ fn what_is_marked_is_saved() {
 }
 
 #[test]
-fn counts_move_and_digits_alone_go_to_panes() {
-    let mut scene = Scene::finished();
-    scene.app.prepare((160, 50));
-    scene.press("g");
-    let row = |scene: &Scene| scene.app.list().scroll().cursor;
-    scene.press("6j");
-    assert_eq!(row(&scene), 6);
-    scene.press("05k");
-    assert_eq!(row(&scene), 1);
-    scene.press("2");
-    assert_eq!(scene.app.focus(), Pane::Payload);
-    scene.press("j1k");
-    assert_eq!((scene.app.focus(), row(&scene)), (Pane::Requests, 0));
-    scene.press("12j");
-    assert_eq!((scene.app.focus(), row(&scene)), (Pane::Requests, 7));
-}
-
-#[test]
 fn a_pause_holds_the_list_until_it_ends() {
     let mut scene = Scene::finished();
     scene.app.prepare((120, 40));
@@ -258,23 +244,28 @@ fn check(name: &str, mut scene: Scene, size: (u16, u16), keys: &str) {
     insta::assert_snapshot!(name, shown(&buf));
 }
 
+/// One row of a screen, without blanks at its end.
+fn row_of(buf: &Buffer, y: u16) -> String {
+    let mut skip = 0;
+    let mut row = String::new();
+    for x in 0..buf.area.width {
+        if skip > 0 {
+            skip -= 1;
+            continue;
+        }
+        let symbol = buf[(x, y)].symbol();
+        skip = codextap::text::width(symbol).saturating_sub(1);
+        row.push_str(symbol);
+    }
+    row.trim_end().to_owned()
+}
+
 /// The screen's rows and, beside their numbers, its runs of style: first column, then what is not
 /// the default.
 fn shown(buf: &Buffer) -> String {
     let mut text = String::new();
     for y in 0..buf.area.height {
-        let mut skip = 0;
-        let mut row = String::new();
-        for x in 0..buf.area.width {
-            if skip > 0 {
-                skip -= 1;
-                continue;
-            }
-            let symbol = buf[(x, y)].symbol();
-            skip = codextap::text::width(symbol).saturating_sub(1);
-            row.push_str(symbol);
-        }
-        writeln!(text, "{}", row.trim_end()).unwrap();
+        writeln!(text, "{}", row_of(buf, y)).unwrap();
     }
     text.push('\n');
     for y in 0..buf.area.height {

@@ -161,7 +161,7 @@ actions! {
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
     Copy "copy" "copy" ["y"] Anywhere Choose "Copy the line under the cursor";
-    CopyAll "copy-all" "copy all" ["Y"] Anywhere Choose "Copy the whole pane's text";
+    CopyFlow "copy-flow" "copy flow" ["Y"] Anywhere Choose "Copy the flow as a line of JSONL";
 
     Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";
     Pause "pause" "pause" ["p"] Anywhere Show "Pause the display; recording goes on";

@@ -30,6 +30,12 @@ pub fn lines(pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
         }
         lines.push(HelpLine::Heading(topic.title()));
         let actions = Action::ALL.iter().filter(|action| action.topic() == topic);
+        if topic == Topic::Move {
+            lines.push(HelpLine::Entry {
+                keys: "6 012".to_owned(),
+                description: "Count: how often the next command is given; 0 begins any",
+            });
+        }
         for action in actions.filter(|action| action.scope().contains(pane)) {
             let chords = keymap.chords(*action).iter();
             let keys = chords.map(ToString::to_string).collect::<Vec<_>>();

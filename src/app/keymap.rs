@@ -227,12 +227,16 @@ pub struct Count {
 }
 
 impl Count {
-    /// Takes a digit. Says whether it belongs to a count, rather than naming a pane.
+    /// Takes a digit unless it names a pane, as 1 to 5 do where a count would begin: a count of
+    /// twelve is typed `012`. Says whether it took it.
     pub fn push(&mut self, digit: char) -> bool {
+        if self.is_empty() && ('1'..='5').contains(&digit) {
+            return false;
+        }
         if self.digits.len() < MAX_DIGITS {
             self.digits.push(digit);
         }
-        self.digits.len() > 1 || !('1'..='5').contains(&digit)
+        true
     }
 
     /// Whether no digit was typed.
@@ -244,19 +248,12 @@ impl Count {
     /// The count, if one was typed; forgets it.
     pub fn take(&mut self) -> Option<usize> {
         let digits = std::mem::take(&mut self.digits);
-        let is_pane = digits.len() == 1 && matches!(digits.as_str(), "1" | "2" | "3" | "4" | "5");
-        if is_pane {
-            return None;
-        }
         digits.parse().ok().filter(|count| *count > 0)
     }
 
-    /// What was typed so far, for the status bar; empty while it could still be the name of a pane.
+    /// What was typed so far, for the status bar.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        if self.digits.len() == 1 && self.digits.as_str() < "6" && self.digits != "0" {
-            return "";
-        }
         &self.digits
     }
 }
@@ -347,7 +344,9 @@ mod tests {
         };
         assert_eq!(typed("2"), (false, None));
         assert_eq!(typed("7"), (true, Some(7)));
-        assert_eq!(typed("12"), (true, Some(12)));
+        assert_eq!(typed("12"), (false, None));
+        assert_eq!(typed("012"), (true, Some(12)));
+        assert_eq!(typed("71"), (true, Some(71)));
         assert_eq!(typed("05"), (true, Some(5)));
         assert_eq!(typed("0"), (true, None));
     }

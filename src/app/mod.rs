@@ -24,7 +24,7 @@ use ratatui::layout::Rect;
 
 use crate::content::{Folds, Tab};
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowId, Store};
+use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
 pub use msg::{Effect, Msg, Outcome};
@@ -67,6 +67,8 @@ pub struct App {
     frame_folds: (Option<FlowId>, Folds),
     /// The filter in force, as text; empty for none.
     filter: String,
+    /// Filters that were asked for, the newest last.
+    history: Vec<String>,
     /// The filter that was in force before it was cleared.
     cleared_filter: String,
     /// What is on top of the panes.
@@ -77,10 +79,8 @@ pub struct App {
     toasts: Vec<Toast>,
     /// Whether the display stands still.
     is_paused: bool,
-    /// Digits typed so far, and where the focus was before them.
+    /// Digits of a count typed so far.
     count: Count,
-    /// Where the focus was before a digit moved it.
-    focus_before_count: Pane,
     /// The terminal's title, as last set.
     title: String,
 }
@@ -114,13 +114,13 @@ impl App {
             folds: Folds::default(),
             frame_folds: (None, Folds::default()),
             filter: String::new(),
+            history: Vec::new(),
             cleared_filter: String::new(),
             overlay: None,
             prompt: None,
             toasts: Vec::new(),
             is_paused: false,
             count: Count::default(),
-            focus_before_count: Pane::Requests,
             title: String::new(),
             options,
         };
@@ -248,7 +248,9 @@ impl App {
     /// Whether something on the screen changes with time alone, so that ticks are needed.
     #[must_use]
     pub fn is_animating(&self) -> bool {
-        let is_live = |id: &FlowId| self.store.get(*id).is_some_and(Flow::is_live);
+        // An open connection may be silent for hours; its turns are what moves.
+        let is_moving_row = |flow: &Flow| flow.is_live() && flow.kind != FlowKind::Ws;
+        let is_live = |id: &FlowId| self.store.get(*id).is_some_and(is_moving_row);
         let is_moving = || {
             let is_list_visible = self.layout.place(Pane::Requests).is_some();
             is_list_visible && self.list.visible().iter().any(is_live)

@@ -14,6 +14,7 @@ use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
 use super::toast::Toast;
 use super::{App, Effect, Msg, Overlay};
+use crate::capture;
 use crate::content::Tab;
 use crate::flow::{Flow, FlowKind, State};
 
@@ -73,29 +74,13 @@ impl App {
             Some(Overlay::Help { top }) => return self.help_key(key, top),
             None => {}
         }
-        if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers) {
-            return self.digit(digit, key);
+        if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers)
+            && self.count.push(digit)
+        {
+            return Vec::new();
         }
         let count = self.count.take();
-        match self
-            .options
-            .keymap
-            .action(Chord::from_event(key), self.focus())
-        {
-            Some(action) => self.act(action, count),
-            None => Vec::new(),
-        }
-    }
-
-    /// A digit names a pane or belongs to a count, in which case the focus goes back to where it
-    /// was.
-    fn digit(&mut self, digit: char, key: KeyEvent) -> Vec<Effect> {
-        let is_first = self.count.is_empty();
-        if is_first {
-            self.focus_before_count = self.focus();
-        }
-        if self.count.push(digit) {
-            self.focus_on(self.focus_before_count);
+        if count.is_some() && key.code == KeyCode::Esc {
             return Vec::new();
         }
         match self
@@ -103,7 +88,7 @@ impl App {
             .keymap
             .action(Chord::from_event(key), self.focus())
         {
-            Some(action) => self.act(action, None),
+            Some(action) => self.act(action, count),
             None => Vec::new(),
         }
     }
@@ -140,7 +125,9 @@ impl App {
             Action::PreviousError => self.seek(times, false, "error", is_failed),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
-            Action::Filter => self.prompt = Some(Prompt::filter(self.filter.clone())),
+            Action::Filter => {
+                self.prompt = Some(Prompt::filter(self.filter.clone(), self.history.clone()));
+            }
             Action::ToggleFilter => self.toggle_filter(),
             Action::Mark => self.list.mark(&self.store),
             Action::Range => self.list.toggle_range(),
@@ -148,7 +135,7 @@ impl App {
             Action::UnmarkAll => self.list.unmark_all(&self.store),
             Action::Save => self.ask_save(),
             Action::Copy => return self.copy(),
-            Action::CopyAll => return self.copy_all(),
+            Action::CopyFlow => return self.copy_flow(),
             Action::Follow => {
                 let follows = !self.list.follows();
                 self.list.set_follows(follows, &self.store);
@@ -297,17 +284,18 @@ impl App {
             .collect()
     }
 
-    /// Copies the text of the focused pane; of the list, the payload's.
-    fn copy_all(&self) -> Vec<Effect> {
-        let pane = match self.focus() {
-            Pane::Requests => Pane::Payload,
-            pane => pane,
+    /// Copies the flow as a line of a capture.
+    fn copy_flow(&mut self) -> Vec<Effect> {
+        let Some(flow) = self.selected() else {
+            return Vec::new();
         };
-        let sheet = self.sheet(pane).filter(|sheet| !sheet.rows().is_empty());
-        sheet
-            .map(|sheet| Effect::Copy(sheet.text()))
-            .into_iter()
-            .collect()
+        match capture::line(flow, &self.store) {
+            Ok(line) => vec![Effect::Copy(String::from_utf8_lossy(&line).into_owned())],
+            Err(error) => {
+                self.toasts.push(Toast::error(error.to_string()));
+                Vec::new()
+            }
+        }
     }
 
     /// Changes the list's share of the screen.
@@ -414,6 +402,10 @@ impl App {
         let text = prompt.text().trim();
         match prompt.kind() {
             Kind::Filter { .. } => {
+                if !text.is_empty() {
+                    self.history.retain(|earlier| earlier != text);
+                    self.history.push(text.to_owned());
+                }
                 self.apply_filter(text);
                 Vec::new()
             }

@@ -88,6 +88,8 @@ impl Scene {
             let (code, modifiers) = match name {
                 "enter" => (KeyCode::Enter, KeyModifiers::NONE),
                 "esc" => (KeyCode::Esc, KeyModifiers::NONE),
+                "up" => (KeyCode::Up, KeyModifiers::NONE),
+                "down" => (KeyCode::Down, KeyModifiers::NONE),
                 "tab" => (KeyCode::Tab, KeyModifiers::NONE),
                 "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
                 name => match name.strip_prefix("c-") {

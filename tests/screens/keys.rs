@@ -1,0 +1,92 @@
+//! What keys do: panes, counts, the prompt.
+
+use codextap::app::focus::Pane;
+use codextap::app::{Effect, Msg};
+use ratatui::style::Modifier;
+
+use super::scene::Scene;
+use super::{row_of, screen};
+
+#[test]
+fn each_digit_goes_to_its_pane_whatever_was_typed_before() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((160, 50));
+    for (keys, pane) in [
+        ("2", Pane::Payload),
+        ("3", Pane::Output),
+        ("45", Pane::Frames),
+        ("1", Pane::Requests),
+    ] {
+        scene.press(keys);
+        assert_eq!(scene.app.focus(), pane, "{keys}");
+    }
+    scene.press("g2j");
+    let row = scene.app.sheet(Pane::Payload).unwrap().scroll().cursor;
+    assert_eq!(row, 1, "the digit of a pane is no count");
+}
+
+#[test]
+fn counts_begin_with_a_digit_that_is_no_pane() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((160, 50));
+    let row = |scene: &Scene| scene.app.list().scroll().cursor;
+    scene.press("g6j");
+    assert_eq!(row(&scene), 6);
+    scene.press("05k");
+    assert_eq!(row(&scene), 1);
+    scene.press("6<esc>j");
+    assert_eq!(row(&scene), 2, "Esc takes a count back");
+    assert_eq!(scene.app.focus(), Pane::Requests);
+}
+
+#[test]
+fn the_prompt_shows_its_cursor() {
+    let mut scene = Scene::finished();
+    let is_reversed = |scene: &mut Scene, keys: &str| {
+        let buf = screen(scene, (80, 24), keys, "default-dark");
+        let cells = (0..80).filter(|x| {
+            let cell = &buf[(*x, 23)];
+            cell.modifier.contains(Modifier::REVERSED)
+        });
+        cells.collect::<Vec<_>>()
+    };
+    assert_eq!(is_reversed(&mut scene, "/日b"), [6]);
+    assert_eq!(is_reversed(&mut scene, "<c-a>"), [3]);
+}
+
+#[test]
+fn a_huge_paste_is_cut_and_drawn() {
+    let mut scene = Scene::finished();
+    scene.press("/");
+    scene.app.update(Msg::Paste("日本 ".repeat(200_000)));
+    let text = scene.app.prompt().unwrap().text();
+    assert!((4_000..=4_096).contains(&text.len()), "{}", text.len());
+    let buf = screen(&mut scene, (80, 24), "x", "default-dark");
+    assert!(row_of(&buf, 23).contains("日本"));
+    assert!(scene.app.prompt().unwrap().text().len() <= 4_096);
+}
+
+#[test]
+fn earlier_filters_come_back_with_the_arrows() {
+    let mut scene = Scene::finished();
+    scene.press("/one<enter>/<c-u>two<enter>/<c-u>new<up>");
+    let text = |scene: &Scene| scene.app.prompt().unwrap().text().to_owned();
+    assert_eq!(text(&scene), "two");
+    scene.press("<up><up>");
+    assert_eq!(text(&scene), "one");
+    scene.press("<down><down>");
+    assert_eq!(text(&scene), "new");
+}
+
+#[test]
+fn a_flow_is_copied_as_its_line_of_the_capture() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let effects = scene.press("gjY");
+    let [Effect::Copy(line)] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let flow = scene.app.selected().unwrap();
+    let expected = codextap::capture::line(flow, scene.app.store()).unwrap();
+    assert_eq!(line.as_bytes(), expected);
+}

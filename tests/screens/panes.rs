@@ -1,0 +1,32 @@
+//! What the panes keep, and when the screen rests.
+
+use codextap::app::focus::Pane;
+
+use super::scene::Scene;
+use super::{row_of, screen};
+
+#[test]
+fn another_tab_of_the_payload_moves_no_other_pane() {
+    let mut scene = Scene::finished();
+    let size = (160, 50);
+    screen(&mut scene, size, "gj", "default-dark");
+    screen(&mut scene, size, "5jjj", "default-dark");
+    let before = scene.app.sheet(Pane::Frames).unwrap().scroll();
+    assert_eq!(before.cursor, 3);
+    screen(&mut scene, size, "]", "default-dark");
+    assert_eq!(scene.app.sheet(Pane::Frames).unwrap().scroll(), before);
+}
+
+#[test]
+fn an_open_connection_that_rests_lets_the_screen_rest() {
+    let mut scene = Scene::new();
+    scene.socket(false);
+    scene.wait(100);
+    let buf = screen(&mut scene, (120, 40), "g", "default-dark");
+    assert!(!scene.app.is_animating());
+    let row = row_of(&buf, 2);
+    assert!(row.contains('◎') && row.contains("open"), "{row}");
+    let mut scene = Scene::live();
+    screen(&mut scene, (120, 40), "", "default-dark");
+    assert!(scene.app.is_animating());
+}
