@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
+use super::judge::Judge;
 use super::scroll::{Motion, Scroll};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, FlowKind, State, Store};
@@ -37,8 +38,8 @@ pub struct List {
     is_marked_only: bool,
     /// Connections whose turns are hidden.
     folded: HashSet<FlowId>,
-    /// Which flows are shown.
-    filter: Option<Filter>,
+    /// Which flows pass the filter.
+    judge: Judge,
     /// Numbers for the status bar.
     totals: Totals,
 }
@@ -54,8 +55,6 @@ struct Entry {
     is_side: bool,
     /// Whether it goes on.
     is_live: bool,
-    /// Whether it passes the filter.
-    is_match: bool,
     /// How many turns it has, if it is a connection.
     turns: u32,
 }
@@ -175,7 +174,7 @@ impl List {
     pub fn chosen(&self, store: &Store) -> Vec<FlowId> {
         let is_chosen = |id: &&FlowId| {
             if self.marks.is_empty() {
-                self.entry(**id).is_some_and(|entry| entry.is_match)
+                self.judge.passes(**id)
             } else {
                 self.marks.contains(*id)
             }
@@ -193,10 +192,44 @@ impl List {
             }
             self.seen = store.revision();
         }
+        self.work(store);
+        self.settle(store);
+    }
+
+    /// Puts the rows together if something decided about them since.
+    pub fn settle(&mut self, store: &Store) {
         if self.is_stale {
             self.rebuild(store);
             self.is_stale = false;
         }
+    }
+
+    /// Whether the filter is still at work: [`List::work`] is to be called.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.judge.is_busy()
+    }
+
+    /// How far a new filter is, in percent; `None` when it is through.
+    #[must_use]
+    pub fn progress(&self) -> Option<usize> {
+        let (done, total) = self.judge.progress()?;
+        Some(done * 100 / total.max(1))
+    }
+
+    /// Lets the filter look at some flows, for a few milliseconds at most. [`List::settle`] shows
+    /// what came of it.
+    pub fn work(&mut self, store: &Store) {
+        if self.judge.is_busy() || self.judge.progress().is_some() {
+            self.is_stale |= self.judge.step(store, &self.marks);
+        }
+    }
+
+    /// Has the filter look again at what grew since; says whether it is through with it.
+    pub fn is_settled(&mut self, store: &Store) -> bool {
+        self.judge.refresh(store);
+        self.sync(store);
+        !self.is_busy()
     }
 
     /// Fits the window to `height` rows.
@@ -205,13 +238,9 @@ impl List {
         self.scroll.clamp(self.rows.len(), self.height);
     }
 
-    /// Shows only what passes `filter`.
+    /// Shows only what passes `filter`, as soon as that is found out.
     pub fn set_filter(&mut self, filter: Option<Filter>, store: &Store) {
-        self.filter = filter;
-        for index in 0..self.entries.len() {
-            self.judge(FlowId(index as u32), store);
-        }
-        self.is_stale = true;
+        self.is_stale |= self.judge.set(filter);
         self.sync(store);
     }
 
@@ -285,7 +314,7 @@ impl List {
             } else {
                 self.marks.insert(id);
             }
-            self.judge(id, store);
+            self.judge.again(id);
         }
         self.anchor = None;
         self.marks_changed(store);
@@ -294,7 +323,7 @@ impl List {
     /// Takes all marks away.
     pub fn unmark_all(&mut self, store: &Store) {
         for id in std::mem::take(&mut self.marks) {
-            self.judge(id, store);
+            self.judge.again(id);
         }
         self.is_marked_only = false;
         self.marks_changed(store);
@@ -389,13 +418,11 @@ impl List {
             state: flow.state(),
             is_side: flow.channel.is_side(),
             is_live: flow.is_live(),
-            is_match: self.passes(flow),
             turns: self.entry(flow.id).map_or(0, |entry| entry.turns),
         };
         if let Some(old) = self.entries.get(index).copied() {
             self.totals.live -= usize::from(old.is_live);
             self.totals.failed -= usize::from(old.state == State::Failed);
-            self.is_stale |= old.is_match != entry.is_match;
             self.entries[index] = entry;
         } else {
             self.totals.flows += 1;
@@ -407,30 +434,14 @@ impl List {
                 connection.turns += 1;
             }
         }
+        self.judge.take(flow);
         self.totals.live += usize::from(entry.is_live);
         self.totals.failed += usize::from(entry.state == State::Failed);
     }
 
-    /// Whether the flow passes the filter.
-    fn passes(&self, flow: &Flow) -> bool {
-        let is_marked = self.marks.contains(&flow.id);
-        let filter = self.filter.as_ref();
-        filter.is_none_or(|filter| filter.matches(flow, is_marked))
-    }
-
-    /// Asks the filter again about a flow.
-    fn judge(&mut self, id: FlowId, store: &Store) {
-        if let Some(flow) = store.get(id) {
-            let is_match = self.passes(flow);
-            if let Some(entry) = self.entries.get_mut(id.0 as usize) {
-                entry.is_match = is_match;
-            }
-        }
-    }
-
     /// Puts the rows together anew if marks decide about them.
     fn marks_changed(&mut self, store: &Store) {
-        self.is_stale |= self.is_marked_only || self.filter.is_some();
+        self.is_stale |= self.is_marked_only;
         self.sync(store);
     }
 
@@ -447,7 +458,8 @@ impl List {
             let Some(entry) = self.entry(*id) else {
                 continue;
             };
-            let is_wanted = entry.is_match && (!self.is_marked_only || self.marks.contains(id));
+            let is_wanted =
+                self.judge.passes(*id) && (!self.is_marked_only || self.marks.contains(id));
             if entry.place == Place::Connection {
                 context = (!is_wanted).then_some(*id);
             }

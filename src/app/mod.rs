@@ -9,6 +9,7 @@ pub mod action;
 pub mod documents;
 pub mod focus;
 pub mod help;
+mod judge;
 pub mod keymap;
 pub mod layout;
 pub mod list;
@@ -258,13 +259,23 @@ impl App {
         !self.toasts.is_empty() || (!self.is_paused && is_moving())
     }
 
+    /// Whether something is left to do that must not be done in one go: [`App::work`] is to be
+    /// called, between keys.
+    #[must_use]
+    pub fn is_busy(&self) -> bool {
+        self.list.is_busy()
+    }
+
+    /// Does a little of what is left to do.
+    pub fn work(&mut self) {
+        self.list.work(&self.store);
+    }
+
     /// Builds the text of the visible panes for a screen of `size` columns and rows, and brings
     /// every position back into bounds. To be called right before drawing.
     pub fn prepare(&mut self, size: (u16, u16)) {
         self.size = size;
-        if !self.is_paused {
-            self.list.sync(&self.store);
-        }
+        self.keep_up();
         self.arrange();
         let layout = std::mem::take(&mut self.layout);
         for placed in &layout.panes {
@@ -298,6 +309,15 @@ impl App {
             sheet.prepare(pane, show, text.width, text.height);
         }
         self.layout = layout;
+    }
+
+    /// Takes in what happened, unless the display stands still.
+    fn keep_up(&mut self) {
+        if self.is_paused {
+            self.list.settle(&self.store);
+        } else {
+            self.list.sync(&self.store);
+        }
     }
 
     /// Divides the screen.

@@ -21,9 +21,7 @@ use crate::flow::{Flow, FlowKind, State};
 impl App {
     /// Takes in what happened; gives what is to be done about it.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        if !self.is_paused {
-            self.list.sync(&self.store);
-        }
+        self.keep_up();
         let mut effects = match msg {
             Msg::Key(key) => self.key(key),
             Msg::Mouse(event) => {
@@ -264,6 +262,10 @@ impl App {
 
     /// Asks where to save the marked flows or, with none, the shown ones.
     fn ask_save(&mut self) {
+        if self.list.marked() == 0 && !self.list.is_settled(&self.store) {
+            self.note("the filter is still at work: try again in a moment".to_owned());
+            return;
+        }
         let flows = self.list.chosen(&self.store);
         let Some(first) = flows.first().and_then(|id| self.store.get(*id)) else {
             self.note("nothing to save".to_owned());
@@ -416,13 +418,13 @@ impl App {
         }
     }
 
-    /// Shows what passes the filter while it is being typed, unless that could take long.
+    /// Shows what passes the filter while it is being typed.
     fn preview(&mut self) {
         let Some(prompt) = &self.prompt else {
             return;
         };
         let is_filter = matches!(prompt.kind(), Kind::Filter { .. });
-        if is_filter && prompt.problem().is_none() && self.store.flows().len() <= PREVIEW_FLOWS {
+        if is_filter && prompt.problem().is_none() {
             let text = prompt.text().to_owned();
             self.apply_filter(&text);
         }
@@ -443,6 +445,3 @@ fn is_turn(flow: &Flow) -> bool {
 fn is_failed(flow: &Flow) -> bool {
     flow.state() == State::Failed
 }
-
-/// Up to this many flows, a filter takes effect with every key that is typed.
-const PREVIEW_FLOWS: usize = 5_000;

@@ -179,6 +179,7 @@ where
                 pace.ticked();
             }
             () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
+            () = std::future::ready(()), if session.app.is_busy() => pace.is_dirty |= work(session),
         }
         if take_in(session, queue) {
             messages.push(Msg::Changed);
@@ -241,6 +242,15 @@ fn record(session: &mut Session, event: tap::Event) {
         session.app.status_mut().lost += bytes;
     }
     session.recording.apply(session.app.store_mut(), event);
+}
+
+/// Lets the app go on with what takes long, for at most one slice; tells that it may look different.
+fn work(session: &mut Session) -> bool {
+    let began = session.clock.now();
+    while session.app.is_busy() && session.clock.now().since(began) <= SLICE {
+        session.app.work();
+    }
+    true
 }
 
 /// How the capture goes, as far as its thread has told.

@@ -107,6 +107,9 @@ fn label(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
 fn numbers(app: &App) -> String {
     let list = app.list();
     let mut parts = Vec::new();
+    if let Some(percent) = list.progress() {
+        parts.push(format!("filtering {percent} %"));
+    }
     if list.has_range() {
         parts.push("range".to_owned());
     }

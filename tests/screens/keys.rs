@@ -90,3 +90,33 @@ fn a_flow_is_copied_as_its_line_of_the_capture() {
     let expected = codextap::capture::line(flow, scene.app.store()).unwrap();
     assert_eq!(line.as_bytes(), expected);
 }
+
+#[test]
+fn a_filter_that_takes_long_is_applied_between_keys() {
+    let mut scene = Scene::finished();
+    let mut flow = scene.app.selected().unwrap().clone();
+    flow.response.body.push(&vec![b'a'; 100_000]);
+    for number in 0..40 {
+        let mut flow = flow.clone();
+        if number % 4 == 0 {
+            flow.response.body.push(b"needle");
+        }
+        scene.app.store_mut().push(flow);
+    }
+    scene.wait(0);
+    scene.press("/~b needle");
+    assert!(scene.app.is_busy());
+    assert_eq!(scene.app.list().rows().len(), 48, "the list stands");
+    scene.press("<enter>w");
+    assert!(scene.app.prompt().is_none(), "what passes is not known yet");
+    let mut steps = 0;
+    while scene.app.is_busy() {
+        scene.app.work();
+        steps += 1;
+    }
+    assert!(steps > 5, "{steps}");
+    scene.app.prepare((80, 24));
+    assert_eq!(scene.app.list().rows().len(), 10);
+    scene.press("w");
+    assert!(scene.app.prompt().is_some());
+}

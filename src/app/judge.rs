@@ -1,0 +1,211 @@
+//! Which flows pass the filter, found out a step at a time.
+//!
+//! A filter may read every body of a long session, which takes seconds; so nothing here reads more
+//! than [`STEP`] bytes (or one flow) at once. While a new filter is at work the verdicts of the one
+//! before stand, and then all change together. A large flow that grows is looked at again only when
+//! it has grown by an eighth, or has ended: what a stream costs stays in proportion to its length.
+
+use std::collections::BTreeSet;
+
+use crate::filter::Filter;
+use crate::flow::{Flow, FlowId, State, Store};
+
+/// Applies the filter.
+#[derive(Default, Debug)]
+pub(super) struct Judge {
+    /// Which flows are wanted.
+    filter: Option<Filter>,
+    /// What is known of each flow. Position = id.
+    verdicts: Vec<Verdict>,
+    /// Flows that must be looked at.
+    due: BTreeSet<FlowId>,
+    /// Whether the filter is new, and not all flows were looked at yet.
+    is_round: bool,
+}
+
+/// Whether a flow passes.
+#[derive(Clone, Copy, Debug)]
+struct Verdict {
+    /// What counts.
+    shown: bool,
+    /// What was found last; counts when the round is over.
+    found: bool,
+    /// How many bytes of bodies there were then.
+    read: u64,
+    /// How the flow stood when it last changed.
+    stand: (State, bool),
+}
+
+impl Judge {
+    /// Whether the flow passes the filter, as far as it is known.
+    pub(super) fn passes(&self, id: FlowId) -> bool {
+        self.verdicts
+            .get(id.0 as usize)
+            .is_some_and(|verdict| verdict.shown)
+    }
+
+    /// Whether flows are still to be looked at.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.due.is_empty()
+    }
+
+    /// How far a new filter is: flows looked at, of how many. `None` when it is through.
+    pub(super) fn progress(&self) -> Option<(usize, usize)> {
+        let total = self.verdicts.len();
+        self.is_round
+            .then(|| (total.saturating_sub(self.due.len()), total))
+    }
+
+    /// Takes another filter. Says whether the verdicts changed at once.
+    pub(super) fn set(&mut self, filter: Option<Filter>) -> bool {
+        if self.filter == filter {
+            return false;
+        }
+        self.filter = filter;
+        if self.filter.is_some() {
+            self.due = (0..self.verdicts.len() as u32).map(FlowId).collect();
+            self.is_round = true;
+            return false;
+        }
+        self.due.clear();
+        self.is_round = false;
+        for verdict in &mut self.verdicts {
+            verdict.shown = true;
+        }
+        true
+    }
+
+    /// Takes in that a flow came or changed.
+    pub(super) fn take(&mut self, flow: &Flow) {
+        let stand = (flow.state(), flow.is_live());
+        let Some(verdict) = self.verdicts.get_mut(flow.id.0 as usize) else {
+            let shown = self.filter.is_none();
+            self.verdicts.push(Verdict {
+                shown,
+                found: shown,
+                read: 0,
+                stand,
+            });
+            if !shown {
+                self.due.insert(flow.id);
+            }
+            return;
+        };
+        if self.filter.is_none() {
+            return;
+        }
+        let size = size(flow);
+        let is_grown = size <= SMALL || size >= verdict.read + verdict.read / 8;
+        if verdict.stand != stand || is_grown {
+            verdict.stand = stand;
+            self.due.insert(flow.id);
+        }
+    }
+
+    /// Has a flow looked at again: its mark changed.
+    pub(super) fn again(&mut self, id: FlowId) {
+        if self.filter.is_some() {
+            self.due.insert(id);
+        }
+    }
+
+    /// Has every flow looked at again that grew since it was last looked at.
+    pub(super) fn refresh(&mut self, store: &Store) {
+        if self.filter.is_none() {
+            return;
+        }
+        for (flow, verdict) in store.flows().iter().zip(&self.verdicts) {
+            if flow.is_live() && size(flow) != verdict.read {
+                self.due.insert(flow.id);
+            }
+        }
+    }
+
+    /// Looks at flows, for one step. Says whether verdicts changed.
+    pub(super) fn step(&mut self, store: &Store, marks: &BTreeSet<FlowId>) -> bool {
+        let mut spent = 0;
+        let mut has_changed = false;
+        while spent < STEP
+            && let Some(id) = self.due.pop_first()
+        {
+            let (Some(flow), Some(filter)) = (store.get(id), &self.filter) else {
+                continue;
+            };
+            let Some(verdict) = self.verdicts.get_mut(id.0 as usize) else {
+                continue;
+            };
+            verdict.read = size(flow);
+            verdict.found = filter.matches(flow, marks.contains(&id));
+            spent += verdict.read + HEADS;
+            if !self.is_round {
+                has_changed |= verdict.shown != verdict.found;
+                verdict.shown = verdict.found;
+            }
+        }
+        if self.is_round && self.due.is_empty() {
+            self.is_round = false;
+            for verdict in &mut self.verdicts {
+                verdict.shown = verdict.found;
+            }
+            return true;
+        }
+        has_changed
+    }
+}
+
+/// Bytes that a filter may have to read of a flow.
+fn size(flow: &Flow) -> u64 {
+    (flow.request.body.bytes().len() + flow.response.body.bytes().len()) as u64
+}
+
+/// How many bytes are read in one step: a few milliseconds' worth.
+const STEP: u64 = 256 << 10;
+/// What looking at a flow costs beside its bodies, in bytes.
+const HEADS: u64 = 512;
+/// Up to this many bytes, a flow is looked at whenever it changes.
+const SMALL: u64 = 64 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::Recorder;
+    use crate::tap::{At, Event, ExchangeId, Kind, Redactor};
+
+    #[test]
+    fn a_long_stream_is_looked_at_now_and_then() {
+        let mut store = Store::default();
+        Recorder::new(At::default(), Redactor::off()).apply(
+            &mut store,
+            Event {
+                exchange: ExchangeId(1),
+                at: At::default(),
+                kind: Kind::Opened {
+                    client: "127.0.0.1:5".parse().unwrap(),
+                    upstream: "https://x".into(),
+                },
+            },
+        );
+        let id = store.flows()[0].id;
+        let marks = BTreeSet::new();
+        let mut judge = Judge::default();
+        judge.set(Filter::parse("~bs end").ok());
+        let mut looks = 0;
+        for number in 0..1_000 {
+            let text: &[u8] = if number == 999 {
+                b"the end"
+            } else {
+                &[b'x'; 1_000]
+            };
+            store.change(id, |flow| flow.response.body.push(text));
+            judge.take(&store.flows()[0]);
+            looks += usize::from(judge.is_busy());
+            judge.step(&store, &marks);
+        }
+        assert!((66..120).contains(&looks), "{looks}");
+        assert!(!judge.passes(id), "not yet");
+        store.change(id, |flow| flow.ended = Some(At::default()));
+        judge.take(&store.flows()[0]);
+        judge.step(&store, &marks);
+        assert!(judge.passes(id));
+    }
+}
