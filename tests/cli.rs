@@ -99,12 +99,7 @@ mod tests {
             "default-dark, ",
         ),
         ("open file --theme neon", 2, "--theme neon", "mono"),
-        (
-            "record --filter model:x&~zz",
-            2,
-            "--filter: ",
-            "model:x&»~zz«",
-        ),
+        ("record --filter ~zz", 2, "--filter: ", "»~zz«"),
         ("open file --filter (a", 2, "--filter: ", "»"),
         ("demo", 1, "the demo needs a terminal", ""),
         ("open missing", 1, "cannot read missing: No such file", ""),

@@ -161,7 +161,7 @@ mod tests {
         let upstream = FakeUpstream::start(Scenario::Tool, Sockets::Deflate);
         let place = Place::new();
         let file = place.home.path().join("capture.jsonl");
-        let mut command = place.codextap(&upstream.origin());
+        let mut command = place.codextap(&["--api-upstream", &upstream.origin()]);
         command.arg("--capture").arg(&file);
         let (status, output, errors) = exec(command, &codex, &[PROMPT]);
         assert!(status.success(), "{status}\n{output}\n{errors}");
@@ -186,7 +186,7 @@ mod tests {
             return;
         };
         let place = Place::new();
-        let mut command = place.codextap("http://127.0.0.1:9");
+        let mut command = place.codextap(&["--api-upstream", "http://127.0.0.1:9"]);
         command.args(["--capture", "none"]);
         let (status, output, errors) = exec(command, &codex, &["--no-such-option"]);
         assert_eq!(status.code(), Some(2), "{output}\n{errors}");
@@ -203,8 +203,8 @@ mod tests {
         let place = Place::new();
         let file = place.home.path().join("capture.jsonl");
         let (codextap, _) = record(&upstream.origin(), &file, place.home.path());
-        // Its own upstream would be another one.
-        let command = place.codextap("http://127.0.0.1:9");
+        // Told of no upstream, it takes the one that runs; OpenAI itself cannot be reached here.
+        let command = place.codextap(&[]);
         let (status, output, errors) = exec(command, &codex, &[PROMPT]);
         assert!(status.success(), "{status}\n{output}\n{errors}");
         codextap.interrupt();
@@ -234,11 +234,11 @@ mod tests {
         }
 
         /// Codextap with its options up to the command.
-        fn codextap(&self, upstream: &str) -> Command {
+        fn codextap(&self, options: &[&str]) -> Command {
             let program = Path::new(env!("CARGO_BIN_EXE_codextap"));
             let mut command = isolated(program, self.home.path());
             command
-                .args(["--api-upstream", upstream, "--chatgpt-upstream", upstream])
+                .args(options)
                 .current_dir(self.home.path().join("project"))
                 .env("CODEX_HOME", self.home.path().join(".codex"))
                 .env("CODEX_API_KEY", "sk-test-not-a-real-key");

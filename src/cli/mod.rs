@@ -154,7 +154,7 @@ async fn run_codex(
     recorded?;
     if let Some(capture) = capture.filter(|_| !common.quiet) {
         report(&format!(
-            "captured; see it with `codextap open {}`",
+            "captured to {0}; see it with `codextap open {0}`",
             capture.display()
         ));
     }

@@ -51,13 +51,17 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         }
         let x = start + (at - skip) as u16;
         // What is missing at the end is marked behind it.
-        let is_wrong = |wrong: &Range<usize>| match range.start == end {
-            true => wrong.start >= end,
-            false => wrong.contains(&range.start),
+        let is_wrong = |wrong: &Range<usize>| {
+            if range.start == end {
+                wrong.start >= end
+            } else {
+                wrong.contains(&range.start)
+            }
         };
-        let style = match wrong.as_ref().is_some_and(is_wrong) {
-            true => theme.ui(Ui::PromptError),
-            false => theme.ui(Ui::Prompt),
+        let style = if wrong.as_ref().is_some_and(is_wrong) {
+            theme.ui(Ui::PromptError)
+        } else {
+            theme.ui(Ui::Prompt)
         };
         put(buf, x, y, area.right(), text, style);
         if range.contains(&prompt.cursor()) {
