@@ -8,35 +8,74 @@ use crate::text::Clean;
 
 /// Adds `text` as Markdown; ordinary text in `role`.
 pub(super) fn markdown(document: &mut Document, text: &str, role: Role) {
-    let mut fence: Option<Fence> = None;
-    for line in text.strip_suffix('\n').unwrap_or(text).split('\n') {
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        match &fence {
-            Some(open) if open.is_closed_by(line) => {
-                fence = None;
-                document.push(Line::of(line, Role::Dim));
-            }
-            Some(open) => {
-                let own = line.len() - line.trim_start_matches(' ').len();
-                document.push(Line {
-                    code: Some(open.language.clone()),
-                    ..Line::of(line, Role::Code).hanging(own)
-                });
-            }
-            None => {
-                fence = Fence::opened_by(line);
-                let line = if fence.is_some() {
-                    Line::of(line, Role::Dim)
-                } else {
-                    prose(line, role)
+    Resume::default().go_on(document, text, role);
+}
+
+/// Where to go on reading a text that has grown: the last line that was not empty.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Resume {
+    /// Bytes of the text before that line.
+    offset: usize,
+    /// The code fence that is open there.
+    fence: Option<Fence>,
+    /// Lines of the document before that line.
+    pub(super) lines: usize,
+}
+
+impl Resume {
+    /// Whether this place is in `document` and `text`.
+    pub(super) fn fits(&self, document: &Document, text: &str) -> bool {
+        self.lines <= document.lines.len() && self.offset <= text.len()
+    }
+
+    /// Adds the lines of `text` from here on; the document must end where this line begins.
+    pub(super) fn go_on(&mut self, document: &mut Document, text: &str, role: Role) {
+        let end = text.len() - usize::from(text.ends_with('\n'));
+        let mut offset = self.offset.min(end);
+        let mut fence = self.fence.take();
+        for line in text.get(offset..end).unwrap_or_default().split('\n') {
+            if !line.trim_end_matches('\r').is_empty() || offset == 0 {
+                *self = Self {
+                    offset,
+                    fence: fence.clone(),
+                    lines: document.lines.len(),
                 };
-                document.push(line);
             }
+            offset += line.len() + 1;
+            add(document, line, &mut fence, role);
+        }
+    }
+}
+
+/// Adds one line.
+fn add(document: &mut Document, line: &str, fence: &mut Option<Fence>, role: Role) {
+    let line = line.strip_suffix('\r').unwrap_or(line);
+    match fence {
+        Some(open) if open.is_closed_by(line) => {
+            *fence = None;
+            document.push(Line::of(line, Role::Dim));
+        }
+        Some(open) => {
+            let own = line.len() - line.trim_start_matches(' ').len();
+            document.push(Line {
+                code: Some(open.language.clone()),
+                ..Line::of(line, Role::Code).hanging(own)
+            });
+        }
+        None => {
+            *fence = Fence::opened_by(line);
+            let line = if fence.is_some() {
+                Line::of(line, Role::Dim)
+            } else {
+                prose(line, role)
+            };
+            document.push(line);
         }
     }
 }
 
 /// A code fence that is open (`CommonMark` §4.5).
+#[derive(Clone, Debug)]
 struct Fence {
     mark: u8,
     length: usize,

@@ -27,7 +27,7 @@ use std::collections::HashSet;
 use crate::flow::FlowId;
 use crate::text::Clean;
 
-pub use output::output;
+pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
 pub use timeline::timeline;

@@ -1,44 +1,136 @@
 //! The output pane: the assembled text as it streams, with a mark where a tool was called.
 
+use super::markdown::{self, Resume};
 use super::payload::problems;
 use super::response::{failed, status};
-use super::{Document, Line, Role, gist, items, markdown};
-use crate::flow::{Flow, FlowKind};
+use super::{Document, Line, Role, gist, items};
+use crate::flow::{Flow, FlowId, FlowKind};
 use crate::responses::{Item, ItemKind, Part, Status, Turn};
 
 /// What the output pane says about `flow`.
 #[must_use]
 pub fn output(flow: &Flow) -> Document {
     let mut document = Document::default();
+    Output::default().update(&mut document, flow);
+    document
+}
+
+/// Keeps the output pane's document up to date while its flow grows.
+///
+/// As long as nothing but deltas of the last text arrive, only the last lines are read again.
+#[derive(Clone, Default, Debug)]
+pub struct Output {
+    /// Where the last text goes on, and what must be as it was for that.
+    growing: Option<(Basis, Resume)>,
+}
+
+/// What tells that a text only grew at its end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+struct Basis {
+    /// The flow.
+    flow: FlowId,
+    /// Events that were no deltas of text.
+    other_events: u32,
+    /// Bytes of all other texts.
+    other_texts: usize,
+    /// The item and part that grow.
+    place: (usize, usize),
+    /// What went wrong, and what could not be copied.
+    problems: (usize, u64),
+}
+
+impl Output {
+    /// Brings `document`, which is what this gave last for the same pane, up to date with `flow`.
+    /// Says how many of its first lines are as they were.
+    pub fn update(&mut self, document: &mut Document, flow: &Flow) -> usize {
+        let growing = flow.turn.as_ref().and_then(|turn| growing(flow, turn));
+        let Some((basis, part, role)) = growing else {
+            self.growing = None;
+            *document = whole(flow, &mut Resume::default());
+            return 0;
+        };
+        match &mut self.growing {
+            Some((known, resume)) if *known == basis && resume.fits(document, &part.text) => {
+                let kept = resume.lines;
+                document.lines.truncate(kept);
+                resume.go_on(document, &part.text, role);
+                trim(document);
+                kept.min(document.lines.len())
+            }
+            _ => {
+                let mut resume = Resume::default();
+                *document = whole(flow, &mut resume);
+                self.growing = Some((basis, resume));
+                0
+            }
+        }
+    }
+}
+
+/// The text that grows, its role, and what it rests on: the last part of the last item, while that
+/// is a message that goes on.
+fn growing<'a>(flow: &Flow, turn: &'a Turn) -> Option<(Basis, &'a Part, Role)> {
+    let (last, before) = turn.items.split_last()?;
+    let ItemKind::Message { phase, parts, .. } = &last.kind else {
+        return None;
+    };
+    let (part, parts_before) = parts.split_last()?;
+    if turn.status != Status::InProgress || part.text.is_empty() || part.kind == "refusal" {
+        return None;
+    }
+    let messages = before.iter().filter_map(|item| match &item.kind {
+        ItemKind::Message { parts, .. } => Some(parts),
+        _ => None,
+    });
+    let others = messages.flatten().chain(parts_before);
+    let deltas = turn.counts.get("response.output_text.delta");
+    let basis = Basis {
+        flow: flow.id,
+        other_events: turn.events - deltas.map_or(0, |(count, _)| *count),
+        other_texts: others.map(|part| part.text.len()).sum(),
+        place: (before.len(), parts_before.len()),
+        problems: (
+            flow.failures.len() + flow.faults.len(),
+            flow.request.body.missed + flow.response.body.missed,
+        ),
+    };
+    Some((basis, part, role_of(phase.as_deref())))
+}
+
+/// The whole document; `resume` is where the last text of a message goes on.
+fn whole(flow: &Flow, resume: &mut Resume) -> Document {
+    let mut document = Document::default();
     problems(&mut document, flow);
     match &flow.turn {
-        Some(turn) => of_turn(&mut document, flow, turn),
+        Some(turn) => of_turn(&mut document, flow, turn, resume),
         None => without_turn(&mut document, flow),
     }
     document
 }
 
-fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn) {
+fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, resume: &mut Resume) {
     let before = document.lines.len();
     let has_phases = phases(turn) > 1;
     for item in &turn.items {
-        of_item(document, item, has_phases);
+        of_item(document, item, has_phases, resume);
     }
     if document.lines.len() == before {
         document.push(awaited(flow, turn));
     }
     document.gap();
     failed(document, turn);
-    while document
-        .lines
-        .last()
-        .is_some_and(|line| line.spans.is_empty())
-    {
-        document.lines.pop();
+    trim(document);
+}
+
+/// Takes empty lines at the end away.
+fn trim(document: &mut Document) {
+    let lines = &mut document.lines;
+    while lines.last().is_some_and(|line| line.spans.is_empty()) {
+        lines.pop();
     }
 }
 
-fn of_item(document: &mut Document, item: &Item, has_phases: bool) {
+fn of_item(document: &mut Document, item: &Item, has_phases: bool, resume: &mut Resume) {
     match &item.kind {
         ItemKind::Message { phase, parts, .. } => {
             if parts.iter().all(|part| part.text.is_empty()) {
@@ -49,12 +141,9 @@ fn of_item(document: &mut Document, item: &Item, has_phases: bool) {
                 let title = phase.replace('_', " ");
                 document.push(Line::of(&format!("── {title}"), Role::Heading));
             }
-            let role = match phase.as_deref() {
-                Some("commentary") => Role::Dim,
-                _ => Role::Output,
-            };
             for part in parts {
-                of_part(document, part, role);
+                *resume = Resume::default();
+                of_part(document, part, role_of(phase.as_deref()), resume);
             }
         }
         ItemKind::Call(call) => {
@@ -76,13 +165,21 @@ fn of_item(document: &mut Document, item: &Item, has_phases: bool) {
     }
 }
 
-fn of_part(document: &mut Document, part: &Part, role: Role) {
+/// The role of a message's text: what is said on the way stands back.
+fn role_of(phase: Option<&str>) -> Role {
+    match phase {
+        Some("commentary") => Role::Dim,
+        _ => Role::Output,
+    }
+}
+
+fn of_part(document: &mut Document, part: &Part, role: Role, resume: &mut Resume) {
     match part.kind.as_str() {
         "refusal" => {
             document.push(Line::of("refused:", Role::Warning));
             markdown::markdown(document, &part.text, Role::Warning);
         }
-        _ => markdown::markdown(document, &part.text, role),
+        _ => resume.go_on(document, &part.text, role),
     }
 }
 
@@ -182,6 +279,34 @@ Done.
             roles, "text.dim:I will look|text.control:␛|text.dim:[2J\n",
             "as it streams"
         );
+    }
+
+    #[test]
+    fn what_grows_is_what_it_would_be_at_once() {
+        let text = "Intro\n\n# Plan\n\n- one\n- two\n```rust\nlet a;\n\nlet b;\n```\n\n\nand *out*.\r\n\r\nEnd";
+        let pieces: Vec<String> = text
+            .chars()
+            .map(|c| {
+                let delta = serde_json::to_string(&c.to_string()).unwrap();
+                format!(
+                    r#"{{"type":"response.output_text.delta","output_index":9,"delta":{delta}}}"#
+                )
+            })
+            .collect();
+        let mut events: Vec<&str> = TURN[..8].to_vec();
+        let mut kept = Output::default();
+        let mut document = Document::default();
+        let mut reused = 0;
+        for piece in &pieces {
+            events.push(piece);
+            let flow = streamed(&events);
+            let before = document.clone();
+            let same = kept.update(&mut document, &flow);
+            assert_eq!(document, output(&flow));
+            assert_eq!(document.lines[..same], before.lines[..same]);
+            reused += usize::from(same > 0);
+        }
+        assert!(reused > pieces.len() * 3 / 4, "{reused}");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! All flows of a run or a capture, in the order in which they began and in the order of the list.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::{Flow, FlowId, FlowKind};
@@ -13,6 +14,8 @@ pub struct Store {
     flows: Vec<Arc<Flow>>,
     /// Flows as the list shows them: by start, turns right under their connection.
     rows: Vec<FlowId>,
+    /// The turns of each connection, in order.
+    turns: HashMap<FlowId, Vec<FlowId>>,
     /// Each flow's revision, close together so that what changed is found fast. Position = id.
     revisions: Vec<u64>,
     /// Grows with every change of any flow.
@@ -52,10 +55,8 @@ impl Store {
 
     /// The turns of a connection, in order.
     pub fn turns(&self, connection: FlowId) -> impl Iterator<Item = &Flow> {
-        let from = connection.0 as usize + 1;
-        self.flows.iter().map(AsRef::as_ref).skip(from).filter(
-            move |flow| matches!(flow.kind, FlowKind::WsTurn { connection: of, .. } if of == connection),
-        )
+        let turns = self.turns.get(&connection).into_iter().flatten();
+        turns.filter_map(|id| self.get(*id))
     }
 
     /// Adds a flow and gives it its id.
@@ -66,7 +67,10 @@ impl Store {
         flow.revision = self.revision;
         let row = match flow.kind {
             FlowKind::Http | FlowKind::Ws => self.rows.len(),
-            FlowKind::WsTurn { connection, .. } => self.end_of(connection),
+            FlowKind::WsTurn { connection, .. } => {
+                self.turns.entry(connection).or_default().push(id);
+                self.end_of(connection)
+            }
         };
         self.rows.insert(row, id);
         self.revisions.push(self.revision);
