@@ -23,6 +23,10 @@ pub struct Sheet {
     scroll: Scroll,
     /// What the text was built from; `None` before the first time.
     source: Option<Source>,
+    /// What makes the text of the output pane.
+    output: content::Output,
+    /// What makes the text of the frames pane.
+    timeline: content::Timeline,
     /// How many rows fit into the pane.
     height: usize,
 }
@@ -112,8 +116,12 @@ impl Sheet {
             let of_tab = |source: &Source| (source.flow, source.tab);
             let is_new = self.source.as_ref().map(of_tab) != Some(of_tab(&source));
             let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
-            let document = build(pane, show);
-            self.replace(pane, document, width, is_same_width);
+            let line = self.rows.get(self.scroll.cursor).map(|row| row.line);
+            let kept = self.build(pane, show);
+            self.wrap(pane, if is_same_width { kept } else { 0 }, width);
+            if let Some(line) = line.filter(|_| !is_same_width) {
+                self.scroll.cursor = self.rows.partition_point(|row| row.line < line);
+            }
             if is_new {
                 self.scroll = Scroll {
                     follows_end: pane != Pane::Payload && show.flow.is_live(),
@@ -150,27 +158,37 @@ impl Sheet {
         self.scroll.follows_end = is_at_end && pane != Pane::Payload;
     }
 
-    /// Takes a new text, and the cursor along to its line.
-    fn replace(&mut self, pane: Pane, document: Document, width: u16, is_same_width: bool) {
-        let line = self.rows.get(self.scroll.cursor).map(|row| row.line);
-        let common = if is_same_width {
-            let pairs = self.document.lines.iter().zip(&document.lines);
-            pairs.take_while(|(old, new)| old == new).count()
-        } else {
-            0
+    /// Brings the text up to date. Gives how many of its first lines are as they were.
+    fn build(&mut self, pane: Pane, show: Show<'_>) -> usize {
+        let document = match pane {
+            Pane::Requests => Document::default(),
+            Pane::Payload => content::payload(show.flow, show.tab, show.folds),
+            Pane::Reasoning => content::reasoning(show.flow),
+            Pane::Output => return self.output.update(&mut self.document, show.flow),
+            Pane::Frames => {
+                let turns: Vec<_> = turns(show).collect();
+                let document = &mut self.document;
+                return self
+                    .timeline
+                    .update(document, show.flow, &turns, show.folds);
+            }
         };
-        let kept = self.rows.partition_point(|row| row.line < common);
-        self.rows.truncate(kept);
-        for (index, line) in document.lines.iter().enumerate().skip(common) {
+        let pairs = self.document.lines.iter().zip(&document.lines);
+        let kept = pairs.take_while(|(old, new)| old == new).count();
+        self.document = document;
+        kept
+    }
+
+    /// Breaks the lines into rows, but for the first `kept`, which have theirs.
+    fn wrap(&mut self, pane: Pane, kept: usize, width: u16) {
+        let rows = self.rows.partition_point(|row| row.line < kept);
+        self.rows.truncate(rows);
+        for (index, line) in self.document.lines.iter().enumerate().skip(kept) {
             if pane == Pane::Frames && line.frame.is_some() {
                 self.rows.push(cut_line(index, line));
             } else {
                 self.rows.extend(wrap_line(index, line, width));
             }
-        }
-        self.document = document;
-        if let Some(line) = line.filter(|_| !is_same_width) {
-            self.scroll.cursor = self.rows.partition_point(|row| row.line < line);
         }
     }
 }
@@ -199,20 +217,6 @@ fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row>
         range: row.range,
         indent: row.indent as u16,
     })
-}
-
-/// The text of a pane.
-fn build(pane: Pane, show: Show<'_>) -> Document {
-    match pane {
-        Pane::Requests => Document::default(),
-        Pane::Payload => content::payload(show.flow, show.tab, show.folds),
-        Pane::Output => content::output(show.flow),
-        Pane::Reasoning => content::reasoning(show.flow),
-        Pane::Frames => {
-            let turns: Vec<_> = turns(show).collect();
-            content::timeline(show.flow, &turns, show.folds)
-        }
-    }
 }
 
 /// What of the flow a pane depends on. A request does not change while its answer streams.

@@ -30,7 +30,7 @@ use crate::text::Clean;
 pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
-pub use timeline::timeline;
+pub use timeline::{Timeline, timeline};
 
 /// What a pane says, top to bottom.
 #[derive(Clone, PartialEq, Default, Debug)]

@@ -16,42 +16,168 @@ use crate::text::{pad, pad_start};
 /// whose frames are merged with its own by time.
 #[must_use]
 pub fn timeline(flow: &Flow, turns: &[&Flow], folds: &Folds) -> Document {
-    let entries = merged(flow, turns);
-    if entries.is_empty() {
-        return Document::of(empty(flow));
-    }
-    let mut rows = Rows {
-        flow,
-        folds,
-        document: Document::default(),
-        previous: flow.started,
-        turn: flow.id,
-    };
-    let mut at = 0;
-    while at < entries.len() {
-        let burst = burst(&entries[at..]);
-        rows.separate(&entries[at]);
-        if burst >= SHORTEST_BURST {
-            rows.burst(&entries[at..at + burst]);
-        } else {
-            rows.frame(&entries[at], "");
-        }
-        at += if burst >= SHORTEST_BURST { burst } else { 1 };
-    }
-    rows.document
+    let mut document = Document::default();
+    Timeline::default().update(&mut document, flow, turns, folds);
+    document
 }
 
-/// A frame in its place.
+/// Keeps the frames pane's document up to date while its flow grows.
+///
+/// Frames never change once they are there, so rows are made once: what is new is put behind them,
+/// or into the burst that they end with.
+#[derive(Clone, Default, Debug)]
+pub struct Timeline {
+    /// The flow.
+    flow: Option<FlowId>,
+    /// The open and closed bursts.
+    folds: Folds,
+    /// How many frames of the flow and of each turn are among the entries.
+    taken: Vec<usize>,
+    /// Every frame, in the order of the rows.
+    entries: Vec<Place>,
+    /// The rows that frames and bursts have, in order.
+    blocks: Vec<Block>,
+    /// The titles of turns.
+    titles: Vec<Title>,
+}
+
+/// Where a frame stands: when it passed; whose it is, the flow's (0) or that of a turn (from 1); its
+/// index there. Of frames of one moment, the connection's come first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+struct Place(At, usize, usize);
+
+/// The rows of a frame or of a burst.
+#[derive(Clone, Copy, Debug)]
+struct Block {
+    /// The first entry.
+    entry: usize,
+    /// How many entries it has.
+    count: usize,
+    /// The line of the document with which it begins: silence, a title or its row.
+    line: usize,
+    /// The line of its row.
+    row: usize,
+    /// When the frame before it passed.
+    previous: At,
+}
+
+/// The title of a turn.
+#[derive(Clone, Copy, Debug)]
+struct Title {
+    /// Its line.
+    line: usize,
+    /// Whose it is, as in [`Place`].
+    of: usize,
+    /// The flow's revision when it was written.
+    revision: u64,
+}
+
+impl Timeline {
+    /// Brings `document`, which is what this gave last, up to date with `flow` and its turns. Says
+    /// how many of its first lines are as they were.
+    pub fn update(
+        &mut self,
+        document: &mut Document,
+        flow: &Flow,
+        turns: &[&Flow],
+        folds: &Folds,
+    ) -> usize {
+        let flows: Vec<&Flow> = std::iter::once(flow).chain(turns.iter().copied()).collect();
+        let taken = self.taken.iter().zip(&flows);
+        let has_grown = self.taken.len() <= flows.len()
+            && taken
+                .clone()
+                .all(|(taken, flow)| *taken <= flow.frames.len());
+        if self.flow != Some(flow.id) || self.folds != *folds || !has_grown {
+            *self = Self {
+                flow: Some(flow.id),
+                folds: folds.clone(),
+                ..Self::default()
+            };
+        }
+        if self.entries.is_empty() {
+            document.lines.clear();
+        }
+        let titles = self.retitle(document, &flows);
+        let from = self.take(&flows);
+        let mut rows = Rows {
+            flows: &flows,
+            folds,
+            document,
+            previous: flow.started,
+            turn: flow.id,
+            titles: &mut self.titles,
+        };
+        if self.entries.is_empty() {
+            rows.document.push(empty(flow));
+            return 0;
+        }
+        let kept = rows.add(&self.entries, &mut self.blocks, from);
+        kept.min(titles)
+    }
+
+    /// Takes in new frames. Gives the first entry that is new or has moved.
+    fn take(&mut self, flows: &[&Flow]) -> usize {
+        self.taken.resize(flows.len(), 0);
+        let mut new = Vec::new();
+        for (of, (flow, taken)) in flows.iter().zip(&mut self.taken).enumerate() {
+            let frames = flow.frames.iter().enumerate().skip(*taken);
+            new.extend(frames.map(|(index, frame)| Place(frame.at, of, index)));
+            *taken = flow.frames.len();
+        }
+        new.sort_unstable();
+        let from = match new.first() {
+            Some(first) => self.entries.partition_point(|entry| entry < first),
+            None => self.entries.len(),
+        };
+        new.extend(self.entries.drain(from..));
+        new.sort_unstable();
+        self.entries.append(&mut new);
+        from
+    }
+
+    /// Writes the titles of turns anew that changed. Gives the first line that did.
+    fn retitle(&mut self, document: &mut Document, flows: &[&Flow]) -> usize {
+        let mut first = usize::MAX;
+        for title in &mut self.titles {
+            let Some(flow) = flows.get(title.of) else {
+                continue;
+            };
+            if flow.revision == title.revision {
+                continue;
+            }
+            title.revision = flow.revision;
+            let line = title_of(flow);
+            if let Some(old) = document.lines.get_mut(title.line)
+                && *old != line
+            {
+                *old = line;
+                first = first.min(title.line);
+            }
+        }
+        first
+    }
+}
+
+/// A frame and what is around it.
+#[derive(Clone, Copy)]
 struct Entry<'a> {
+    of: usize,
     flow: &'a Flow,
     index: usize,
     frame: &'a Frame,
 }
 
 impl<'a> Entry<'a> {
-    fn all(flow: &'a Flow) -> impl Iterator<Item = Self> {
-        let frames = flow.frames.iter().enumerate();
-        frames.map(move |(index, frame)| Self { flow, index, frame })
+    fn at(flows: &[&'a Flow], Place(_, of, index): Place) -> Option<Self> {
+        let flow = *flows.get(of)?;
+        let frame = flow.frames.get(index)?;
+        Some(Self {
+            of,
+            flow,
+            index,
+            frame,
+        })
     }
 
     /// What it carries: an event's JSON, or the bytes as they are.
@@ -76,50 +202,109 @@ impl<'a> Entry<'a> {
     }
 }
 
-/// The frames of a connection and of its turns, by time; of frames of one moment, the connection's first.
-fn merged<'a>(flow: &'a Flow, turns: &[&'a Flow]) -> Vec<Entry<'a>> {
-    let mut entries: Vec<Entry> = Entry::all(flow).collect();
-    for turn in turns {
-        entries.extend(Entry::all(turn));
-    }
-    entries.sort_by_key(|entry| entry.frame.at);
-    entries
-}
-
-/// How many of the first entries are deltas of one type that no silence parts.
-fn burst(entries: &[Entry]) -> usize {
-    let Some((first, rest)) = entries.split_first() else {
-        return 0;
-    };
-    let Some(name) = first.delta() else {
-        return 1;
-    };
-    let mut before = first.frame.at;
-    let mut count = 1;
-    for entry in rest {
-        let is_near = entry.frame.at.since(before) < GAP;
-        let is_alike = entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir;
-        if !is_near || !is_alike || entry.delta().as_ref() != Some(&name) {
-            break;
-        }
-        before = entry.frame.at;
-        count += 1;
-    }
-    count
-}
-
 /// The rows so far.
 struct Rows<'a> {
-    flow: &'a Flow,
+    /// The flow, then its turns.
+    flows: &'a [&'a Flow],
     folds: &'a Folds,
-    document: Document,
+    document: &'a mut Document,
     /// When the frame of the last row came.
     previous: At,
     /// Whose frames the last rows were.
     turn: FlowId,
+    titles: &'a mut Vec<Title>,
 }
 
 impl Rows<'_> {
+    /// Adds the rows of the entries from `from` on; those before have theirs. Gives the first line
+    /// that changed.
+    fn add(&mut self, entries: &[Place], blocks: &mut Vec<Block>, from: usize) -> usize {
+        let mut at = match blocks.last_mut() {
+            // The open end of a long stream: its row tells more, and the rows before stay.
+            Some(last) if last.count >= SHORTEST_BURST && last.entry + last.count == from => {
+                let count = self.run(&entries[last.entry..], last.count);
+                if count > last.count {
+                    self.grow(&entries[last.entry..last.entry + count], last);
+                    last.count = count;
+                }
+                from.max(last.entry + count)
+            }
+            _ => self.step_back(blocks, from),
+        };
+        let kept = match blocks.last() {
+            Some(last) if last.entry + last.count > from => last.row,
+            _ => self.document.lines.len(),
+        };
+        if let Some(last) = at.checked_sub(1).and_then(|last| entries.get(last))
+            && let Some(entry) = Entry::at(self.flows, *last)
+        {
+            self.previous = entry.frame.at;
+            self.turn = entry.flow.id;
+        }
+        while at < entries.len() {
+            let run = self.run(&entries[at..], 1);
+            let count = if run >= SHORTEST_BURST { run } else { 1 };
+            let (line, previous) = (self.document.lines.len(), self.previous);
+            if let Some(entry) = Entry::at(self.flows, entries[at]) {
+                self.separate(&entry);
+            }
+            blocks.push(Block {
+                entry: at,
+                count,
+                line,
+                row: self.document.lines.len(),
+                previous,
+            });
+            self.block(&entries[at..at + count]);
+            at += count;
+        }
+        kept
+    }
+
+    /// Takes the rows away that entries from `from` on may change: those from the block before on,
+    /// and one more, which may turn out to begin a burst. Gives the first entry without a row.
+    fn step_back(&mut self, blocks: &mut Vec<Block>, from: usize) -> usize {
+        let before = blocks.partition_point(|block| block.entry < from);
+        let mut first = before.saturating_sub(1);
+        if let [.., one, other] = &blocks[..before]
+            && one.count + other.count < SHORTEST_BURST
+        {
+            first -= 1;
+        }
+        let Some(block) = blocks.get(first).copied() else {
+            return from;
+        };
+        blocks.truncate(first);
+        self.document.lines.truncate(block.line);
+        self.titles.retain(|title| title.line < block.line);
+        block.entry
+    }
+
+    /// How many of the first entries are deltas of one type that no silence parts; the first
+    /// `known` are known to be.
+    fn run(&self, entries: &[Place], known: usize) -> usize {
+        let all = |place: &Place| Entry::at(self.flows, *place);
+        let Some(first) = entries.first().and_then(all) else {
+            return 0;
+        };
+        let Some(name) = first.delta() else {
+            return 1;
+        };
+        let mut count = known.max(1);
+        for pair in entries[count - 1..].windows(2) {
+            let [Some(before), Some(entry)] = [all(&pair[0]), all(&pair[1])] else {
+                break;
+            };
+            let is_near = entry.frame.at.since(before.frame.at) < GAP;
+            let is_alike = entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir;
+            if !is_near || !is_alike || entry.delta().as_ref() != Some(&name) {
+                break;
+            }
+            count += 1;
+        }
+        count
+    }
+
     /// Adds what stands between the last row and `next`: silence, and the title of a turn.
     fn separate(&mut self, next: &Entry) {
         let silence = next.frame.at.since(self.previous);
@@ -131,25 +316,63 @@ impl Rows<'_> {
             return;
         }
         self.turn = next.flow.id;
-        let FlowKind::WsTurn { number, .. } = next.flow.kind else {
-            self.document.push(Line::of("── connection", Role::Dim));
-            return;
-        };
-        let mut line = Line::of(&format!("── turn {number}"), Role::Heading);
-        if let Some(model) = &next.flow.model {
-            line.add(&format!(" {model}"), Role::Text);
-        }
-        if let Some(turn) = &next.flow.turn {
-            let (word, role) = super::response::status(turn.status);
-            line.add(&format!(" {word}"), role);
-        }
-        self.document.push(line);
+        self.titles.push(Title {
+            line: self.document.lines.len(),
+            of: next.of,
+            revision: next.flow.revision,
+        });
+        self.document.push(title_of(next.flow));
     }
 
-    /// Adds the row of a burst, and those of its frames when it is open.
-    fn burst(&mut self, entries: &[Entry]) {
-        let [first, .., last] = entries else {
+    /// Adds the row of a frame, or of a burst with those of its frames when it is open.
+    fn block(&mut self, entries: &[Place]) {
+        let all = entries
+            .iter()
+            .filter_map(|place| Entry::at(self.flows, *place));
+        let all: Vec<Entry> = all.collect();
+        let [first, _, .., last] = all.as_slice() else {
+            for entry in &all {
+                self.frame(entry, "");
+            }
             return;
+        };
+        let key = self.key(first);
+        let head = self.head(&all);
+        if self.document.section(&key, false, self.folds, head) {
+            for entry in &all {
+                self.frame(entry, "  ");
+            }
+        }
+        self.previous = last.frame.at;
+    }
+
+    /// Brings the rows of the burst `block` up to date: it has all of `entries` now.
+    fn grow(&mut self, entries: &[Place], block: &Block) {
+        let all = entries
+            .iter()
+            .filter_map(|place| Entry::at(self.flows, *place));
+        let all: Vec<Entry> = all.collect();
+        self.previous = block.previous;
+        let head = self.head(&all);
+        let mut is_open = false;
+        if let Some(row) = self.document.lines.get_mut(block.row) {
+            let fold = row.fold.take();
+            is_open = fold.as_ref().is_some_and(|fold| fold.is_open);
+            *row = Line { fold, ..head };
+        }
+        let known = block.count.min(all.len());
+        if let Some(before) = known.checked_sub(1).and_then(|last| all.get(last)) {
+            self.previous = before.frame.at;
+        }
+        for entry in all[known..].iter().filter(|_| is_open) {
+            self.frame(entry, "  ");
+        }
+    }
+
+    /// The row of a burst.
+    fn head(&self, entries: &[Entry]) -> Line {
+        let [first, .., last] = entries else {
+            return Line::default();
         };
         let wire: u64 = entries.iter().map(|entry| entry.frame.wire).sum();
         let len: u64 = entries.iter().map(|entry| entry.frame.len).sum();
@@ -158,17 +381,16 @@ impl Rows<'_> {
         line.add(&first.delta().unwrap_or_default(), Role::Label);
         let took = format::duration(last.frame.at.since(first.frame.at));
         line.add(&format!(" in {took}"), Role::Dim);
-        let key = if first.flow.id == self.flow.id {
+        line
+    }
+
+    /// Names a burst, by its first frame.
+    fn key(&self, first: &Entry) -> String {
+        if first.of == 0 {
             format!("burst/{}", first.index)
         } else {
             format!("burst/{}/{}", first.flow.id.0, first.index)
-        };
-        if self.document.section(&key, false, self.folds, line) {
-            for entry in entries {
-                self.frame(entry, "  ");
-            }
         }
-        self.previous = last.frame.at;
     }
 
     /// Adds a frame's row.
@@ -208,6 +430,13 @@ impl Rows<'_> {
         self.document.push(line);
     }
 
+    /// When the flow began.
+    fn started(&self) -> At {
+        self.flows
+            .first()
+            .map_or(self.previous, |flow| flow.started)
+    }
+
     /// The columns that every row begins with: since the start, since the row before, direction, name.
     fn start(&self, entry: &Entry, name: &str) -> Line {
         let frame = entry.frame;
@@ -222,7 +451,7 @@ impl Rows<'_> {
             _ => role,
         };
         let line = Line::of(
-            &pad_start(&seconds(frame.at.since(self.flow.started)), 9),
+            &pad_start(&seconds(frame.at.since(self.started())), 9),
             Role::Number,
         )
         .with(
@@ -234,10 +463,26 @@ impl Rows<'_> {
         .hanging(HANGING);
         Line {
             frame: Some(entry.index),
-            flow: (entry.flow.id != self.flow.id).then_some(entry.flow.id),
+            flow: (entry.of > 0).then_some(entry.flow.id),
             ..line
         }
     }
+}
+
+/// The title of a turn, or of what belongs to none.
+fn title_of(flow: &Flow) -> Line {
+    let FlowKind::WsTurn { number, .. } = flow.kind else {
+        return Line::of("── connection", Role::Dim);
+    };
+    let mut line = Line::of(&format!("── turn {number}"), Role::Heading);
+    if let Some(model) = &flow.model {
+        line.add(&format!(" {model}"), Role::Text);
+    }
+    if let Some(turn) = &flow.turn {
+        let (word, role) = super::response::status(turn.status);
+        line.add(&format!(" {word}"), role);
+    }
+    line
 }
 
 /// Adds the size on the wire, and what it inflates to if that differs by more than the framing.

@@ -133,3 +133,66 @@ fn an_empty_timeline_says_why() {
     let text = plain(&timeline(&flow, &[], &Folds::default()));
     assert_eq!(text, "A plain exchange: no frames and no events.\n");
 }
+
+/// The flow as it was when it had only its first `count` frames.
+fn cut(flow: &Flow, count: usize) -> Flow {
+    let mut flow = flow.clone();
+    flow.frames.truncate(count);
+    flow.revision = count as u64;
+    flow
+}
+
+#[test]
+fn what_grows_is_what_it_would_be_at_once() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    let mut turns = Vec::new();
+    for number in 1..3 {
+        let kind = FlowKind::WsTurn {
+            connection: ws.id,
+            number,
+        };
+        let mut turn = flow(kind, "/v1/responses");
+        turn.id = FlowId(number);
+        turn.turn = Some(Turn::default());
+        let start = u64::from(number) * 10_000;
+        frame(&mut ws, start + 35, Direction::In, Op::Ping, "hb");
+        for step in 0..60 {
+            let text = match step {
+                0 | 7 | 8 | 30 => r#"{"type":"response.created","response":{}}"#.to_owned(),
+                _ => delta("x"),
+            };
+            let pause = if step > 40 { 1_500 } else { 0 };
+            frame(
+                &mut turn,
+                start + step * 10 + pause,
+                Direction::In,
+                Op::Text,
+                &text,
+            );
+        }
+        turns.push(turn);
+    }
+    let mut folds = Folds::default();
+    folds.toggle("burst/1/9");
+    for order in [[0, 1, 2], [2, 1, 0]] {
+        let mut counts = [0; 3];
+        let mut kept = Timeline::default();
+        let mut document = Document::default();
+        let mut reused = 0;
+        for of in order {
+            let total = if of == 0 { 2 } else { 60 };
+            for count in 1..=total {
+                counts[of] = count;
+                let ws = cut(&ws, counts[0]);
+                let turns = [cut(&turns[0], counts[1]), cut(&turns[1], counts[2])];
+                let turns = [&turns[0], &turns[1]];
+                let before = document.clone();
+                let same = kept.update(&mut document, &ws, &turns, &folds);
+                assert_eq!(document, timeline(&ws, &turns, &folds), "{of} {count}");
+                assert_eq!(document.lines[..same], before.lines[..same]);
+                reused += same;
+            }
+        }
+        assert!(reused > 1_000, "{reused}");
+    }
+}
