@@ -38,7 +38,7 @@ fn picture(name: &str, theme: &str, size: (u16, u16), keys: &str) {
     *app.store_mut() = capture::load(Path::new("tests/fixtures/demo.jsonl"))
         .unwrap()
         .store;
-    let theme = Theme::load(theme, &[]).unwrap();
+    let theme = Theme::load(theme, &[]).unwrap().loaded();
     app.update(Msg::Resize(size.0, size.1));
     app.update(Msg::Changed);
     app.status_mut().capture = codextap::app::Capture::Recording;

@@ -303,7 +303,7 @@ fn named(style: Style) -> String {
 
 /// The screen after these keys.
 fn screen(scene: &mut Scene, size: (u16, u16), keys: &str, theme: &str) -> Buffer {
-    let theme = Theme::load(theme, &[]).unwrap();
+    let theme = Theme::load(theme, &[]).unwrap().loaded();
     scene.app.prepare(size);
     scene.press(keys);
     scene.app.prepare(size);

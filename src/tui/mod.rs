@@ -174,7 +174,7 @@ where
                 queue.extend(arrived.drain(..));
             }
             () = sleep_until(pace.due()), if pace.is_due_later() => {}
-            () = sleep_until(pace.next_tick()), if session.app.is_animating() => {
+            () = sleep_until(pace.next_tick()), if session.app.is_animating() || session.theme.is_loading() => {
                 messages.push(Msg::Tick(session.clock.now()));
                 pace.ticked();
             }

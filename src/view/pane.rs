@@ -155,7 +155,7 @@ mod tests {
             range: 0..text.len(),
             indent: 2,
         };
-        let theme = Theme::load("default-dark", &[]).unwrap();
+        let theme = Theme::load("default-dark", &[]).unwrap().loaded();
         let mut buf = Buffer::empty(Rect::new(0, 0, 14, 1));
         draw_row(&line, &row, 1, 0, 13, &theme, &mut buf);
         let cells: String = buf

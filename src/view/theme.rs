@@ -153,6 +153,19 @@ ui! {
 }
 
 impl Theme {
+    /// Whether code is drawn plain for now, because how to colour it is still being read.
+    #[must_use]
+    pub fn is_loading(&self) -> bool {
+        self.highlighter.is_loading()
+    }
+
+    /// Reads how to colour code at once, which takes a moment, so that the next frame has it.
+    #[must_use]
+    pub fn loaded(self) -> Self {
+        self.highlighter.load();
+        self
+    }
+
     /// The theme called `name`: one of `own`, which are the user's files by name, or one that comes
     /// with the program.
     pub fn load(name: &str, own: &[(String, String)]) -> Result<Self, ThemeError> {
