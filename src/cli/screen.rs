@@ -34,7 +34,7 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<(), Error> {
     let mut station = Station::start(common, plan).await?;
     station.announce();
     let options = options(common, &station, upstreams);
-    watch(common, station, App::new(options), theme).await
+    Box::pin(watch(common, station, App::new(options), theme)).await
 }
 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
@@ -64,7 +64,7 @@ pub(super) async fn demo(common: &Common) -> Result<(), Error> {
     let address = station.address;
     let options = options(common, &station, "the demo's own upstream".to_owned());
     let agent = tokio::spawn(demo::play(address, 1.0));
-    let ended = watch(common, station, App::new(options), theme).await;
+    let ended = Box::pin(watch(common, station, App::new(options), theme)).await;
     agent.abort();
     ended
 }
