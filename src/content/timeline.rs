@@ -336,7 +336,7 @@ impl Rows<'_> {
             }
             return;
         };
-        let key = self.key(first);
+        let key = Self::key(first);
         let head = self.head(&all);
         if self.document.section(&key, false, self.folds, head) {
             for entry in &all {
@@ -385,7 +385,7 @@ impl Rows<'_> {
     }
 
     /// Names a burst, by its first frame.
-    fn key(&self, first: &Entry) -> String {
+    fn key(first: &Entry) -> String {
         if first.of == 0 {
             format!("burst/{}", first.index)
         } else {
