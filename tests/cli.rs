@@ -14,6 +14,9 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
     use std::process::{Command, Stdio};
+    use std::sync::mpsc::channel;
+    use std::thread;
+    use std::time::Duration;
 
     use serde_json::Value;
     use tempfile::TempDir;
@@ -29,14 +32,23 @@ mod tests {
 
     /// Runs codextap to its end in the directory `home`, which is its home too.
     fn codextap<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Done {
-        let output = Command::new(env!("CARGO_BIN_EXE_codextap"))
+        let child = Command::new(env!("CARGO_BIN_EXE_codextap"))
             .args(arguments)
             .env_clear()
             .env("HOME", home)
             .current_dir(home)
             .stdin(Stdio::null())
-            .output()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
             .unwrap();
+        let process = child.id().to_string();
+        let (done, output) = channel();
+        thread::spawn(move || done.send(child.wait_with_output().unwrap()));
+        let output = output.recv_timeout(PATIENCE).unwrap_or_else(|_| {
+            let killed = Command::new("kill").args(["-KILL", &process]).status();
+            panic!("it does not end; killed: {killed:?}");
+        });
         Done {
             out: String::from_utf8(output.stdout).unwrap(),
             err: String::from_utf8(output.stderr).unwrap(),
@@ -333,4 +345,6 @@ mod tests {
         assert_eq!(some.out.lines().count(), 1);
         assert!(some.out.contains("And seven by six"));
     }
+
+    const PATIENCE: Duration = Duration::from_secs(30);
 }

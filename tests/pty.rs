@@ -1,5 +1,5 @@
-//! The binary in a terminal: what it shows at every size, what keys do, and that it leaves the terminal
-//! as it was, however it ends.
+//! The binary in a terminal: what it shows at every size, what keys do, and that it leaves the
+//! terminal as it was, however it ends.
 
 #[cfg(test)]
 mod support {
@@ -279,7 +279,7 @@ mod tests {
         window.press("3");
         window.shows(&["Forty-two, as ever."]);
         window.press("Q");
-        window.gives_back();
+        window.until("prompt", |screen| screen.trim_end().ends_with(['#', '$']));
         window.press("exit 7\n");
         assert_eq!(window.ends().exit_code(), 7);
         window.assert_restored();
@@ -329,6 +329,22 @@ mod tests {
     }
 
     #[test]
+    fn a_window_that_is_closed_ends_the_program_and_loses_nothing() {
+        let home = TempDir::new().unwrap();
+        let capture = home.path().join("demo.jsonl");
+        let arguments = ["demo".as_ref(), "--capture".as_ref(), capture.as_os_str()];
+        let mut window = Window::codextap(arguments, (120, 40), home.path());
+        window.shows(&["warm-up"]);
+        let status = window.closes();
+        assert!(status.signal().is_none(), "{status}");
+        let text = fs::read_to_string(&capture).unwrap();
+        assert!(
+            text.ends_with('\n') && text.contains("\"kind\":\"ws\""),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn a_capture_shows_what_was_shown_live() {
         let home = TempDir::new().unwrap();
         let capture = home.path().join("live.jsonl");
@@ -350,11 +366,11 @@ mod tests {
             ]);
             window.until("a settled screen", |screen| !screen.contains(" live "));
             let text = window.text();
-            let lines: Vec<_> = text.lines().map(str::to_owned).collect();
+            // Nothing is left to follow in a capture.
+            let line = |line: &str| line.replace(" follow ·", &"─".repeat(9));
+            let lines: Vec<_> = text.lines().map(line).collect();
             lines[..lines.len() - 1].to_vec()
         };
-        window.press("F");
-        window.until("a list at rest", |screen| !screen.contains("follow ·"));
         let seen_live = panes(&mut window);
         leave(window);
         let mut window = open(&capture, (160, 50), &home);

@@ -9,9 +9,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
-/// codextap listens on loopback, forwards what Codex sends to OpenAI, and shows it. Without a command it
-/// shows its screen; point Codex here with `codextap codex`, or with
-/// `codex -c openai_base_url=http://127.0.0.1:8787/v1`.
+/// codextap listens on loopback, forwards what Codex sends to OpenAI, and shows it. Without a
+/// command it shows its screen; point Codex here with `codextap codex`, or with `codex -c
+/// openai_base_url=http://127.0.0.1:8787/v1`.
 #[derive(Parser, Debug)]
 #[command(name = "codextap", version, styles = STYLES, disable_help_subcommand = true)]
 pub(super) struct Cli {

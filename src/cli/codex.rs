@@ -1,8 +1,8 @@
 //! `codextap codex …`: Codex with its model traffic sent through a codextap.
 //!
-//! The built-in provider is pointed here by an override on Codex's own command line, so nothing of the user's
-//! configuration is read or changed, and `codex resume` lists stay whole. Which override a
-//! Codex understands depends on its version, and the path on how it is logged in.
+//! The built-in provider is pointed here by an override on Codex's own command line, so nothing of
+//! the user's configuration is read or changed, and `codex resume` lists stay whole. Which override
+//! a Codex understands depends on its version, and the path on how it is logged in.
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
@@ -26,8 +26,8 @@ pub(super) enum Login {
 }
 
 impl Login {
-    /// How the Codex whose home is `codex_home` authenticates: by a key in the environment, else as `auth.json`
-    /// says, else with a key.
+    /// How the Codex whose home is `codex_home` authenticates: by a key in the environment, else as
+    /// `auth.json` says, else with a key.
     #[must_use]
     pub(super) fn detect(codex_home: Option<&Path>, has_key: bool) -> Self {
         if has_key {
@@ -68,7 +68,8 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    /// For a Codex of this version (`None` if it did not tell), with the value of `NO_PROXY` as it is now.
+    /// For a Codex of this version (`None` if it did not tell), with the value of `NO_PROXY` as it
+    /// is now.
     #[must_use]
     pub(super) fn new(version: Option<(u32, u32)>, base_url: &str, no_proxy: Option<&str>) -> Self {
         let mut variables = Vec::new();
@@ -82,8 +83,8 @@ impl Overrides {
         if version.is_some_and(|version| version < FIRST_WITH_SETTING) {
             variables.push(("OPENAI_BASE_URL", base_url.to_owned()));
         }
-        // Given to old versions too, which ignore it: without any `-c`, a background Codex server that
-        // does not see these variables would do the talking.
+        // Given to old versions too, which ignore it: without any `-c`, a background Codex server
+        // that does not see these variables would do the talking.
         let arguments = vec!["-c".to_owned(), format!("openai_base_url={base_url:?}")];
         Self {
             arguments,
@@ -162,7 +163,8 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
     Some((parts.next()?.parse().ok()?, parts.next()?.parse().ok()?))
 }
 
-/// The first minor version that is taken to read `openai_base_url`; older ones read `OPENAI_BASE_URL`.
+/// The first minor version that is taken to read `openai_base_url`; older ones read
+/// `OPENAI_BASE_URL`.
 const FIRST_WITH_SETTING: (u32, u32) = (0, 110);
 
 #[cfg(test)]

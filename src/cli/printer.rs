@@ -1,8 +1,8 @@
 //! Lines on standard output, written by a thread of their own.
 //!
 //! Whoever reads them may stop at any time: Ctrl-S, a pager, a pipe into something slow. Recording
-//! must not wait for that, so lines queue up; those that find the queue full are counted, and a line
-//! says how many are missing.
+//! must not wait for that, so lines queue up; those that find the queue full are counted, and a
+//! line says how many are missing.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};

@@ -36,8 +36,8 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     recorded
 }
 
-/// Records until `ending` resolves, drains until the next signal that it gives, and writes the capture
-/// to its end; shows each flow that ended to `finished`.
+/// Records until `ending` resolves, drains until the next signal that it gives, and writes the
+/// capture to its end; shows each flow that ended to `finished`.
 pub(super) async fn recording(
     station: Station,
     ending: impl Future<Output = Signals>,

@@ -1,7 +1,8 @@
 //! Where a running codextap can be found by another one.
 //!
-//! Each listening codextap keeps a small file `<port>.addr` in its state directory, with its address in it, and holds a
-//! lock on it. A file whose lock can be taken belongs to a process that is gone, whatever it says.
+//! Each listening codextap keeps a small file `<port>.addr` in its state directory, with its
+//! address in it, and holds a lock on it. A file whose lock can be taken belongs to a process that
+//! is gone, whatever it says.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};

@@ -3,7 +3,6 @@
 use std::io::{self, Write as _};
 use std::path::PathBuf;
 
-use crossterm::event::EventStream;
 use jiff::tz::TimeZone;
 
 use super::args::{Color, Common};
@@ -198,7 +197,7 @@ async fn show(
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
     let devices = Devices {
-        input: EventStream::new(),
+        input: tui::input(),
         events,
         screen: &screen,
         terminal: Some(&terminal),

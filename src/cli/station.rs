@@ -161,7 +161,8 @@ pub(super) struct Ending {
 }
 
 impl Ending {
-    /// Stops accepting; resolves when what was in flight has ended or took too long, or at a signal.
+    /// Stops accepting; resolves when what was in flight has ended or took too long, or at a
+    /// signal.
     pub(super) async fn drain(&mut self, mut signals: Signals) {
         drop(self.stop.take());
         drop(self.announcement.take());

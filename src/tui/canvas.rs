@@ -1,7 +1,7 @@
 //! Where frames are drawn: a ratatui terminal without a device behind it.
 //!
-//! The real terminal is written by another thread ([`super::screen`]), which works out for itself what
-//! changed; here a frame is only filled with cells.
+//! The real terminal is written by another thread ([`super::screen`]), which works out for itself
+//! what changed; here a frame is only filled with cells.
 
 use std::convert::Infallible;
 

@@ -1,6 +1,7 @@
 //! Does what the app asked for: saving files, the clipboard, the title.
 //!
-//! Whatever can wait for a device runs on a thread of its own; how it ended comes back as a message.
+//! Whatever can wait for a device runs on a thread of its own; how it ended comes back as a
+//! message.
 
 use std::fmt::Write as _;
 use std::time::Duration;

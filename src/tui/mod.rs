@@ -7,6 +7,7 @@
 
 mod canvas;
 mod effects;
+mod input;
 mod screen;
 mod terminal;
 
@@ -22,6 +23,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
 
+pub use input::input;
 pub use screen::Screen;
 pub use terminal::Terminal;
 

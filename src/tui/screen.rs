@@ -1,8 +1,8 @@
 //! The thread that writes to the terminal.
 //!
-//! A terminal may stop reading at any time: Ctrl-S, tmux's copy mode, a stalled connection. The loop
-//! must not wait for it, so it leaves frames in a slot that keeps only the newest one, and this
-//! thread writes what differs from what the terminal shows.
+//! A terminal may stop reading at any time: Ctrl-S, tmux's copy mode, a stalled connection. The
+//! loop must not wait for it, so it leaves frames in a slot that keeps only the newest one, and
+//! this thread writes what differs from what the terminal shows.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,8 +68,8 @@ impl Screen {
         self.change(|slot| slot.must_repaint = true);
     }
 
-    /// Waits until everything is written. A terminal that has stopped reading is not waited for: what
-    /// it has not taken by then is given up, so that nothing follows what the caller writes.
+    /// Waits until everything is written. A terminal that has stopped reading is not waited for:
+    /// what it has not taken by then is given up, so that nothing follows what the caller writes.
     pub fn settle(&self) {
         let waiting =
             self.shared

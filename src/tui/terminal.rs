@@ -1,9 +1,9 @@
 //! The terminal's modes: taken on entry, given back on every way out.
 //!
-//! [`Terminal`] restores when it is dropped; signals end the loop, which drops it. A panic that ends
-//! the program restores before its message is printed, so that it can be read; the message of one that
-//! only ends a task is kept until the terminal is given back, for it must not be drawn over the screen.
-//! A terminal that has stopped reading is not waited for.
+//! [`Terminal`] restores when it is dropped; signals end the loop, which drops it. A panic that
+//! ends the program restores before its message is printed, so that it can be read; the message of
+//! one that only ends a task is kept until the terminal is given back, for it must not be drawn
+//! over the screen. A terminal that has stopped reading is not waited for.
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
@@ -80,8 +80,8 @@ impl Drop for Terminal {
     }
 }
 
-/// Gives the terminal back, if it was taken. A terminal that is gone cannot be restored, so errors do
-/// not matter.
+/// Gives the terminal back, if it was taken. A terminal that is gone cannot be restored, so errors
+/// do not matter.
 fn restore() {
     if panics().owner.take().is_none() {
         return;
@@ -111,8 +111,9 @@ fn write_restore() -> io::Result<()> {
     )
 }
 
-/// Waits until the terminal has taken what restores it. From one that has stopped reading, takes back
-/// what is left of the last frames to make room, so that it finds those sequences when it reads again.
+/// Waits until the terminal has taken what restores it. From one that has stopped reading, takes
+/// back what is left of the last frames to make room, so that it finds those sequences when it
+/// reads again.
 fn make_way(restored: &Receiver<()>) {
     for _ in 0..ATTEMPTS {
         if restored.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {

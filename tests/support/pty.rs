@@ -24,7 +24,8 @@ pub(crate) struct Window {
     /// stops reading.
     read: Receiver<Vec<u8>>,
     keys: Box<dyn Write + Send>,
-    master: Box<dyn MasterPty + Send>,
+    /// `None` once the window is closed.
+    master: Option<Box<dyn MasterPty + Send>>,
     /// The terminal's modes before the program came.
     modes: String,
     process: u32,
@@ -72,7 +73,7 @@ impl Window {
             written: Vec::new(),
             read,
             keys: pair.master.take_writer().unwrap(),
-            master: pair.master,
+            master: Some(pair.master),
             modes,
             process,
             killer,
@@ -134,7 +135,11 @@ impl Window {
     pub(crate) fn resize(&mut self, size: (u16, u16)) {
         self.parser = parser(size);
         self.parser.process(ENTER_ALTERNATE.as_bytes());
-        self.master.resize(pty_size(size)).unwrap();
+        self.master
+            .as_ref()
+            .unwrap()
+            .resize(pty_size(size))
+            .unwrap();
     }
 
     /// Sends the program a signal, such as `-TERM`.
@@ -158,6 +163,17 @@ impl Window {
         ended.unwrap_or_else(|_| panic!("still running:\n{}", self.text()))
     }
 
+    /// Closes the window under the program, and waits for its end.
+    pub(crate) fn closes(&mut self) -> ExitStatus {
+        self.read = channel().1;
+        // With the next that it reads, the reader finds that nobody wants it, and goes.
+        self.press("\x0c");
+        self.keys = Box::new(std::io::sink());
+        self.master = None;
+        let ended = self.ended.recv_timeout(PATIENCE);
+        ended.expect("still running without a terminal")
+    }
+
     /// Reads until nobody has the terminal any more.
     pub(crate) fn reads_to_the_end(&mut self) {
         let began = self.clock.now();
@@ -179,7 +195,7 @@ impl Window {
             written.rfind("\x1b[?2026l") > written.rfind("\x1b[?2026h"),
             "a frame without its end"
         );
-        assert_eq!(modes(&*self.master), self.modes);
+        assert_eq!(modes(&**self.master.as_ref().unwrap()), self.modes);
     }
 
     /// Reads until the program has left the alternate screen.

@@ -1,5 +1,5 @@
-//! An upstream on loopback that answers every request with the same small turn, a client for it, and
-//! codextap between the two.
+//! An upstream on loopback that answers every request with the same small turn, a client for it,
+//! and codextap between the two.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
