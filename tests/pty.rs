@@ -70,7 +70,7 @@ mod tests {
         let home = TempDir::new().unwrap();
         let mut window = demo(size, &home);
         for (number, (title, text)) in PANES.into_iter().enumerate() {
-            // Ctrl-L, so that the next digit does not make a count of this one.
+            // Ctrl-L draws the whole screen again.
             window.press(&format!("{}\x0c", number + 1));
             window.shows(&[&format!(" {title} "), text]);
         }

@@ -12,7 +12,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// Keys, mouse, paste and resize events of the real terminal; an error is the last item.
-#[must_use]
 pub fn input() -> impl Stream<Item = io::Result<Event>> + Unpin {
     let (events, queue) = unbounded_channel();
     let watcher = events.clone();
