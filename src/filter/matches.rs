@@ -3,7 +3,7 @@
 use super::pattern::Pattern;
 use super::{Expr, Op};
 use crate::flow::{Flow, FlowKind};
-use crate::responses::{Item, ItemKind, Part, Status};
+use crate::responses::{Item, ItemKind, Part};
 use crate::tap::Field;
 
 /// Whether `expr` chooses `flow`.
@@ -24,7 +24,7 @@ pub(super) fn expr(expr: &Expr, flow: &Flow, is_marked: bool) -> bool {
 fn is(op: Op, flow: &Flow, is_marked: bool) -> bool {
     match op {
         Op::All => true,
-        Op::Failed => has_failed(flow),
+        Op::Failed => flow.is_error(),
         Op::Http => flow.kind == FlowKind::Http,
         Op::Marked => is_marked,
         Op::Unanswered => flow.response.head.is_none(),
@@ -123,12 +123,6 @@ fn written(item: &Item) -> impl Iterator<Item = &Part> {
         }
     };
     first.iter().chain(second)
-}
-
-fn has_failed(flow: &Flow) -> bool {
-    let status = flow.turn.as_ref().map(|turn| turn.status);
-    let turn_failed = matches!(status, Some(Status::Failed | Status::Error | Status::Lost));
-    turn_failed || !flow.failures.is_empty()
 }
 
 /// Whether a header line, as `name: value`, matches.

@@ -268,7 +268,7 @@ pub const OPERATORS: [Operator; 21] = [
         Op::Failed,
         "e",
         Argument::None,
-        "the exchange broke, or the turn failed",
+        "the exchange broke or was refused, or the turn failed",
     ),
     operator(
         Op::Header,

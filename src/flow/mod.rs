@@ -205,11 +205,28 @@ impl Flow {
         if !self.failures.is_empty() || self.status().is_some_and(|status| status >= 400) {
             return State::Failed;
         }
+        // Codex drops its sockets without a close frame, and is done with them after 1000 and 1001.
+        let code = self.close.as_ref().and_then(|close| close.code);
+        let is_early = code.is_some_and(|code| !matches!(code, 1000 | 1001 | 1005));
         match (self.ended, &self.response.head) {
+            (Some(_), _) if is_early => State::Partial,
             (Some(_), _) => State::Complete,
             (None, Some(_)) => State::Streaming,
             (None, None) => State::Waiting,
         }
+    }
+
+    /// Whether it is a handshake that was answered, but not with a WebSocket (RFC 6455 §4.1).
+    #[must_use]
+    pub fn is_refused_upgrade(&self) -> bool {
+        self.kind == FlowKind::Ws && self.status().is_some_and(|status| status != 101)
+    }
+
+    /// Whether it failed itself: an error status, a failed or lost turn, a broken exchange. A
+    /// connection does not fail with a turn on it.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.state() == State::Failed
     }
 
     /// From its start to its end.
