@@ -63,7 +63,8 @@ pub fn duration(duration: Duration) -> String {
     let micros = duration.as_micros();
     let seconds = duration.as_secs();
     match micros {
-        0..1_000 => format!("{micros} µs"),
+        0 => "<1 µs".to_owned(),
+        1..1_000 => format!("{micros} µs"),
         1_000..1_000_000 => format!("{} ms", micros / 1_000),
         1_000_000..60_000_000 => format!("{seconds}.{:02} s", duration.subsec_millis() / 10),
         60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
@@ -157,6 +158,7 @@ mod tests {
     #[test]
     fn durations_have_the_digits_that_matter() {
         let table = [
+            (0, "<1 µs"),
             (850, "850 µs"),
             (45_900, "45 ms"),
             (1_234_000, "1.23 s"),

@@ -1,12 +1,13 @@
 //! The Headers tab: both heads as they passed, trailers, and the facts of the connection.
 
-use super::{Document, Line, Role, format};
+use super::json::{is_json, json};
+use super::{Document, Folds, Line, Role, format};
 use crate::flow::{Body, Flow, FlowKind};
 use crate::tap::{Direction, Field, Value, field};
 use crate::text::{Clean, pad};
 
 /// Adds the request line and fields, the status line and fields, and what else is known.
-pub(super) fn headers(document: &mut Document, flow: &Flow) {
+pub(super) fn headers(document: &mut Document, flow: &Flow, folds: &Folds) {
     match &flow.request.head {
         Some(head) => {
             let line = Line::of(&head.method, Role::Strong)
@@ -14,23 +15,33 @@ pub(super) fn headers(document: &mut Document, flow: &Flow) {
                 .with(&head.target, Role::Heading)
                 .with(&format!(" {:?}", head.version), Role::Dim);
             document.push(line.hanging(4));
-            fields(document, &head.fields);
+            fields(document, &head.fields, "headers/out", folds);
         }
         None => document.push(Line::of("the request's head was not captured", Role::Dim)),
     }
-    trailers(document, &flow.request.trailers);
+    trailers(
+        document,
+        &flow.request.trailers,
+        "headers/trailers/out",
+        folds,
+    );
     document.gap();
     match &flow.response.head {
         Some(head) => {
             let line = Line::of(&head.status.to_string(), status_role(head.status))
                 .with(&format!(" {:?}", head.version), Role::Dim);
             document.push(line);
-            fields(document, &head.fields);
+            fields(document, &head.fields, "headers/in", folds);
         }
         None if flow.is_live() => document.push(Line::of("no response yet", Role::Live)),
         None => document.push(Line::of("no response came", Role::Warning)),
     }
-    trailers(document, &flow.response.trailers);
+    trailers(
+        document,
+        &flow.response.trailers,
+        "headers/trailers/in",
+        folds,
+    );
     document.gap();
     document.push(Line::of("Connection", Role::Heading));
     for (name, value, role) in facts(flow) {
@@ -51,7 +62,8 @@ pub(super) fn status_role(status: u16) -> Role {
     }
 }
 
-fn fields(document: &mut Document, fields: &[Field]) {
+/// Adds fields; JSON in a value is laid out behind a fold.
+fn fields(document: &mut Document, fields: &[Field], key: &str, folds: &Folds) {
     let columns = fields
         .iter()
         .map(|field| field.name.len())
@@ -64,14 +76,24 @@ fn fields(document: &mut Document, fields: &[Field]) {
             Value::Secret(_) => Role::Secret,
         };
         let name = row(&field.name, Role::HeaderName, columns);
-        document.push(name.with(&field.value.as_text(), role).hanging(columns + 3));
+        let value = field.value.as_text();
+        let line = name.with(&value, role).hanging(columns + 3);
+        let has_json = value.starts_with(['{', '[']) && is_json(&value);
+        if !has_json {
+            document.push(line);
+            continue;
+        }
+        let key = format!("{key}/{}", field.name);
+        if document.section(&key, false, folds, line) {
+            json(document, &value, 3, 4, &key, folds);
+        }
     }
 }
 
-fn trailers(document: &mut Document, trailers: &[Field]) {
+fn trailers(document: &mut Document, trailers: &[Field], key: &str, folds: &Folds) {
     if !trailers.is_empty() {
         document.push(Line::of("Trailers", Role::Heading));
-        fields(document, trailers);
+        fields(document, trailers, key, folds);
     }
 }
 
@@ -149,7 +171,8 @@ fn sizes(
     facts
 }
 
-fn close(flow: &Flow) -> Option<(&'static str, String, Role)> {
+/// How a WebSocket was closed: what is told, the text, and its role.
+pub(super) fn close(flow: &Flow) -> Option<(&'static str, String, Role)> {
     let close = flow.close.as_ref()?;
     let side = match close.dir {
         Direction::Out => "by Codex",
@@ -167,7 +190,7 @@ fn close(flow: &Flow) -> Option<(&'static str, String, Role)> {
         .code
         .map_or_else(|| "no code".to_owned(), |code| code.to_string());
     let role = match close.code {
-        None | Some(1000 | 1001) => Role::FrameClose,
+        None | Some(1000 | 1001 | 1005) => Role::FrameClose,
         Some(_) => Role::Warning,
     };
     Some(("closed", format!("{side}, {code} {}", close.reason), role))

@@ -23,7 +23,7 @@ pub fn payload(flow: &Flow, tab: Tab, folds: &Folds) -> Document {
         }
         Tab::Headers => {
             problems(&mut document, flow);
-            headers::headers(&mut document, flow);
+            headers::headers(&mut document, flow, folds);
         }
         Tab::Raw => raw::raw(&mut document, flow, folds),
     }

@@ -8,6 +8,13 @@ use crate::tap::Direction;
 /// Adds the request's body, then the response's; of a WebSocket, its frames' texts in order.
 pub(super) fn raw(document: &mut Document, flow: &Flow, folds: &Folds) {
     match flow.kind {
+        FlowKind::Ws if flow.is_refused_upgrade() => side(
+            document,
+            "Response body",
+            &flow.response.body,
+            "raw/in",
+            folds,
+        ),
         FlowKind::Http => {
             side(
                 document,
@@ -44,7 +51,12 @@ fn side(document: &mut Document, title: &str, body: &Body, key: &str, folds: &Fo
 
 fn frames(document: &mut Document, flow: &Flow, folds: &Folds) {
     if flow.frames.is_empty() {
-        document.push(Line::of("no frames yet", Role::Dim));
+        let text = if flow.is_live() {
+            "no frames yet"
+        } else {
+            "no frames"
+        };
+        document.push(Line::of(text, Role::Dim));
     }
     let mut shown = 0;
     for part in 1.. {

@@ -19,6 +19,12 @@ pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
                 None => body(document, &flow.request.body, "request/body", folds),
             }
         }
+        FlowKind::Ws if flow.is_refused_upgrade() => {
+            document.push(Line::of(
+                "A WebSocket handshake that was refused: no message was sent.",
+                Role::Dim,
+            ));
+        }
         FlowKind::Ws => {
             document.push(Line::of(
                 "A WebSocket connection: its turns stand below it in the list.",

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::headers::status_role;
+use super::headers::{close, status_role};
 use super::payload::{body, messages};
 use super::{Document, Folds, Line, Role, format, gist, items};
 use crate::flow::{Flow, FlowKind};
@@ -15,16 +15,20 @@ pub(super) fn response(document: &mut Document, flow: &Flow, folds: &Folds) {
         failed(document, turn);
     }
     document.push(status_line(flow));
+    if let Some((name, text, role)) = close(flow) {
+        document.push(Line::default().with_value(name, text.trim_end(), role));
+    }
     if let Some(turn) = &flow.turn {
         answered(document, flow, turn, folds);
     }
     // A turn over HTTP may have been answered by a plain body: an error, or a compacted history.
     let is_plain = flow.kind == FlowKind::Http && !flow.is_event_stream();
-    if is_plain || flow.kind == FlowKind::Http && flow.turn.is_none() {
+    if is_plain || flow.is_refused_upgrade() || flow.kind == FlowKind::Http && flow.turn.is_none() {
         document.gap();
         body(document, &flow.response.body, "response/body", folds);
     }
-    if flow.kind == FlowKind::Ws && messages(flow, Direction::In).next().is_some() {
+    let is_open = flow.kind == FlowKind::Ws && !flow.is_refused_upgrade();
+    if is_open && messages(flow, Direction::In).next().is_some() {
         document.gap();
         document.push(Line::of(
             "Messages outside turns stand in the frames and the Raw tab.",
@@ -85,7 +89,10 @@ fn failure_text(failure: &Failure) -> String {
 /// HTTP status, the turn's status, the model that served it, the response's id.
 fn status_line(flow: &Flow) -> Line {
     let mut line = Line::default().hanging(2);
+    let is_turn = matches!(flow.kind, FlowKind::WsTurn { .. }) && flow.turn.is_some();
     match flow.status() {
+        // The handshake's status says nothing about a turn.
+        Some(101) if is_turn => {}
         Some(status) => line.add(&status.to_string(), status_role(status)),
         None if flow.is_live() => line.add("no response yet", Role::Live),
         None => line.add("no response came", Role::Warning),
@@ -101,7 +108,9 @@ fn status_line(flow: &Flow) -> Line {
         return line;
     };
     let (word, role) = status(turn.status);
-    line.add(" ", Role::Dim);
+    if !line.spans.is_empty() {
+        line.add(" ", Role::Dim);
+    }
     line.add(word, role);
     let header = flow
         .response

@@ -39,6 +39,8 @@ pub struct Timeline {
     blocks: Vec<Block>,
     /// The titles of turns.
     titles: Vec<Title>,
+    /// Whether a frame was compressed, so that rows have a column for the size it inflates to.
+    has_inflated: bool,
 }
 
 /// Where a frame stands: when it passed; whose it is, the flow's (0) or that of a turn (from 1); its
@@ -88,10 +90,23 @@ impl Timeline {
             && taken
                 .clone()
                 .all(|(taken, flow)| *taken <= flow.frames.len());
-        if self.flow != Some(flow.id) || self.folds != *folds || !has_grown {
+        let mut new = taken.flat_map(|(taken, flow)| flow.frames.iter().skip(*taken));
+        let mut others = flows
+            .iter()
+            .skip(self.taken.len())
+            .flat_map(|flow| &flow.frames);
+        let has_inflated = self.has_inflated
+            || new.any(|frame| frame.len > frame.wire)
+            || others.any(|frame| frame.len > frame.wire);
+        let is_same = self.flow == Some(flow.id) && self.folds == *folds && has_grown;
+        if !is_same || has_inflated != self.has_inflated {
             *self = Self {
                 flow: Some(flow.id),
                 folds: folds.clone(),
+                has_inflated: flows
+                    .iter()
+                    .flat_map(|flow| &flow.frames)
+                    .any(|frame| frame.len > frame.wire),
                 ..Self::default()
             };
         }
@@ -107,6 +122,7 @@ impl Timeline {
             previous: flow.started,
             turn: flow.id,
             titles: &mut self.titles,
+            has_inflated: self.has_inflated,
         };
         if self.entries.is_empty() {
             rows.document.push(empty(flow));
@@ -213,6 +229,8 @@ struct Rows<'a> {
     /// Whose frames the last rows were.
     turn: FlowId,
     titles: &'a mut Vec<Title>,
+    /// Whether there is a column for the size that frames inflate to.
+    has_inflated: bool,
 }
 
 impl Rows<'_> {
@@ -336,7 +354,7 @@ impl Rows<'_> {
             }
             return;
         };
-        let key = Self::key(first);
+        let key = key(first);
         let head = self.head(&all);
         if self.document.section(&key, false, self.folds, head) {
             for entry in &all {
@@ -377,20 +395,11 @@ impl Rows<'_> {
         let wire: u64 = entries.iter().map(|entry| entry.frame.wire).sum();
         let len: u64 = entries.iter().map(|entry| entry.frame.len).sum();
         let mut line = self.start(first, &format!("{} ×", entries.len()));
-        sizes(&mut line, wire, len);
+        self.sizes(&mut line, wire, len);
         line.add(&first.delta().unwrap_or_default(), Role::Label);
         let took = format::duration(last.frame.at.since(first.frame.at));
         line.add(&format!(" in {took}"), Role::Dim);
         line
-    }
-
-    /// Names a burst, by its first frame.
-    fn key(first: &Entry) -> String {
-        if first.of == 0 {
-            format!("burst/{}", first.index)
-        } else {
-            format!("burst/{}/{}", first.flow.id.0, first.index)
-        }
     }
 
     /// Adds a frame's row.
@@ -398,7 +407,7 @@ impl Rows<'_> {
         let frame = entry.frame;
         let mut line = self.start(entry, name(frame.op));
         self.previous = frame.at;
-        sizes(&mut line, frame.wire, frame.len);
+        self.sizes(&mut line, frame.wire, frame.len);
         line.add(margin, Role::Dim);
         if let Some(fault) = &frame.fault {
             line.add(&format!("✗ {fault} "), Role::Error);
@@ -428,6 +437,20 @@ impl Rows<'_> {
             (_, None) => line.add(&gist::quoted(&text), Role::Text),
         }
         self.document.push(line);
+    }
+
+    /// Adds the size on the wire, and what it inflates to if that differs by more than the framing.
+    fn sizes(&self, line: &mut Line, wire: u64, len: u64) {
+        line.add(&pad_start(&format::bytes(wire), 8), Role::Number);
+        if self.has_inflated {
+            let inflated = if len > wire {
+                format!(" ({})", format::bytes(len))
+            } else {
+                String::new()
+            };
+            line.add(&pad(&inflated, 11), Role::Dim);
+        }
+        line.add(" ", Role::Dim);
     }
 
     /// When the flow began.
@@ -469,6 +492,15 @@ impl Rows<'_> {
     }
 }
 
+/// Names a burst, by its first frame.
+fn key(first: &Entry) -> String {
+    if first.of == 0 {
+        format!("burst/{}", first.index)
+    } else {
+        format!("burst/{}/{}", first.flow.id.0, first.index)
+    }
+}
+
 /// The title of a turn, or of what belongs to none.
 fn title_of(flow: &Flow) -> Line {
     let FlowKind::WsTurn { number, .. } = flow.kind else {
@@ -483,18 +515,6 @@ fn title_of(flow: &Flow) -> Line {
         line.add(&format!(" {word}"), role);
     }
     line
-}
-
-/// Adds the size on the wire, and what it inflates to if that differs by more than the framing.
-fn sizes(line: &mut Line, wire: u64, len: u64) {
-    line.add(&pad_start(&format::bytes(wire), 8), Role::Number);
-    let inflated = if len > wire {
-        format!(" ({})", format::bytes(len))
-    } else {
-        String::new()
-    };
-    line.add(&pad(&inflated, 11), Role::Dim);
-    line.add(" ", Role::Dim);
 }
 
 /// A frame's name in the row's narrow column.

@@ -20,7 +20,7 @@ fn events_have_rows_and_deltas_share_one() {
         "{text}"
     );
     assert!(
-        rows[0].contains(" B            response.created gpt-y · resp_1"),
+        rows[0].contains(" B response.created gpt-y · resp_1"),
         "{text}"
     );
     assert!(rows[6].contains("← 3 ×     "), "{text}");
@@ -65,11 +65,11 @@ fn control_frames_silence_and_faults_are_told() {
     let document = timeline(&ws, &[], &Folds::default());
     assert_eq!(
         plain(&document),
-        "    0.005  +0.005 ← ping         4 B            “hb”
+        "    0.005  +0.005 ← ping         4 B “hb”
           ┆ 2.49 s of silence
-    2.500  +2.495 → pong         4 B            “hb”
-    2.600  +0.100 ← bin          4 B            ✗ not expected \n\
-    \x20   2.700  +0.100 ← close       16 B            1011 out of␛spirits
+    2.500  +2.495 → pong         4 B “hb”
+    2.600  +0.100 ← bin          4 B ✗ not expected \n\
+    \x20   2.700  +0.100 ← close       16 B 1011 out of␛spirits
 "
     );
     let roles = shown(&document);
@@ -195,4 +195,22 @@ fn what_grows_is_what_it_would_be_at_once() {
         }
         assert!(reused > 1_000, "{reused}");
     }
+}
+
+#[test]
+fn sizes_that_inflate_have_a_column_of_their_own() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    frame(&mut ws, 5, Direction::In, Op::Text, "one");
+    let mut kept = Timeline::default();
+    let mut document = Document::default();
+    kept.update(&mut document, &ws, &[], &Folds::default());
+    assert!(plain(&document).contains(" B “one”"));
+    frame(&mut ws, 6, Direction::In, Op::Text, "two");
+    ws.frames[1].len = 2_048;
+    kept.update(&mut document, &ws, &[], &Folds::default());
+    let text = plain(&document);
+    assert!(
+        text.contains(" B            “one”") && text.contains(" (2.0 K"),
+        "{text}"
+    );
 }
