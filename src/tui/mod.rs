@@ -145,6 +145,7 @@ where
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
+        let is_moving = session.app.is_animating() || session.theme.is_loading();
         tokio::select! {
             biased;
             () = &mut ending => {
@@ -176,7 +177,7 @@ where
                 queue.extend(arrived.drain(..));
             }
             () = sleep_until(pace.due()), if pace.is_due_later() => {}
-            () = sleep_until(pace.next_tick()), if session.app.is_animating() || session.theme.is_loading() => {
+            () = sleep_until(pace.next_tick()), if is_moving => {
                 messages.push(Msg::Tick(session.clock.now()));
                 pace.ticked();
             }
@@ -186,6 +187,10 @@ where
         if take_in(session, queue) {
             messages.push(Msg::Changed);
             pace.recorded();
+        }
+        if !messages.is_empty() {
+            // On a screen that rested, the last tick is long ago.
+            messages.insert(0, Msg::Tick(session.clock.now()));
         }
         let capture = capture_status(&mut session.recording);
         if session.app.status().capture != capture {
