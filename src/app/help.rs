@@ -3,6 +3,7 @@
 use super::action::{Action, Topic};
 use super::focus::Pane;
 use super::keymap::Keymap;
+use crate::filter::OPERATORS;
 
 /// A line of the help overlay.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -46,6 +47,17 @@ pub fn lines(pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
                 });
             }
         }
+    }
+    lines.push(HelpLine::Blank);
+    lines.push(HelpLine::Heading(
+        "Filter: all of these joined by blanks, |, ! and ( )",
+    ));
+    for operator in &OPERATORS {
+        let keys = format!("~{} {}", operator.name, operator.argument.as_str());
+        lines.push(HelpLine::Entry {
+            keys: keys.trim_end().to_owned(),
+            description: operator.doc,
+        });
     }
     lines
 }

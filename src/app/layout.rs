@@ -85,7 +85,7 @@ impl Default for Wish {
             is_zoomed: false,
             mode: Mode::Auto,
             list_width: 49,
-            list_height: 38,
+            list_height: 46,
         }
     }
 }
@@ -339,7 +339,7 @@ fn share(whole: u16, percent: u16) -> u16 {
 }
 
 /// From this many rows on, the list spends one on column titles.
-const HEADER_FROM: u16 = 7;
+const HEADER_FROM: u16 = 6;
 /// Fewer columns than this are too few.
 pub const MIN_WIDTH: u16 = 40;
 /// Fewer rows than this are too few.

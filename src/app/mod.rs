@@ -53,7 +53,7 @@ pub struct App {
     /// The request list.
     list: List,
     /// The text of the detail panes, in the order of [`Pane::DETAILS`].
-    sheets: [Sheet; 4],
+    sheets: Box<[Sheet; 4]>,
     /// The focus, and what the reader chose about the arrangement.
     wish: Wish,
     /// Where the panes sat when they were last drawn.
@@ -76,6 +76,8 @@ pub struct App {
     overlay: Option<Overlay>,
     /// The question at the bottom.
     prompt: Option<Prompt>,
+    /// The question that a save under way answers.
+    saving: Option<Prompt>,
     /// Messages, the newest last.
     toasts: Vec<Toast>,
     /// Whether the display stands still.
@@ -107,7 +109,7 @@ impl App {
             status: Status::default(),
             now: At::default(),
             list: List::default(),
-            sheets: Default::default(),
+            sheets: Box::default(),
             wish: Wish::default(),
             layout: Layout::default(),
             size: (0, 0),
@@ -119,6 +121,7 @@ impl App {
             cleared_filter: String::new(),
             overlay: None,
             prompt: None,
+            saving: None,
             toasts: Vec::new(),
             is_paused: false,
             count: Count::default(),

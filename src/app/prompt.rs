@@ -17,6 +17,8 @@ pub struct Prompt {
     input: Input,
     /// What is wrong with it.
     problem: Option<Problem>,
+    /// Whether that came of trying.
+    was_refused: bool,
     /// Earlier answers, the newest last.
     history: Vec<String>,
     /// How many answers back the line is; 0 for what was typed.
@@ -87,6 +89,7 @@ impl Prompt {
             kind,
             input: Input::new(text),
             problem: None,
+            was_refused: false,
             history: Vec::new(),
             place: 0,
             typed: String::new(),
@@ -128,7 +131,8 @@ impl Prompt {
             KeyCode::Esc => return Answer::Left,
             KeyCode::Char('c' | 'g') if is_control => return Answer::Left,
             KeyCode::Backspace if self.text().is_empty() => return Answer::Left,
-            KeyCode::Enter if self.problem.is_none() => return Answer::Given,
+            // What failed once may go well the next time.
+            KeyCode::Enter if self.problem.is_none() || self.was_refused => return Answer::Given,
             KeyCode::Enter => return Answer::Typing,
             _ => {}
         }
@@ -179,8 +183,19 @@ impl Prompt {
         self.validate();
     }
 
+    /// Takes in that the answer was of no use, for this reason.
+    pub fn refuse(&mut self, reason: String) {
+        let end = self.text().len();
+        self.was_refused = true;
+        self.problem = Some(Problem {
+            span: 0..end,
+            message: reason,
+        });
+    }
+
     /// Looks for what is wrong with the text.
     fn validate(&mut self) {
+        self.was_refused = false;
         let text = self.input.value();
         self.problem = match &self.kind {
             Kind::Filter { .. } if text.trim().is_empty() => None,

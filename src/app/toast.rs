@@ -1,5 +1,6 @@
 //! Short messages that come and go.
 
+use std::path::Path;
 use std::time::Duration;
 
 use super::msg::Outcome;
@@ -10,12 +11,23 @@ use crate::tap::At;
 pub struct Toast {
     /// What it says, in one line.
     pub text: String,
-    /// Whether it tells of a failure.
-    pub is_error: bool,
+    /// What it tells of.
+    pub tone: Tone,
     /// How long it stays.
     stays: Duration,
     /// When it goes; `None` until the first tick that it saw.
     until: Option<At>,
+}
+
+/// What a message tells of.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tone {
+    /// Something to know.
+    Neutral,
+    /// Something that was done.
+    Success,
+    /// Something that failed.
+    Failure,
 }
 
 impl Toast {
@@ -24,9 +36,18 @@ impl Toast {
     pub fn note(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            is_error: false,
+            tone: Tone::Neutral,
             stays: NOTE,
             until: None,
+        }
+    }
+
+    /// Something that was done.
+    #[must_use]
+    pub fn success(text: impl Into<String>) -> Self {
+        Self {
+            tone: Tone::Success,
+            ..Self::note(text)
         }
     }
 
@@ -35,7 +56,7 @@ impl Toast {
     pub fn error(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
-            is_error: true,
+            tone: Tone::Failure,
             stays: ERROR,
             until: None,
         }
@@ -54,15 +75,23 @@ impl From<Outcome> for Toast {
         match outcome {
             Outcome::Saved { path, count } => {
                 let flows = if count == 1 { "flow" } else { "flows" };
-                Self::note(format!("saved {count} {flows} to {}", path.display()))
+                Self::success(format!("saved {count} {flows} to {}", path.display()))
             }
             Outcome::SaveFailed { path, error } => {
-                Self::error(format!("cannot save {}: {error}", path.display()))
+                let reason = reason(&path, &error);
+                Self::error(format!("cannot save {}: {reason}", path.display()))
             }
-            Outcome::Copied { chars } => Self::note(format!("copied {chars} characters")),
+            Outcome::Copied { chars } => Self::success(format!("copied {chars} characters")),
             Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),
         }
     }
+}
+
+/// Why a file could not be saved, without what the message around it says already.
+#[must_use]
+pub fn reason<'a>(path: &Path, error: &'a str) -> &'a str {
+    let told = format!("cannot write {}: ", path.display());
+    error.strip_prefix(&told).unwrap_or(error)
 }
 
 /// How long a note stays.

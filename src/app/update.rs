@@ -12,11 +12,11 @@ use super::keymap::Chord;
 use super::layout::Shape;
 use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
-use super::toast::Toast;
-use super::{App, Effect, Msg, Overlay};
+use super::toast::{Toast, reason};
+use super::{App, Effect, Msg, Outcome, Overlay};
 use crate::capture;
 use crate::content::Tab;
-use crate::flow::{Flow, FlowKind, State};
+use crate::flow::{Flow, FlowKind};
 
 impl App {
     /// Takes in what happened; gives what is to be done about it.
@@ -47,7 +47,7 @@ impl App {
             }
             Msg::Changed => Vec::new(),
             Msg::Done(outcome) => {
-                self.toasts.push(Toast::from(outcome));
+                self.done(outcome);
                 Vec::new()
             }
         };
@@ -77,8 +77,9 @@ impl App {
         {
             return Vec::new();
         }
+        let has_count = !self.count.is_empty();
         let count = self.count.take();
-        if count.is_some() && key.code == KeyCode::Esc {
+        if has_count && key.code == KeyCode::Esc {
             return Vec::new();
         }
         match self
@@ -106,7 +107,9 @@ impl App {
             Action::PageUp => self.go(Motion::Pages(-rows)),
             Action::Open => self.open(),
             Action::Back => {
-                self.back();
+                if !self.back() && !self.filter.is_empty() {
+                    self.toggle_filter();
+                }
             }
             Action::NextPane => self.focus_on(self.focus().next()),
             Action::PreviousPane => self.focus_on(self.focus().previous()),
@@ -117,10 +120,14 @@ impl App {
             Action::Frames => self.focus_on(Pane::Frames),
             Action::NextFlow => self.list.go(Motion::Rows(rows)),
             Action::PreviousFlow => self.list.go(Motion::Rows(-rows)),
-            Action::NextTurn => self.seek(times, true, "turn", is_turn),
-            Action::PreviousTurn => self.seek(times, false, "turn", is_turn),
-            Action::NextError => self.seek(times, true, "error", is_failed),
-            Action::PreviousError => self.seek(times, false, "error", is_failed),
+            Action::NextTurn => {
+                self.seek(times, true, "turn", is_turn);
+            }
+            Action::PreviousTurn => {
+                self.seek(times, false, "turn", is_turn);
+            }
+            Action::NextError => self.seek_error(times, true),
+            Action::PreviousError => self.seek_error(times, false),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
             Action::Filter => {
@@ -181,10 +188,25 @@ impl App {
     }
 
     /// Moves to another flow that is `wanted`.
-    fn seek(&mut self, times: usize, is_forward: bool, what: &str, wanted: fn(&Flow) -> bool) {
-        if !self.list.seek(times, is_forward, &self.store, wanted) {
+    fn seek(
+        &mut self,
+        times: usize,
+        is_forward: bool,
+        what: &str,
+        wanted: fn(&Flow) -> bool,
+    ) -> bool {
+        let is_found = self.list.seek(times, is_forward, &self.store, wanted);
+        if !is_found {
             let which = if is_forward { "next" } else { "previous" };
             self.note(format!("no {which} {what}"));
+        }
+        is_found
+    }
+
+    /// Moves to another flow that failed, and shows what came back: there, the error comes first.
+    fn seek_error(&mut self, times: usize, is_forward: bool) {
+        if self.seek(times, is_forward, "error", Flow::is_error) {
+            self.tab = Tab::Response;
         }
     }
 
@@ -245,10 +267,11 @@ impl App {
 
     /// Shows another tab of the payload.
     fn turn_tab(&mut self, by: usize) {
-        self.tab = Tab::ALL[(self.tab as usize + by) % Tab::ALL.len()];
         if self.layout.place(Pane::Payload).is_none() {
             self.focus_on(Pane::Payload);
+            return;
         }
+        self.tab = Tab::ALL[(self.tab as usize + by) % Tab::ALL.len()];
     }
 
     /// Clears the filter, or restores the one that was cleared.
@@ -267,11 +290,11 @@ impl App {
             return;
         }
         let flows = self.list.chosen(&self.store);
-        let Some(first) = flows.first().and_then(|id| self.store.get(*id)) else {
+        if flows.is_empty() {
             self.note("nothing to save".to_owned());
             return;
-        };
-        let path = format!("codextap-{}.jsonl", first.name);
+        }
+        let path = format!("codextap-{}.jsonl", self.date());
         self.prompt = Some(Prompt::save(flows, self.list.marked() > 0, path));
     }
 
@@ -411,11 +434,40 @@ impl App {
                 self.apply_filter(text);
                 Vec::new()
             }
-            Kind::Save { flows, .. } => vec![Effect::Save {
-                path: PathBuf::from(text),
-                flows: flows.clone(),
-            }],
+            Kind::Save { flows, .. } => {
+                let effect = Effect::Save {
+                    path: PathBuf::from(text),
+                    flows: flows.clone(),
+                };
+                self.saving = Some(prompt);
+                vec![effect]
+            }
         }
+    }
+
+    /// Says how an effect went. A file that could not be written is asked for again.
+    fn done(&mut self, outcome: Outcome) {
+        let is_save = matches!(outcome, Outcome::Saved { .. } | Outcome::SaveFailed { .. });
+        let asked = self.saving.take_if(|_| is_save);
+        match (outcome, asked) {
+            (Outcome::SaveFailed { path, error }, Some(mut prompt)) if self.prompt.is_none() => {
+                let reason = reason(&path, &error);
+                prompt.refuse(format!("cannot save: {reason}"));
+                self.prompt = Some(prompt);
+            }
+            (outcome, _) => self.toasts.push(Toast::from(outcome)),
+        }
+    }
+
+    /// The present date and time for a file's name, such as `2026-11-20-140503`.
+    fn date(&self) -> String {
+        let micros = self.now.as_micros().cast_signed();
+        let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
+        let zone = self.options.time_zone.clone();
+        moment
+            .to_zoned(zone)
+            .strftime("%Y-%m-%d-%H%M%S")
+            .to_string()
     }
 
     /// Shows what passes the filter while it is being typed.
@@ -439,9 +491,4 @@ impl App {
 /// Whether a flow is a model turn.
 fn is_turn(flow: &Flow) -> bool {
     !flow.channel.is_side() && flow.kind != FlowKind::Ws
-}
-
-/// Whether a flow failed.
-fn is_failed(flow: &Flow) -> bool {
-    flow.state() == State::Failed
 }

@@ -6,6 +6,7 @@ use ratatui::layout::Rect;
 use super::theme::{Theme, Ui};
 use super::{border, put};
 use crate::app::help::{self, HelpLine};
+use crate::app::toast::Tone;
 use crate::app::{App, Overlay};
 use crate::content::Role;
 use crate::text::{truncate, width};
@@ -25,10 +26,10 @@ pub(super) fn toast(app: &App, theme: &Theme, buf: &mut Buffer) {
         return;
     };
     let status = app.layout().status;
-    let (sign, style) = if toast.is_error {
-        ("✕", theme.ui(Ui::ToastError))
-    } else {
-        ("✓", theme.ui(Ui::Toast))
+    let (sign, style) = match toast.tone {
+        Tone::Failure => ("✕", theme.ui(Ui::ToastError)),
+        Tone::Success => ("✓", theme.ui(Ui::Toast)),
+        Tone::Neutral => ("·", theme.ui(Ui::Toast)),
     };
     let room = usize::from(status.width).saturating_sub(8);
     let text = format!(" {sign} {} ", truncate(&toast.text, room));

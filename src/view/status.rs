@@ -16,8 +16,14 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     buf.set_style(area, theme.ui(Ui::Status));
     let help = hint(app, Action::Help);
-    let help_width = help.as_ref().map_or(0, Hint::width) + 2;
-    let room = usize::from(area.width).saturating_sub(help_width + 2);
+    // The most useful hints stay, the more the wider the screen is.
+    let useful = Action::hints(app.focus()).iter();
+    let useful = useful.filter_map(|action| hint(app, *action));
+    let kept = help
+        .into_iter()
+        .chain(useful.take(usize::from(area.width / 30).saturating_sub(1)));
+    let kept: usize = kept.map(|hint| hint.width() + GAP).sum();
+    let room = usize::from(area.width).saturating_sub(kept + 2);
     let parts = parts(app, theme, room);
     let mut x = area.x + 1;
     for part in &parts {
@@ -58,7 +64,10 @@ fn parts(app: &App, theme: &Theme, room: usize) -> Vec<Part> {
             parts.remove(index);
         } else {
             part.text = std::mem::take(&mut part.short);
-            part.rank /= 2;
+            // What is of little use goes altogether before more useful pieces become short.
+            if part.rank < ADDRESS {
+                part.rank /= 2;
+            }
         }
     }
     parts
@@ -92,12 +101,15 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
             format!("✕ capture: {error}"),
             "✕ capture".to_owned(),
         ),
-        (Capture::Recording, Some(path)) => {
+        // A proxy's file is made with its first line, but nothing needs to be done for that.
+        (Capture::Recording | Capture::Off, Some(path))
+            if options.is_proxy || status.capture == Capture::Recording =>
+        {
             let name = path.rsplit('/').next().unwrap_or(path);
             add(6, Role::Ok, format!("● {name}"), "●".to_owned());
         }
         (Capture::Recording, None) => add(6, Role::Ok, "● recording".to_owned(), "●".to_owned()),
-        (Capture::Off, Some(path)) if !options.is_proxy => {
+        (Capture::Recording | Capture::Off, Some(path)) => {
             let name = path.rsplit('/').next().unwrap_or(path);
             add(6, Role::Text, name.to_owned(), String::new());
         }
@@ -112,10 +124,10 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     if options.is_proxy {
         let listen = options.listen.clone();
         if options.upstreams.is_empty() {
-            add(8, Role::Dim, listen, String::new());
+            add(ADDRESS, Role::Dim, listen, String::new());
         } else {
             let text = format!("{listen} → {}", options.upstreams);
-            add(8, Role::Dim, text, listen);
+            add(ADDRESS, Role::Dim, text, listen);
         }
     }
     if totals.live > 0 {
@@ -222,5 +234,7 @@ fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
+/// The rank of the addresses, which give way first.
+const ADDRESS: u8 = 8;
 /// Columns between pieces.
 const GAP: usize = 2;

@@ -1,7 +1,8 @@
 //! What keys do: panes, counts, the prompt.
 
 use codextap::app::focus::Pane;
-use codextap::app::{Effect, Msg};
+use codextap::app::{Effect, Msg, Outcome};
+use codextap::content::Tab;
 use ratatui::style::Modifier;
 
 use super::scene::Scene;
@@ -119,4 +120,64 @@ fn a_filter_that_takes_long_is_applied_between_keys() {
     assert_eq!(scene.app.list().rows().len(), 10);
     scene.press("w");
     assert!(scene.app.prompt().is_some());
+}
+
+#[test]
+fn the_next_error_is_shown_with_what_came_back() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    scene.press("ge");
+    assert!(scene.app.selected().unwrap().is_error());
+    assert_eq!(scene.app.tab(), Tab::Response);
+    scene.press("[");
+    assert_eq!(scene.app.tab(), Tab::Request);
+}
+
+#[test]
+fn a_key_for_tabs_first_brings_the_payload() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((80, 24));
+    scene.press("5]");
+    assert_eq!(
+        (scene.app.focus(), scene.app.tab()),
+        (Pane::Payload, Tab::Request)
+    );
+    scene.press("]");
+    assert_eq!(scene.app.tab(), Tab::Response);
+}
+
+#[test]
+fn esc_in_the_list_clears_the_filter() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((80, 24));
+    scene.press("/zebra<enter>");
+    assert!(scene.app.list().rows().is_empty());
+    scene.press("<esc>");
+    assert_eq!((scene.app.filter(), scene.app.list().rows().len()), ("", 8));
+}
+
+#[test]
+fn a_save_that_failed_asks_again() {
+    let mut scene = Scene::finished();
+    let effects = scene.press("w<enter>");
+    let [Effect::Save { path, .. }] = effects.as_slice() else {
+        panic!("{effects:?}");
+    };
+    let name = path.display().to_string();
+    assert!(name.starts_with("codextap-2026-11-20-"), "{name}");
+    let error = format!("cannot write {name}: the file exists");
+    scene.app.update(Msg::Done(Outcome::SaveFailed {
+        path: path.clone(),
+        error,
+    }));
+    let prompt = scene.app.prompt().unwrap();
+    assert_eq!(prompt.text(), name);
+    assert_eq!(
+        prompt.problem().unwrap().message,
+        "cannot save: the file exists"
+    );
+    assert!(scene.app.toast().is_none());
+    let effects = scene.press("x<enter>");
+    assert!(matches!(effects.as_slice(), [Effect::Save { path, .. }]
+        if path.display().to_string() == format!("{name}x")));
 }

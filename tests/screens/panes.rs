@@ -30,3 +30,23 @@ fn an_open_connection_that_rests_lets_the_screen_rest() {
     screen(&mut scene, (120, 40), "", "default-dark");
     assert!(scene.app.is_animating());
 }
+
+#[test]
+fn a_refused_upgrade_is_an_error_and_shows_the_refusal() {
+    let mut scene = Scene::new();
+    scene.refused_upgrade();
+    scene.wait(0);
+    assert_eq!(scene.app.list().totals().failed, 1);
+    scene.press("/~e<enter>");
+    assert_eq!(scene.app.list().rows().len(), 1);
+    let mut text = |keys: &str| {
+        let buf = screen(&mut scene, (160, 50), keys, "default-dark");
+        (0..50).map(|y| row_of(&buf, y) + "\n").collect::<String>()
+    };
+    let request = text("2");
+    assert!(!request.contains("its turns stand below"), "{request}");
+    let response = text("]");
+    assert!(response.contains("use HTTP instead"), "{response}");
+    let raw = text("]]");
+    assert!(raw.contains("use HTTP instead"), "{raw}");
+}

@@ -167,6 +167,21 @@ impl Scene {
         self.pass(700);
     }
 
+    /// A WebSocket handshake that is refused with 426.
+    pub(crate) fn refused_upgrade(&mut self) {
+        self.request(
+            "GET",
+            "/v1/responses",
+            &[("upgrade", "websocket")],
+            &Value::Null,
+        );
+        self.pass(95);
+        self.response(426, "text/plain");
+        self.data(Direction::In, b"use HTTP instead\n");
+        self.end();
+        self.pass(700);
+    }
+
     /// An upstream that cannot be reached.
     pub(crate) fn unreachable(&mut self) {
         self.request("POST", "/v1/responses", &[], &create("Anybody there?"));
