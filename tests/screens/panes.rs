@@ -1,6 +1,7 @@
 //! What the panes keep, and when the screen rests.
 
 use codextap::app::focus::Pane;
+use codextap::flow::{Flow, FlowKind, State};
 
 use super::scene::Scene;
 use super::{row_of, screen};
@@ -49,4 +50,15 @@ fn a_refused_upgrade_is_an_error_and_shows_the_refusal() {
     assert!(response.contains("use HTTP instead"), "{response}");
     let raw = text("]]");
     assert!(raw.contains("use HTTP instead"), "{raw}");
+}
+
+#[test]
+fn a_connection_that_was_closed_early_has_a_sign_of_its_own() {
+    let scene = Scene::finished();
+    let is_connection = |flow: &&std::sync::Arc<Flow>| flow.kind == FlowKind::Ws;
+    let flow = scene.app.store().flows().iter().find(is_connection);
+    let mut flow = Flow::clone(flow.unwrap());
+    assert_eq!(flow.state(), State::Complete);
+    flow.close.as_mut().unwrap().code = Some(1011);
+    assert_eq!((flow.state(), flow.is_error()), (State::Partial, false));
 }
