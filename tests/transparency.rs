@@ -178,26 +178,34 @@ async fn answers_without_a_body_end_at_once_and_the_connection_lives_on() {
 }
 
 #[tokio::test]
-async fn a_client_that_expects_100_continue_gets_it() {
-    let (_proxied, server, mut client) = setup().await;
+async fn interim_answers_pass_as_they_come() {
+    let (mut proxied, server, mut client) = setup().await;
     client
         .send(
             "POST /v1/x HTTP/1.1\r\nhost: localhost\r\nexpect: 100-continue\r\n\
              content-length: 2\r\n\r\n",
         )
         .await;
-    client.expect("HTTP/1.1 100 Continue\r\n\r\n").await;
-    client.send("ok").await;
     let mut upstream = server.accept().await;
     assert!(upstream.head().await.contains("expect: 100-continue"));
+    for interim in [
+        "HTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\nlink: </b>\r\n\r\n",
+        "HTTP/1.1 100 Go on\r\nX-a: 1\r\n\r\n",
+    ] {
+        upstream.send(interim).await;
+        client.expect(interim).await;
+    }
+    client.send("ok").await;
     upstream.expect("ok").await;
+    let answer = "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
     upstream
-        .send("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
+        .send(format!("HTTP/1.1 102 Processing\r\n\r\n{answer}"))
         .await;
-    assert_eq!(
-        client.head().await,
-        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
-    );
+    client
+        .expect(format!("HTTP/1.1 102 Processing\r\n\r\n{answer}"))
+        .await;
+    let story = proxied.story(1).await;
+    assert_eq!(story[2..], ["out ok", "out Complete", "200", "in Complete"]);
 }
 
 #[tokio::test]
@@ -258,6 +266,7 @@ async fn a_client_that_goes_away_aborts_the_upstream() {
     upstream.head().await;
     drop(client);
     assert_eq!(upstream.rest().await, b"");
+    drop(upstream);
     // … in the middle of the answer …
     let mut client = Peer::connect(proxied.addr).await;
     client
@@ -271,6 +280,7 @@ async fn a_client_that_goes_away_aborts_the_upstream() {
     client.read_to("abc\r\n").await;
     drop(client);
     assert_eq!(upstream.rest().await, b"");
+    drop(upstream);
     // … and in the middle of its own request.
     let mut client = Peer::connect(proxied.addr).await;
     client

@@ -9,19 +9,25 @@
 //! It refuses what must not pass (`guard`): foreign `Host` names and browser origins, paths
 //! without a route, and requests that would lead back into itself.
 
+mod answer;
+mod body;
+mod chunked;
+mod client;
 mod connector;
-mod direct;
 mod error;
 mod forward;
 mod guard;
-mod headers;
+mod head;
+mod hop;
+mod http2;
 mod listen;
-mod loan;
+mod pass;
 mod refusal;
 mod reply;
 mod route;
-mod upgrade;
+mod upload;
 mod upstream;
+mod wire;
 
 use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};

@@ -1,56 +1,101 @@
-//! The body of what the client is answered.
+//! The client's half of an exchange: telling and writing what it is answered.
 
-use std::pin::Pin;
-use std::task::{Context, Poll};
+use http::{StatusCode, Version};
+use tokio::io::{AsyncWrite, AsyncWriteExt};
 
-use bytes::Bytes;
-use http_body::{Body, Frame, SizeHint};
-use http_body_util::Full;
+use super::answer::Answer;
+use super::body::Framing;
+use super::client::After;
+use super::head::RequestHead;
+use super::hop::{Ending, Kept};
+use super::refusal::Refusal;
+use super::upload::Upload;
+use crate::tap::{End, Exchange, Lane};
 
-use super::direct::Driven;
-use crate::tap::TapBody;
-
-/// A response body, whoever wrote it.
-#[derive(Debug)]
-pub(super) enum Reply {
-    /// The upstream's; boxed, because it carries its connection and hyper moves bodies about.
-    Upstream(Box<TapBody<Driven>>),
-    /// The proxy's own.
-    Own(TapBody<Full<Bytes>>),
-    /// None: the connection is upgraded.
-    Nothing,
+/// What an answer needs to know of its request.
+pub(super) struct Reply<'a> {
+    pub(super) head: &'a RequestHead,
+    pub(super) exchange: Exchange,
+    /// The direction of the answer.
+    pub(super) lane: Lane,
+    /// Whether the client's connection may go on behind the answer.
+    pub(super) persists: bool,
 }
 
-impl Body for Reply {
-    type Data = Bytes;
-    type Error = hyper::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        match &mut *self {
-            Self::Upstream(body) => Pin::new(&mut **body).poll_frame(cx),
-            Self::Own(body) => Pin::new(body)
-                .poll_frame(cx)
-                .map_err(|infallible| match infallible {}),
-            Self::Nothing => Poll::Ready(None),
+impl Reply<'_> {
+    /// What becomes of the client's connection behind `answer`.
+    pub(super) fn ending(&self, answer: &Answer, upload: &Upload<'_, '_>) -> Ending {
+        let is_told = answer.framing == Framing::Close || answer.head.version == Version::HTTP_10;
+        // An upstream that closes in the middle of a request will not have the rest of it.
+        let is_cut = !upload.is_complete() && answer.head.fields.lists("connection", "close");
+        match self.persists && !is_cut {
+            _ if is_told || self.head.version == Version::HTTP_10 => Ending::Told,
+            true => Ending::Open,
+            false => Ending::Said,
         }
     }
 
-    fn is_end_stream(&self) -> bool {
-        match self {
-            Self::Upstream(body) => body.is_end_stream(),
-            Self::Own(body) => body.is_end_stream(),
-            Self::Nothing => true,
+    /// Tells the head of `answer` as the client gets it.
+    pub(super) fn tell(&self, answer: &Answer, kept: &Kept<'_>) {
+        let status = answer.head.status.as_u16();
+        self.exchange.response(status, answer.version, kept.iter());
+    }
+
+    /// Reads what is left of a request that will not be passed on.
+    pub(super) async fn give_up(&mut self, upload: &mut Upload<'_, '_>) {
+        // Who waits for 100 Continue sends nothing before it has an answer.
+        let waits = self.head.fields.lists("expect", "100-continue") && upload.is_awaited();
+        if waits || !upload.drain().await {
+            self.persists = false;
         }
     }
 
-    fn size_hint(&self) -> SizeHint {
-        match self {
-            Self::Upstream(body) => body.size_hint(),
-            Self::Own(body) => body.size_hint(),
-            Self::Nothing => SizeHint::with_exact(0),
+    /// Answers in the proxy's own words; told as a failure and as the response that it is.
+    pub(super) async fn refuse<W: AsyncWrite + Unpin>(
+        mut self,
+        sink: &mut W,
+        refusal: &Refusal,
+    ) -> After {
+        self.exchange.failed(refusal.failure());
+        let status = refusal.status();
+        let mut body = refusal.body();
+        let length = body.len().to_string();
+        let mut fields = vec![
+            ("content-type", "application/json"),
+            ("content-length", &length[..]),
+        ];
+        if status == StatusCode::METHOD_NOT_ALLOWED {
+            // RFC 9110 §15.5.6: it says what is allowed.
+            fields.push(("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
+        }
+        if !self.persists {
+            fields.push(("connection", "close"));
+        }
+        let mut text = format!(
+            "HTTP/1.1 {} {}\r\n",
+            status.as_str(),
+            status.canonical_reason().unwrap_or_default()
+        );
+        for (name, value) in &fields {
+            text.extend([name, ": ", value, "\r\n"]);
+        }
+        text.push_str("\r\n");
+        let lines = fields.iter().map(|(name, value)| (*name, value.as_bytes()));
+        self.exchange
+            .response(status.as_u16(), Version::HTTP_11, lines);
+        if self.head.is_head() {
+            body.clear();
+        }
+        let written = sink.write_all(&[text.as_bytes(), &body[..]].concat()).await;
+        if written.is_err() {
+            return After::Drop;
+        }
+        self.lane.data(&body);
+        self.lane.end(End::Complete);
+        if self.persists {
+            After::Next
+        } else {
+            After::Close
         }
     }
 }

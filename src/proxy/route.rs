@@ -6,8 +6,8 @@
 
 use std::sync::Arc;
 
+use http::Uri;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderValue, Uri};
 
 use super::error::Error;
 
@@ -20,8 +20,6 @@ pub struct Route {
     authority: Authority,
     /// The upstream URL's own path, without a slash at its end.
     base: String,
-    /// The authority as a `Host` field.
-    host: HeaderValue,
     /// Scheme and authority.
     origin: Arc<str>,
 }
@@ -59,7 +57,6 @@ impl Route {
         Ok(Self {
             prefix: prefix.trim_end_matches('/').to_owned(),
             base: path.path().trim_end_matches('/').to_owned(),
-            host: HeaderValue::from_str(authority.as_str()).map_err(|_| not_http())?,
             origin: format!("{scheme}://{authority}").into(),
             scheme,
             authority,
@@ -84,7 +81,6 @@ impl Route {
             scheme: Scheme::HTTPS,
             authority: Authority::from_static(host),
             base: String::new(),
-            host: HeaderValue::from_static(host),
             origin: format!("https://{host}").into(),
         }
     }
@@ -102,32 +98,37 @@ impl Route {
     }
 
     /// The `Host` field that the upstream expects.
-    pub(super) fn host(&self) -> &HeaderValue {
-        &self.host
+    pub(super) fn host(&self) -> &[u8] {
+        self.authority.as_str().as_bytes()
     }
 
-    /// The URL that the request target `uri` stands for at the upstream.
-    pub(super) fn target(&self, uri: &Uri) -> Result<Uri, http::Error> {
-        let path = match uri.path_and_query() {
-            Some(path) if self.base.is_empty() => path.clone(),
-            Some(path) => PathAndQuery::try_from(format!("{}{path}", self.base))?,
-            None => PathAndQuery::from_static("/"),
-        };
+    /// The origin as a URL.
+    pub(super) fn url(&self) -> Result<Uri, http::Error> {
         Uri::builder()
             .scheme(self.scheme.clone())
             .authority(self.authority.clone())
-            .path_and_query(path)
+            .path_and_query("/")
             .build()
     }
 
-    fn matches(&self, path: &str) -> bool {
-        path.strip_prefix(&self.prefix)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    /// What a path and query become at the upstream: its own path stands in front, and their
+    /// spelling is not touched. `*` (RFC 9112 §3.2.4) stays what it is.
+    pub(super) fn target(&self, path_and_query: &[u8]) -> Vec<u8> {
+        if path_and_query == b"*" {
+            return path_and_query.to_vec();
+        }
+        [self.base.as_bytes(), path_and_query].concat()
+    }
+
+    fn matches(&self, path: &[u8]) -> bool {
+        path.strip_prefix(self.prefix.as_bytes())
+            .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))
+            || self.prefix.is_empty()
     }
 }
 
 /// The route with the longest prefix that matches `path`.
-pub(super) fn find<'a>(routes: &'a [Route], path: &str) -> Option<&'a Route> {
+pub(super) fn find<'a>(routes: &'a [Route], path: &[u8]) -> Option<&'a Route> {
     routes
         .iter()
         .filter(|route| route.matches(path))
@@ -145,7 +146,8 @@ mod tests {
             Route::new("/v1/special", "http://b").unwrap(),
             Route::new("/backend-api", "http://c").unwrap(),
         ];
-        let found = |path| find(&routes, path).map(|route| route.origin().to_string());
+        let found =
+            |path: &str| find(&routes, path.as_bytes()).map(|route| route.origin().to_string());
         assert_eq!(found("/v1").as_deref(), Some("http://a"));
         assert_eq!(found("/v1/responses").as_deref(), Some("http://a"));
         assert_eq!(found("/v1/special/x").as_deref(), Some("http://b"));
@@ -160,15 +162,12 @@ mod tests {
     fn targets_keep_their_spelling() {
         let target = |url: &str, path: &str| {
             let route = Route::new("/", url).unwrap();
-            route.target(&path.parse().unwrap()).unwrap().to_string()
+            String::from_utf8(route.target(path.as_bytes())).unwrap()
         };
         let odd = "/v1/a%2Fb/../%7e?x=%20&y=a+b&&";
-        assert_eq!(target("https://h", odd), format!("https://h{odd}"));
-        assert_eq!(
-            target("http://h:81/base/", odd),
-            format!("http://h:81/base{odd}")
-        );
-        assert_eq!(target("http://h", "http://me:1/v1/x?y"), "http://h/v1/x?y");
+        assert_eq!(target("https://h", odd), odd);
+        assert_eq!(target("http://h:81/base/", odd), format!("/base{odd}"));
+        assert_eq!(target("http://h/base", "*"), "*");
     }
 
     #[test]

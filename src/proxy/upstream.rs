@@ -1,190 +1,184 @@
-//! The HTTP clients that talk to upstreams, and what their errors mean.
+//! Connections to upstreams: which to use, and which to keep for the next request.
 //!
-//! `http` upstreams are spoken to [directly](super::direct), `https` ones through hyper's pooled
-//! client, which knows HTTP/2.
+//! HTTP/1.1 is spoken on connections of our own, HTTP/2 where TLS negotiates it; an upgrade gets a
+//! fresh HTTP/1.1 connection. A kept connection that turns out to be closed is replaced before any
+//! byte of a request was accepted, never after: requests are not repeated.
 
-use std::error::Error as StdError;
-use std::io;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::uri::Scheme;
-use http::{Request, Response, StatusCode};
-use http_body_util::Empty;
-use hyper::body::Incoming;
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use futures_util::FutureExt;
+use hyper_util::client::legacy::connect::Connection as _;
+use hyper_util::rt::TokioIo;
+use tokio::io::{ReadHalf, WriteHalf};
+use tower_service::Service;
 
-use super::connector::{ConnectError, Connector};
-use super::direct::{Direct, Driven};
-use super::error::reason;
-use super::loan::Loan;
-use super::refusal::Refusal;
-use crate::tap::{Failure, Phase, Side, TapBody, error_chain};
+use super::connector::{ConnectError, Connector, Stream};
+use super::http2::{self, Sender};
+use super::route::Route;
+use super::wire::Source;
 
-/// Talks to all upstreams, over pooled connections.
+/// Makes and keeps the connections.
 #[derive(Debug)]
 pub(super) struct Upstreams {
-    /// HTTP/1.1 without TLS.
-    direct: Direct,
-    /// HTTP/1.1 or HTTP/2, whichever TLS negotiates.
-    secure: Client<Connector, RequestBody>,
-    /// HTTP/1.1 on a fresh connection each time, for upgrades.
-    upgrading: Client<Connector, Empty<Bytes>>,
+    connector: Connector,
+    kept: Mutex<HashMap<Arc<str>, Kept>>,
 }
 
-/// A request's body as the clients get it.
-pub(super) type RequestBody = Loan<TapBody<Incoming>>;
+/// What is kept for one origin.
+#[derive(Default, Debug)]
+struct Kept {
+    /// HTTP/1.1 connections without a request, the one used last at the end.
+    idle: Vec<Idle<Link>>,
+    /// The connection that takes all requests, when the origin speaks HTTP/2.
+    http2: Option<Idle<Sender>>,
+}
 
-/// Why there is no response head.
-pub(super) type SendError = Box<dyn StdError + Send + Sync>;
+/// Something that waits for its next use.
+#[derive(Debug)]
+struct Idle<T> {
+    it: T,
+    /// How many sweeps it has waited for.
+    sweeps: u8,
+}
+
+/// A connection for one request.
+pub(super) enum Upstream {
+    Http1(Link),
+    Http2(Sender),
+}
+
+/// An HTTP/1.1 connection.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub(super) source: Source<ReadHalf<Wire>>,
+    pub(super) sink: WriteHalf<Wire>,
+    /// Whether it carried a request before.
+    pub(super) is_used: bool,
+}
+
+/// The stream below it.
+pub(super) type Wire = TokioIo<Stream>;
+
+impl Link {
+    fn new(stream: Stream) -> Self {
+        let (read, write) = tokio::io::split(TokioIo::new(stream));
+        Self {
+            source: Source::new(read),
+            sink: write,
+            is_used: false,
+        }
+    }
+
+    /// Whether its upstream keeps it open and has said nothing that nobody asked for.
+    fn is_open(&mut self) -> bool {
+        // Whoever uses it next reads it again, with a waker.
+        self.source.buffer.is_empty() && self.source.fill().now_or_never().is_none()
+    }
+}
 
 impl Upstreams {
-    pub(super) fn new(connector: &Connector) -> Self {
-        let mut builder = Client::builder(TokioExecutor::new());
-        builder
-            .timer(TokioTimer::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_preserve_header_case(true)
-            .http1_max_headers(super::listen::MAX_HEADERS)
-            // The `Host` field is ours to write, where it stands and as the user spelt it.
-            .set_host(false)
-            // Not a retry in the sense of HTTP: only a request of which no byte was written, because
-            // its pooled connection turned out to be closed, moves to a new connection. Without it
-            // the pool, which the client knows nothing of, would fail requests of its own.
-            .retry_canceled_requests(true);
-        let secure = builder.build(connector.clone());
-        let upgrading = builder.pool_max_idle_per_host(0).build(connector.http1());
+    pub(super) fn new(connector: Connector) -> Self {
         Self {
-            direct: Direct::new(connector.clone()),
-            secure,
-            upgrading,
+            connector,
+            kept: Mutex::default(),
         }
     }
 
-    /// Sends a request and waits for the response head.
-    pub(super) async fn send(
-        &self,
-        request: Request<RequestBody>,
-    ) -> Result<Response<Driven>, SendError> {
-        if request.uri().scheme() == Some(&Scheme::HTTP) {
-            return self.direct.send(request).await;
+    /// A connection for a request to `route`, a kept one if there is one.
+    pub(super) async fn open(&self, route: &Route) -> Result<Upstream, ConnectError> {
+        if let Some(kept) = self.take(route.origin()) {
+            return Ok(kept);
         }
-        Ok(self.secure.request(request).await?.map(Driven::detached))
+        self.connect(route).await
     }
 
-    /// Lets go of connections that are not needed any more; called every [`SWEEP`].
-    pub(super) fn sweep(&self) {
-        self.direct.sweep();
-    }
-
-    /// Sends an upgrade request and waits for the answer.
-    pub(super) async fn upgrade(
-        &self,
-        request: Request<Empty<Bytes>>,
-    ) -> Result<Response<Incoming>, SendError> {
-        Ok(self.upgrading.request(request).await?)
-    }
-}
-
-/// What a failed request comes to.
-pub(super) enum Trouble {
-    /// The upstream's fault: the client is told.
-    Refused(Refusal),
-    /// The client broke off its own request and cannot be told any more.
-    ClientGone,
-}
-
-impl Trouble {
-    /// Explains why `upstream` gave no response head.
-    pub(super) fn of(error: &(dyn StdError + 'static), upstream: &str) -> Self {
-        if causes(error).any(|cause| cause.downcast_ref().is_some_and(hyper::Error::is_user)) {
-            // The lane of the request's body has told what happened to it.
-            return Self::ClientGone;
+    /// A new connection for a request to `route`.
+    pub(super) async fn connect(&self, route: &Route) -> Result<Upstream, ConnectError> {
+        let stream = self.dial(&self.connector, route).await?;
+        if !stream.connected().is_negotiated_h2() {
+            return Ok(Upstream::Http1(Link::new(stream)));
         }
-        let connect = causes(error).find_map(|cause| cause.downcast_ref::<ConnectError>());
-        let io = causes(error)
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .last();
-        let word = io.map_or_else(|| last(error).to_string(), reason);
-        let detail = error_chain(error);
-        let (status, code, phase, short) = match connect {
-            Some(ConnectError::Loop) => return Self::Refused(Refusal::looped(upstream)),
-            Some(ConnectError::TimedOut(after)) => {
-                let short = format!("cannot connect to {upstream}: timed out after {after:?}");
-                (
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "connect_timeout",
-                    Phase::Connect,
-                    short,
-                )
-            }
-            _ if io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut) => {
-                let short = format!("cannot connect to {upstream}: {word}");
-                (
-                    StatusCode::GATEWAY_TIMEOUT,
-                    "connect_timeout",
-                    Phase::Connect,
-                    short,
-                )
-            }
-            Some(ConnectError::Failed(_) | ConnectError::Tls(_)) => {
-                let short = format!("cannot connect to {upstream}: {word}");
-                (
-                    StatusCode::BAD_GATEWAY,
-                    "connect_failed",
-                    Phase::Connect,
-                    short,
-                )
-            }
-            None => {
-                let short = format!("{upstream} gave no answer: {word}");
-                (StatusCode::BAD_GATEWAY, "no_response", Phase::Head, short)
-            }
+        let sender = http2::handshake(stream).await;
+        let sender = sender.map_err(|error| ConnectError::Failed(error.into()))?;
+        let idle = Idle {
+            it: sender.clone(),
+            sweeps: 0,
         };
-        Self::Refused(Refusal::upstream(status, code, phase, &short, detail))
+        self.with(route.origin(), |kept| kept.http2 = Some(idle));
+        Ok(Upstream::Http2(sender))
     }
 
-    /// The upstream took longer than `after` to answer.
-    pub(super) fn timed_out(upstream: &str, after: Duration) -> Self {
-        let short = format!("{upstream} gave no answer within {after:?}");
-        let status = StatusCode::GATEWAY_TIMEOUT;
-        Self::Refused(Refusal::upstream(
-            status,
-            "no_response",
-            Phase::Head,
-            &short,
-            short.clone(),
-        ))
+    /// A new HTTP/1.1 connection for an upgrade to a protocol that HTTP/2 does not carry.
+    pub(super) async fn connect_http1(&self, route: &Route) -> Result<Upstream, ConnectError> {
+        let stream = self.dial(&self.connector.http1(), route).await?;
+        Ok(Upstream::Http1(Link::new(stream)))
+    }
+
+    /// Keeps a connection on which an exchange came to its proper end.
+    pub(super) fn keep(&self, origin: &Arc<str>, mut link: Link) {
+        link.is_used = true;
+        self.with(origin, |kept| {
+            if kept.idle.len() < MAX_IDLE {
+                kept.idle.push(Idle {
+                    it: link,
+                    sweeps: 0,
+                });
+            }
+        });
+    }
+
+    /// Closes connections that were idle for two sweeps, or that their upstream closed; called
+    /// every [`SWEEP`].
+    pub(super) fn sweep(&self) {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        all.retain(|_, kept| {
+            kept.idle.retain_mut(|idle| {
+                idle.sweeps += 1;
+                idle.sweeps <= 2 && idle.it.is_open()
+            });
+            // Exchanges in flight have a sender of their own, and it lives on with them.
+            kept.http2.take_if(|idle| {
+                idle.sweeps += 1;
+                idle.sweeps > 2 || idle.it.is_closed()
+            });
+            !kept.idle.is_empty() || kept.http2.is_some()
+        });
+    }
+
+    fn take(&self, origin: &Arc<str>) -> Option<Upstream> {
+        self.with(origin, |kept| {
+            if let Some(idle) = &mut kept.http2
+                && !idle.it.is_closed()
+            {
+                idle.sweeps = 0;
+                return Some(Upstream::Http2(idle.it.clone()));
+            }
+            while let Some(mut idle) = kept.idle.pop() {
+                if idle.it.is_open() {
+                    return Some(Upstream::Http1(idle.it));
+                }
+            }
+            None
+        })
+    }
+
+    fn with<T>(&self, origin: &Arc<str>, change: impl FnOnce(&mut Kept) -> T) -> T {
+        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        change(all.entry(Arc::clone(origin)).or_default())
+    }
+
+    async fn dial(&self, connector: &Connector, route: &Route) -> Result<Stream, ConnectError> {
+        let url = route.url();
+        let url = url.map_err(|error| ConnectError::Failed(error.into()))?;
+        connector.clone().call(url).await
     }
 }
 
-/// A failure of the upstream's half in `phase`.
-pub(super) fn failure(phase: Phase, error: &(dyn StdError + 'static)) -> Failure {
-    Failure {
-        side: Side::Upstream,
-        phase,
-        message: error_chain(error),
-    }
-}
-
-/// `error` and what caused it, outermost first.
-fn causes<'a>(
-    error: &'a (dyn StdError + 'static),
-) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |error: &&'a (dyn StdError + 'static)| {
-        (*error).source()
-    })
-}
-
-fn last<'a>(error: &'a (dyn StdError + 'static)) -> &'a (dyn StdError + 'static) {
-    causes(error).last().unwrap_or(error)
-}
-
-/// How long an idle connection to an upstream is kept: less than upstreams keep theirs, so that it
-/// is rarely closed under a request.
-const IDLE: Duration = Duration::from_secs(30);
-
-/// How often idle connections are looked at.
+/// How often idle connections are looked at. Twice this is less than upstreams keep theirs, so that
+/// one is rarely closed under a request.
 pub(super) const SWEEP: Duration = Duration::from_secs(15);
+
+/// How many idle connections are kept for one upstream.
+const MAX_IDLE: usize = 64;

@@ -4,11 +4,11 @@ use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use http::{request, response};
+use http::Version;
 
 use super::channel::Shared;
 use super::event::{Direction, ExchangeId, Failure, Kind};
-use super::head::{RequestHead, ResponseHead, fields};
+use super::head::{RequestHead, ResponseHead, masked};
 use super::lane::Lane;
 
 /// The proxy's hold on one exchange. Clones tell about the same one.
@@ -65,30 +65,41 @@ impl Exchange {
     }
 
     /// Tells the request's head, as the client sent it.
-    pub fn request(&self, head: &request::Parts) {
+    pub fn request<'a>(
+        &self,
+        method: &[u8],
+        target: &[u8],
+        version: Version,
+        lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
         let shared = self.shared();
         if shared.is_closed() {
             return;
         }
-        let target = head.uri.to_string();
+        let target = String::from_utf8_lossy(target);
         self.send(Kind::Request(RequestHead {
-            method: head.method.as_str().to_owned(),
+            method: String::from_utf8_lossy(method).into_owned(),
             target: shared.redactor.target(&target).into_owned(),
-            version: head.version,
-            fields: fields(&head.headers, &shared.redactor),
+            version,
+            fields: masked(lines, &shared.redactor),
         }));
     }
 
-    /// Tells the response's head, as the client gets it.
-    pub fn response(&self, head: &response::Parts) {
+    /// Tells the response's head, as the client gets it, with the upstream's `version`.
+    pub fn response<'a>(
+        &self,
+        status: u16,
+        version: Version,
+        lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    ) {
         let shared = self.shared();
         if shared.is_closed() {
             return;
         }
         self.send(Kind::Response(ResponseHead {
-            status: head.status.as_u16(),
-            version: head.version,
-            fields: fields(&head.headers, &shared.redactor),
+            status,
+            version,
+            fields: masked(lines, &shared.redactor),
         }));
     }
 

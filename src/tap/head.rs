@@ -31,7 +31,7 @@ pub struct ResponseHead {
 /// One header or trailer field line.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Field {
-    /// The field's name, in lower case.
+    /// The field's name, spelt as it was sent.
     pub name: String,
     /// Its value.
     pub value: Value,
@@ -60,20 +60,33 @@ impl Value {
 /// The fields of `headers`, each credential replaced by its mark.
 #[must_use]
 pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {
-    headers
-        .iter()
-        .map(|(name, value)| Field {
-            name: name.as_str().to_owned(),
-            value: redactor.field(name.as_str(), value),
-        })
-        .collect()
+    let lines = headers.iter();
+    masked(
+        lines.map(|(name, value)| (name.as_str(), value.as_bytes())),
+        redactor,
+    )
 }
 
-/// The value of the first field called `name` (lower case), as text.
+/// Field lines, each credential replaced by its mark. A value that no field may have is left empty.
+pub(super) fn masked<'a>(
+    lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
+    redactor: &Redactor,
+) -> Vec<Field> {
+    let field = |(name, value): (&str, &[u8])| {
+        let value = HeaderValue::from_bytes(value).unwrap_or_else(|_| HeaderValue::from_static(""));
+        Field {
+            name: name.to_owned(),
+            value: redactor.field(&name.to_ascii_lowercase(), &value),
+        }
+    };
+    lines.into_iter().map(field).collect()
+}
+
+/// The value of the first field called `name`, in any case, as text.
 #[must_use]
 pub fn field<'a>(fields: &'a [Field], name: &str) -> Option<std::borrow::Cow<'a, str>> {
     fields
         .iter()
-        .find(|field| field.name == name)
+        .find(|field| field.name.eq_ignore_ascii_case(name))
         .map(|field| field.value.as_text())
 }

@@ -12,12 +12,11 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::HeaderMap;
 
 use super::clock::At;
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
-use super::head::fields;
+use super::head::masked;
 
 /// The copying end of one direction. Dropped before its end, it tells [`End::Aborted`].
 #[derive(Debug)]
@@ -118,10 +117,10 @@ impl Lane {
     }
 
     /// Tells the trailer section of a body.
-    pub fn trailers(&mut self, trailers: &HeaderMap) {
+    pub fn trailers<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
         self.settle();
         self.tell_missed();
-        let fields = fields(trailers, &self.exchange.shared().redactor);
+        let fields = masked(lines, &self.exchange.shared().redactor);
         self.exchange.send(Kind::Trailers {
             dir: self.dir,
             fields,

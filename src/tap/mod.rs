@@ -4,10 +4,9 @@
 //! the direction and the client's address, as [`Event`]s into a channel with a byte budget
 //! ([`channel()`]). It parses nothing and never fails a request.
 //!
-//! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: wrapped
-//! around a body ([`TapBody`]) or held by the relay of an upgraded connection ([`relay`]).
+//! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: held by
+//! what forwards a body, or by the relay of an upgraded connection ([`relay`]).
 
-mod body;
 mod channel;
 mod clock;
 mod event;
@@ -18,7 +17,6 @@ mod lane;
 mod mask;
 mod secret;
 
-pub use body::TapBody;
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
 pub use event::{Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};

@@ -1,0 +1,136 @@
+//! A client's connection: one request after the other, and its end.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::watch;
+use tokio::time::timeout;
+
+use super::forward::Forwarder;
+use super::head::{Fault, RequestHead};
+use super::wire::{NoHead, Source};
+
+/// A client's connection, as its exchanges know it.
+pub(super) struct Client<'c> {
+    /// Its number, for log lines.
+    pub(super) connection: u64,
+    pub(super) addr: SocketAddr,
+    pub(super) source: Source<ReadHalf<'c>>,
+    pub(super) sink: WriteHalf<'c>,
+    /// Its sender is dropped when the proxy shuts down.
+    closing: watch::Receiver<()>,
+}
+
+/// What comes behind an exchange.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum After {
+    /// The next request.
+    Next,
+    /// The end of the connection, so that the client gets everything that was written.
+    Close,
+    /// A reset, because nothing else tells the client that its response was cut.
+    Reset,
+    /// The end at once: nobody is there any more.
+    Drop,
+}
+
+impl Client<'_> {
+    /// Whether the proxy shuts down.
+    pub(super) fn is_closing(&self) -> bool {
+        self.closing.has_changed().is_err()
+    }
+
+    /// Waits for the next request's head. `Err` is the end of the connection.
+    async fn head(&mut self) -> Result<(RequestHead, Result<(), Fault>), After> {
+        // What was read ahead counts as begun.
+        self.source.skip_empty_lines();
+        while self.source.buffer.len() < 2 {
+            let read = tokio::select! {
+                read = timeout(IDLE, self.source.fill()) => read,
+                _ = self.closing.changed() => return Err(After::Drop),
+            };
+            let Ok(Ok(1..)) = read else {
+                return Err(After::Drop);
+            };
+            self.source.skip_empty_lines();
+        }
+        let fault = match timeout(HEAD, self.source.head()).await {
+            Ok(Ok(bytes)) => return Ok(RequestHead::parse(&bytes)),
+            Ok(Err(NoHead::Closed | NoHead::Failed(_))) => return Err(After::Drop),
+            Ok(Err(NoHead::Refused(fault))) => fault,
+            Err(_) => LATE,
+        };
+        let bytes = self.source.buffer.split().freeze();
+        Ok((RequestHead::parse(&bytes).0, Err(fault)))
+    }
+
+    /// Sends a FIN and reads on for a while: closing on unread bytes would reset the connection,
+    /// and the client might lose what was written to it (RFC 9112 §9.6).
+    async fn linger(&mut self) {
+        if self.sink.shutdown().await.is_err() {
+            return;
+        }
+        let reading = async {
+            let mut rest = vec![0; 16 << 10];
+            while matches!(self.source.read.read(&mut rest).await, Ok(1..)) {}
+        };
+        // The time being over is as good an end.
+        let _ = timeout(LINGER, reading).await;
+    }
+}
+
+/// Serves one client. Everything that belongs to it lives in this future and ends with it.
+pub(super) async fn serve(
+    mut stream: TcpStream,
+    addr: SocketAddr,
+    connection: u64,
+    forwarder: Arc<Forwarder>,
+    closing: watch::Receiver<()>,
+) {
+    let (read, write) = stream.split();
+    let mut client = Client {
+        connection,
+        addr,
+        source: Source::new(read),
+        sink: write,
+        closing,
+    };
+    let after = loop {
+        let after = match client.head().await {
+            Ok((head, checked)) => forwarder.exchange(&mut client, &head, checked).await,
+            Err(after) => after,
+        };
+        if after != After::Next {
+            break after;
+        }
+    };
+    match after {
+        After::Close => client.linger().await,
+        After::Reset => {
+            drop(client);
+            // Without it the client sees a FIN, which is the best that is left then.
+            let _ = stream.set_zero_linger();
+        }
+        After::Drop | After::Next => {}
+    }
+}
+
+/// How long a connection may be idle: longer than clients keep theirs.
+const IDLE: Duration = Duration::from_secs(180);
+
+/// How long a head may take from its first byte to its end.
+const HEAD: Duration = Duration::from_secs(60);
+
+/// How long a connection that was ended is read on.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// The head took longer than [`HEAD`].
+const LATE: Fault = Fault {
+    status: StatusCode::REQUEST_TIMEOUT,
+    message: "the head of the request took longer than a minute",
+};

@@ -1,0 +1,390 @@
+//! A request passed to its upstream, and the answer passed back, both at once.
+//!
+//! Upstream-first: what the upstream says is what the client gets, and when. A response may begin,
+//! and end, before the request is through. A client that goes away aborts the upstream, and an
+//! upstream that breaks off cuts the client.
+
+use std::future::pending;
+use std::io::Cursor;
+use std::time::Duration;
+
+use http::{StatusCode, Version};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::WriteHalf;
+
+use super::answer::{self, Answer, Broken, Content};
+use super::body::{Body, Framing};
+use super::client::After;
+use super::connector::ConnectError;
+use super::forward::Forwarder;
+use super::head::{Fault, RequestHead};
+use super::hop::{self, Ending, Kept};
+use super::http2::{self, Inbound, Sender};
+use super::refusal::Refusal;
+use super::reply::Reply;
+use super::route::Route;
+use super::upload::{BeginError, Sink, Stop, Upload};
+use super::upstream::{Link, Upstream};
+use super::wire::NoHead;
+use crate::tap::{End, Phase, Side, error_chain, relay};
+
+/// Why there is no answer to pass on.
+enum Trouble {
+    /// The client is told.
+    Refused(Refusal),
+    /// The client's doing.
+    Stopped(Stop),
+}
+
+impl From<Stop> for Trouble {
+    fn from(stop: Stop) -> Self {
+        Self::Stopped(stop)
+    }
+}
+
+impl Forwarder {
+    /// Passes a request on to `route`, and the answer to `sink`.
+    pub(super) async fn pass(
+        &self,
+        route: &Route,
+        framing: Framing,
+        mut upload: Upload<'_, '_>,
+        sink: &mut WriteHalf<'_>,
+        mut reply: Reply<'_>,
+    ) -> After {
+        let head = reply.head;
+        upload.is_upgrade = &head.method[..] == b"GET"
+            && head.version == Version::HTTP_11
+            && framing == Framing::Empty
+            && hop::is_websocket(&head.fields);
+        let limit = if upload.is_upgrade {
+            Some(self.upgrade_timeout)
+        } else {
+            self.head_timeout
+        };
+        let asked = tokio::select! {
+            asked = self.ask(route, head, framing, &mut upload, sink) => asked,
+            limit = elapsed(limit) => {
+                Err(Trouble::Refused(Refusal::timed_out(route.origin(), limit)))
+            }
+        };
+        let answer = match asked {
+            Ok(answer) if answer.head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                if upload.is_upgrade {
+                    return switch(answer, upload, sink, reply).await;
+                }
+                Err(Trouble::Refused(Refusal::unasked_upgrade(route.origin())))
+            }
+            asked => asked,
+        };
+        match answer {
+            Ok(answer) => self.answer(route, answer, upload, sink, reply).await,
+            Err(Trouble::Refused(refusal)) => {
+                reply.give_up(&mut upload).await;
+                drop(upload);
+                reply.refuse(sink, &refusal).await
+            }
+            Err(Trouble::Stopped(Stop::Malformed(fault))) => {
+                reply.persists = false;
+                drop(upload);
+                let refusal = Refusal::malformed(Fault::bad(fault));
+                reply.refuse(sink, &refusal).await
+            }
+            Err(Trouble::Stopped(stop)) => stopped(stop, upload),
+        }
+    }
+
+    /// Sends the request and waits for the head of the answer.
+    async fn ask(
+        &self,
+        route: &Route,
+        head: &RequestHead,
+        framing: Framing,
+        upload: &mut Upload<'_, '_>,
+        sink: &mut WriteHalf<'_>,
+    ) -> Result<Answer, Trouble> {
+        loop {
+            let is_upgrade = upload.is_upgrade;
+            let open = async {
+                if is_upgrade {
+                    self.upstreams.connect_http1(route).await
+                } else {
+                    self.upstreams.open(route).await
+                }
+            };
+            let opened = tokio::select! {
+                opened = open => opened,
+                stop = upload.watch() => return Err(stop.into()),
+            };
+            match opened.map_err(|error| unreachable(route, &error))? {
+                Upstream::Http1(link) => {
+                    if let Some(answer) = ask_http1(link, route, head, upload, sink).await? {
+                        return Ok(answer);
+                    }
+                }
+                Upstream::Http2(sender) => {
+                    return self
+                        .ask_http2(sender, route, head, framing, upload, sink)
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// The same over HTTP/2. hyper gives a request back of which nothing was sent, because its
+    /// connection was closing; that one moves to a new connection, once.
+    async fn ask_http2(
+        &self,
+        mut sender: Sender,
+        route: &Route,
+        head: &RequestHead,
+        framing: Framing,
+        upload: &mut Upload<'_, '_>,
+        sink: &mut WriteHalf<'_>,
+    ) -> Result<Answer, Trouble> {
+        let request = http2::request(head, route, framing);
+        let (request, body) = request.map_err(|error| {
+            let word = format!("the request cannot be told in HTTP/2: {error}");
+            no_answer(route, &word, word.clone())
+        })?;
+        upload.begin_http2(body);
+        let expects = head.fields.lists("expect", "100-continue");
+        if expects && upload.is_awaited() && head.version == Version::HTTP_11 {
+            // hyper does not pass on what the upstream might say to it.
+            let go_on = sink.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
+            go_on.map_err(|_| Stop::Gone)?;
+        }
+        let sent = async {
+            let mut error = match sender.try_send_request(request).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if let Some(request) = error.take_message()
+                && let Ok(Upstream::Http2(mut sender)) = self.upstreams.connect(route).await
+            {
+                return sender.send_request(request).await;
+            }
+            Err(error.into_error())
+        };
+        let response = tokio::select! {
+            biased;
+            stop = upload.drive() => return Err(stop.into()),
+            response = sent => response,
+        };
+        let response = response.map_err(|error| {
+            let detail = error_chain(&error);
+            let word = detail.rsplit(": ").next().unwrap_or_default().to_owned();
+            no_answer(route, &word, detail)
+        })?;
+        let is_head = head.is_head();
+        let answer = http2::head(&response, is_head, head.version != Version::HTTP_10)
+            .and_then(|head| Ok((Framing::of_response(&head, is_head)?, head)));
+        let (framing, answer) = answer.map_err(|fault| unanswered(route, fault))?;
+        Ok(Answer {
+            head: answer,
+            version: Version::HTTP_2,
+            framing,
+            content: Content::Http2(Inbound::new(response.into_body(), framing)),
+        })
+    }
+
+    /// Passes `answer` on, and what is left of the request.
+    async fn answer(
+        &self,
+        route: &Route,
+        mut answer: Answer,
+        mut upload: Upload<'_, '_>,
+        sink: &mut WriteHalf<'_>,
+        mut reply: Reply<'_>,
+    ) -> After {
+        let was_upgrade = std::mem::replace(&mut upload.is_upgrade, false);
+        if was_upgrade {
+            upload.lane.end(End::Complete);
+        }
+        let ending = reply.ending(&answer, &upload);
+        let kept = Kept::response(&answer.head, ending);
+        reply.tell(&answer, &kept);
+        let head = kept.write(&[&answer.head.line]);
+        let sent = tokio::select! {
+            biased;
+            stop = upload.drive() => return stopped(stop, upload),
+            sent = answer.content.send(head, sink, &mut reply.lane) => sent,
+        };
+        match sent {
+            Ok(()) => {}
+            Err(Broken::Client(error)) => {
+                // No failure: this is how a client looks that has all it wants.
+                let exchange = reply.exchange.id().0;
+                tracing::debug!(exchange, side = "client", "write: {error}");
+                return After::Drop;
+            }
+            Err(Broken::Upstream(_)) if upload.passed_fin => return After::Drop,
+            Err(Broken::Upstream(message)) => {
+                reply.lane.failed(Side::Upstream, Phase::Body, message);
+                return if answer.framing == Framing::Close {
+                    After::Reset
+                } else {
+                    After::Close
+                };
+            }
+        }
+        if !upload.is_complete() {
+            // The answer came early. The upstream may want the rest all the same.
+            let end = tokio::select! {
+                sent = upload.send() => sent.err(),
+                () = answer.content.ended() => return After::Close,
+            };
+            if let Some(stop) = end {
+                return stopped(stop, upload);
+            }
+        }
+        let is_complete = upload.is_complete();
+        if !was_upgrade
+            && let Content::Http1(source, _) = answer.content
+            && answer.framing != Framing::Close
+            && answer.head.version != Version::HTTP_10
+            && reply.head.version != Version::HTTP_10
+            && !answer.head.fields.lists("connection", "close")
+            && source.buffer.is_empty()
+            && let Some(sink) = upload.reusable()
+        {
+            let link = Link {
+                source,
+                sink,
+                is_used: true,
+            };
+            self.upstreams.keep(route.origin(), link);
+        }
+        if is_complete && ending == Ending::Open {
+            After::Next
+        } else {
+            After::Close
+        }
+    }
+}
+
+/// Sends the request over HTTP/1.1 and waits for the head of the answer. `None`: the connection had
+/// been closed while it was kept, and nothing of the request was accepted.
+async fn ask_http1(
+    link: Link,
+    route: &Route,
+    head: &RequestHead,
+    upload: &mut Upload<'_, '_>,
+    sink: &mut WriteHalf<'_>,
+) -> Result<Option<Answer>, Trouble> {
+    let mut source = link.source;
+    let target = route.target(head.path_and_query());
+    // The version stays the client's, because the framing of the answer depends on it.
+    let version: &[u8] = match head.version {
+        Version::HTTP_10 => b" HTTP/1.0\r\n",
+        _ => b" HTTP/1.1\r\n",
+    };
+    let kept = Kept::request(head, route.host(), upload.is_upgrade);
+    let text = kept.write(&[&head.method, b" ", &target, version]);
+    match upload.begin(link.sink, text).await {
+        Ok(()) => {}
+        Err(BeginError::Stop(stop)) => return Err(stop.into()),
+        Err(BeginError::Refused(_)) if link.is_used => return Ok(None),
+        // What it says to that may still be read.
+        Err(BeginError::Refused(error)) => upload.fault = Some(error),
+    }
+    let answered = tokio::select! {
+        biased;
+        stop = upload.drive() => return Err(stop.into()),
+        answered = answer::head(&mut source, sink, head.version) => answered,
+    };
+    let answered = answered.map_err(|_| Stop::Gone)?;
+    if answered.is_err() && upload.passed_fin {
+        // Both sides have done with it: the client is told what the upstream said, nothing.
+        return Err(Stop::Gone.into());
+    }
+    let answer = answered.map_err(|none| {
+        let unsent = upload.fault.as_ref();
+        Trouble::Refused(Refusal::unanswered(route.origin(), &none, unsent))
+    })?;
+    let framing = Framing::of_response(&answer, head.is_head());
+    let framing = framing.map_err(|fault| unanswered(route, fault))?;
+    Ok(Some(Answer {
+        version: answer.version,
+        head: answer,
+        framing,
+        content: Content::Http1(source, Body::new(framing)),
+    }))
+}
+
+/// Passes a 101 on, and from there all bytes both ways.
+async fn switch(
+    answer: Answer,
+    upload: Upload<'_, '_>,
+    sink: &mut WriteHalf<'_>,
+    reply: Reply<'_>,
+) -> After {
+    let (client, out, Sink::Http1(upstream_sink)) = upload.into_parts() else {
+        return After::Drop;
+    };
+    let kept = Kept::response(&answer.head, Ending::Open);
+    reply.tell(&answer, &kept);
+    reply.exchange.upgraded();
+    if sink
+        .write_all(&kept.write(&[&answer.head.line]))
+        .await
+        .is_err()
+    {
+        return After::Drop;
+    }
+    let Content::Http1(upstream, _) = answer.content else {
+        return After::Drop;
+    };
+    // What was read behind the heads belongs to the new protocol.
+    let ahead = Cursor::new(client.buffer.split().freeze());
+    let near = tokio::io::join(ahead.chain(&mut client.read), sink);
+    let ahead = Cursor::new(upstream.buffer.freeze());
+    let far = tokio::io::join(ahead.chain(upstream.read), upstream_sink);
+    relay(near, far, out, reply.lane).await;
+    After::Drop
+}
+
+/// Ends an exchange that the client broke off or broke.
+fn stopped(stop: Stop, mut upload: Upload<'_, '_>) -> After {
+    match stop {
+        Stop::Gone => After::Drop,
+        Stop::Cut(message) => {
+            upload.lane.failed(Side::Client, Phase::Request, message);
+            After::Drop
+        }
+        Stop::Malformed(fault) => {
+            let message = fault.to_owned();
+            upload.lane.failed(Side::Client, Phase::Request, message);
+            After::Close
+        }
+    }
+}
+
+fn unreachable(route: &Route, error: &ConnectError) -> Trouble {
+    Trouble::Refused(Refusal::unreachable(route.origin(), error))
+}
+
+fn unanswered(route: &Route, fault: Fault) -> Trouble {
+    let none = NoHead::Refused(fault);
+    Trouble::Refused(Refusal::unanswered(route.origin(), &none, None))
+}
+
+fn no_answer(route: &Route, word: &str, detail: String) -> Trouble {
+    Trouble::Refused(Refusal::no_response(
+        route.origin(),
+        Phase::Head,
+        word,
+        detail,
+    ))
+}
+
+/// Waits until `limit` is over and gives it; for ever when there is none.
+async fn elapsed(limit: Option<Duration>) -> Duration {
+    match limit {
+        Some(limit) => {
+            tokio::time::sleep(limit).await;
+            limit
+        }
+        None => pending().await,
+    }
+}

@@ -1,0 +1,342 @@
+//! A request's body on its way to the upstream, and an eye on the client while it waits.
+//!
+//! Bytes are written as they were read, then told to the tap; the next ones are read when they are
+//! through. Every future here may be dropped and asked for again: what is under way is kept in
+//! [`Upload`].
+//!
+//! A client may close its sending side behind its request and still wait for the answer (RFC 9112
+//! §9.6 lets either side close at any time). An upstream without us would see that FIN and judge for
+//! itself, so an HTTP/1.1 upstream gets it too, and what it still answers is passed on. HTTP/2 has
+//! nothing like it: there a client that goes away resets its stream, and so it is done here. A client
+//! that is gone altogether answers what is written to it with a reset, and that, or a reset at any
+//! time before, ends the exchange and with it the upstream's half.
+
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncWriteExt, Interest, WriteHalf};
+use tokio::net::tcp::ReadHalf;
+use tokio::sync::mpsc;
+
+use super::body::{Body, Piece};
+use super::http2::Sent;
+use super::upstream::Wire;
+use super::wire::Source;
+use crate::tap::{End, Lane};
+
+/// A request's body, from the client to the upstream.
+#[derive(Debug)]
+pub(super) struct Upload<'a, 'c> {
+    client: &'a mut Source<ReadHalf<'c>>,
+    body: Body,
+    pub(super) lane: Lane,
+    sink: Sink,
+    /// The request's head, as far as it is not written.
+    head: Bytes,
+    /// What was read and is not yet written.
+    piece: Option<Piece>,
+    /// How many parts of the piece an HTTP/2 stream has taken.
+    parts: usize,
+    /// Whether an upgrade is asked for: then the request is over only with its answer.
+    pub(super) is_upgrade: bool,
+    /// Why the upstream takes no more.
+    pub(super) fault: Option<io::Error>,
+    /// Whether the client sent its FIN.
+    has_fin: bool,
+    /// Whether the upstream was sent one: if it breaks off then, that is no fault of its own.
+    pub(super) passed_fin: bool,
+}
+
+/// Where a request's body goes.
+#[derive(Debug)]
+pub(super) enum Sink {
+    /// Nowhere yet.
+    Unset,
+    Http1(WriteHalf<Wire>),
+    Http2(mpsc::Sender<Sent>),
+    /// Nowhere more: an HTTP/2 stream has it all.
+    Ended,
+}
+
+/// Why an exchange cannot go on: the client's doing.
+#[derive(Debug)]
+pub(super) enum Stop {
+    /// It reset its connection.
+    Gone,
+    /// It ended or failed in the middle of the request.
+    Cut(String),
+    /// What it sent is no body.
+    Malformed(&'static str),
+}
+
+impl<'a, 'c> Upload<'a, 'c> {
+    pub(super) fn new(client: &'a mut Source<ReadHalf<'c>>, body: Body, lane: Lane) -> Self {
+        Self {
+            client,
+            body,
+            lane,
+            sink: Sink::Unset,
+            head: Bytes::new(),
+            piece: None,
+            parts: 0,
+            is_upgrade: false,
+            fault: None,
+            has_fin: false,
+            passed_fin: false,
+        }
+    }
+
+    /// Goes to `sink` from here on, an HTTP/1.1 connection, with `head` in front.
+    ///
+    /// Writes once: the head with what is there of the body. An error means that nothing of the
+    /// request was accepted.
+    pub(super) async fn begin(
+        &mut self,
+        sink: WriteHalf<Wire>,
+        head: Bytes,
+    ) -> Result<(), BeginError> {
+        self.sink = Sink::Http1(sink);
+        self.head = head;
+        if self.piece.is_none() {
+            self.piece = self
+                .body
+                .take(&mut self.client.buffer)
+                .map_err(|fault| BeginError::Stop(Stop::Malformed(fault)))?;
+        }
+        self.write().await.map_err(BeginError::Refused)
+    }
+
+    /// Goes to an HTTP/2 stream from here on.
+    pub(super) fn begin_http2(&mut self, sink: mpsc::Sender<Sent>) {
+        self.sink = Sink::Http2(sink);
+    }
+
+    /// Whether all of it was sent.
+    pub(super) fn is_complete(&self) -> bool {
+        self.body.is_over() && self.piece.is_none() && self.head.is_empty() && self.fault.is_none()
+    }
+
+    /// Whether nothing of the body has come yet.
+    pub(super) fn is_awaited(&self) -> bool {
+        !self.body.is_over() && self.piece.is_none() && self.client.buffer.is_empty()
+    }
+
+    /// The writing end of an HTTP/1.1 connection that can take another request.
+    pub(super) fn reusable(&mut self) -> Option<WriteHalf<Wire>> {
+        if !self.is_complete() || self.passed_fin {
+            return None;
+        }
+        match std::mem::replace(&mut self.sink, Sink::Unset) {
+            Sink::Http1(sink) => Some(sink),
+            Sink::Unset | Sink::Http2(_) | Sink::Ended => None,
+        }
+    }
+
+    /// What an upgraded connection is made of: the client's reading end, the lane and the sink.
+    pub(super) fn into_parts(self) -> (&'a mut Source<ReadHalf<'c>>, Lane, Sink) {
+        (self.client, self.lane, self.sink)
+    }
+
+    /// Sends to the end, then watches the client; ends only when it must not go on.
+    pub(super) async fn drive(&mut self) -> Stop {
+        match self.send().await {
+            Ok(()) => self.watch().await,
+            Err(stop) => stop,
+        }
+    }
+
+    /// Sends all there is; done as well when the upstream takes no more.
+    pub(super) async fn send(&mut self) -> Result<(), Stop> {
+        while self.fault.is_none() {
+            if let Err(error) = self.flush().await {
+                self.fault = Some(error);
+                return Ok(());
+            }
+            self.told();
+            if self.body.is_over() {
+                if let Sink::Http2(sink) = &self.sink {
+                    // A stream that is gone already shows in the response.
+                    let _ = sink.send(Sent::End).await;
+                    self.sink = Sink::Ended;
+                }
+                if !self.is_upgrade {
+                    self.lane.end(End::Complete);
+                }
+                return Ok(());
+            }
+            self.piece = self.next().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the client to reset its connection; with an upgrade asked for, which nobody can
+    /// use half, a FIN is enough. Reads ahead, or a FIN would not be seen.
+    pub(super) async fn watch(&mut self) -> Stop {
+        while !self.has_fin && self.client.buffer.len() < AHEAD {
+            match self.client.fill().await {
+                Ok(0) if self.is_upgrade => return Stop::Gone,
+                Ok(0) => self.has_fin = true,
+                Ok(_) => {}
+                Err(_) => return Stop::Gone,
+            }
+        }
+        // A FIN belongs to the last of the requests that were sent ahead.
+        if self.has_fin && self.body.is_over() && self.client.buffer.is_empty() {
+            match &mut self.sink {
+                Sink::Http1(sink) if !self.passed_fin => {
+                    self.passed_fin = true;
+                    // An upstream that is gone already shows in the response.
+                    let _ = sink.shutdown().await;
+                }
+                Sink::Http2(_) | Sink::Ended => return Stop::Gone,
+                Sink::Http1(_) | Sink::Unset => {}
+            }
+        }
+        loop {
+            match self.client.read.ready(Interest::ERROR).await {
+                Ok(ready) if !ready.is_error() => {}
+                _ => return Stop::Gone,
+            }
+        }
+    }
+
+    /// Reads what is left of a body that goes nowhere, within [`DRAIN_TIME`] and [`DRAIN_BYTES`];
+    /// whether that was all. A connection that is closed on unread bytes is reset, and the
+    /// answer that says why may be lost with it.
+    pub(super) async fn drain(&mut self) -> bool {
+        self.sink = Sink::Unset;
+        let draining = async {
+            let mut left = DRAIN_BYTES;
+            self.told();
+            while !self.body.is_over() && left > 0 {
+                let Ok(piece) = self.next().await else {
+                    return;
+                };
+                left = left.saturating_sub(piece.as_ref().map_or(0, |piece| piece.wire.len()));
+                self.piece = piece;
+                self.told();
+            }
+        };
+        // When the time is over the answer is given all the same.
+        let _ = tokio::time::timeout(DRAIN_TIME, draining).await;
+        if self.body.is_over() {
+            self.lane.end(End::Complete);
+        }
+        self.body.is_over()
+    }
+
+    /// The next part of the body.
+    async fn next(&mut self) -> Result<Option<Piece>, Stop> {
+        loop {
+            poll_fn(|cx| self.lane.poll_ready(cx)).await;
+            let taken = self.body.take(&mut self.client.buffer);
+            if let Some(piece) = taken.map_err(Stop::Malformed)? {
+                return Ok(Some(piece));
+            }
+            match self.client.fill().await {
+                Ok(0) => {
+                    let end = "read: the connection ended in the middle of the request";
+                    return Err(Stop::Cut(end.to_owned()));
+                }
+                Ok(_) => {}
+                Err(error) => return Err(Stop::Cut(format!("read: {error}"))),
+            }
+        }
+    }
+
+    /// Tells what was sent.
+    fn told(&mut self) {
+        if let Some(piece) = self.piece.take() {
+            piece.tell(&mut self.lane);
+        }
+        self.parts = 0;
+    }
+
+    /// Writes what is there to its end.
+    async fn flush(&mut self) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Unset | Sink::Ended => return Ok(()),
+            Sink::Http1(_) => {
+                let mut wrote = false;
+                while self.has_unwritten() {
+                    self.write().await?;
+                    wrote = true;
+                }
+                if (wrote || self.piece.is_some())
+                    && let Sink::Http1(sink) = &mut self.sink
+                {
+                    sink.flush().await?;
+                }
+            }
+            Sink::Http2(sink) => {
+                let Some(piece) = &self.piece else {
+                    return Ok(());
+                };
+                let closed = |_| io::Error::from(io::ErrorKind::BrokenPipe);
+                while let Some(bytes) = piece.payload.get(self.parts) {
+                    let room = sink.reserve().await.map_err(closed)?;
+                    room.send(Sent::Data(bytes.clone()));
+                    self.parts += 1;
+                }
+                if let Some(trailers) = &piece.trailers {
+                    let room = sink.reserve().await.map_err(closed)?;
+                    room.send(Sent::trailers(trailers));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn has_unwritten(&self) -> bool {
+        !self.head.is_empty()
+            || self
+                .piece
+                .as_ref()
+                .is_some_and(|piece| !piece.wire.is_empty())
+    }
+
+    /// Writes once.
+    async fn write(&mut self) -> io::Result<()> {
+        let Sink::Http1(sink) = &mut self.sink else {
+            return Ok(());
+        };
+        let body: &[u8] = self.piece.as_ref().map_or(&[], |piece| &piece.wire);
+        let written = match (&self.head[..], body) {
+            ([], body) => sink.write(body).await?,
+            (head, []) => sink.write(head).await?,
+            (head, body) => {
+                let both = [IoSlice::new(head), IoSlice::new(body)];
+                sink.write_vectored(&both).await?
+            }
+        };
+        if written == 0 {
+            return Err(io::ErrorKind::WriteZero.into());
+        }
+        let of_head = written.min(self.head.len());
+        self.head.advance(of_head);
+        if let Some(piece) = &mut self.piece {
+            piece.wire.advance(written - of_head);
+        }
+        Ok(())
+    }
+}
+
+/// Why a request did not begin.
+#[derive(Debug)]
+pub(super) enum BeginError {
+    /// The upstream accepted nothing.
+    Refused(io::Error),
+    /// The client's doing.
+    Stop(Stop),
+}
+
+/// How much is read ahead of a response: a few pipelined requests.
+const AHEAD: usize = 64 << 10;
+
+/// How long a refused request's body is read.
+const DRAIN_TIME: Duration = Duration::from_secs(2);
+
+/// How much of a refused request's body is read: more than Codex ever sends.
+const DRAIN_BYTES: usize = 64 << 20;
