@@ -1,9 +1,7 @@
 //! What passes through the proxy is what was sent: bytes, header lines, order in time, and ends.
 //!
-//! What differs, because hyper or RFC 9110 says so: `Host` names the upstream; fields of the hop are
-//! gone; names that repeat stand together; a chunked body may be cut into other chunks; trailers
-//! reach a client only if it sent `TE: trailers`; interim answers (1xx) of the upstream are dropped
-//! and `100 Continue` is given by the proxy itself.
+//! What differs, because RFC 9110 says so: `Host` names the upstream, and fields of the hop are gone.
+//! `tests/relay.rs` holds the wire to the byte, `tests/http2.rs` what HTTP/2 makes of it.
 
 mod support;
 

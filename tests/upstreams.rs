@@ -5,18 +5,15 @@
 mod support;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use codextap::proxy::{Config, Error, Proxy, Route};
+use codextap::proxy::{Config, Error, Proxy};
 use codextap::tap::{Clock, Direction, Kind, Limits, Redactor, channel};
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use support::peer::{Peer, Server, within};
 use support::proxied::Proxied;
+use support::tls::acceptor;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
-use tokio_rustls::TlsAcceptor;
 
 /// Asks once and gives the status line, the error object, and what the tap tells.
 async fn ask(proxied: &mut Proxied, request: &str) -> (String, serde_json::Value, Vec<String>) {
@@ -269,90 +266,6 @@ async fn an_https_upstream_is_verified_and_reached() {
         message.contains("certificate") || message.contains("TLS"),
         "{message}"
     );
-}
-
-#[tokio::test]
-async fn an_http2_upstream_gets_one_authority_and_no_fields_of_the_hop() {
-    // Spoken by hyper's own server, told apart by ALPN.
-    use http_body_util::{BodyExt, Full};
-    use hyper_util::rt::{TokioExecutor, TokioIo};
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!(
-        "https://localhost:{}",
-        listener.local_addr().unwrap().port()
-    );
-    let authority = url.trim_start_matches("https://").to_owned();
-    let acceptor = acceptor(&[b"h2", b"http/1.1"]);
-    let serving = tokio::spawn(async move {
-        let (stream, _) = listener.accept().await.unwrap();
-        let stream = acceptor.accept(stream).await.unwrap();
-        assert_eq!(stream.get_ref().1.alpn_protocol(), Some(&b"h2"[..]));
-        let service = hyper::service::service_fn(move |request: http::Request<_>| {
-            let authority = authority.clone();
-            async move {
-                assert_eq!(request.uri().authority().unwrap().as_str(), authority);
-                assert!(!request.headers().contains_key("connection"));
-                let (head, body): (_, hyper::body::Incoming) = request.into_parts();
-                let body = body.collect().await.unwrap().to_bytes();
-                let answer = format!("{} {} {}", head.method, head.uri.path(), body.len());
-                Ok::<_, std::convert::Infallible>(http::Response::new(Full::<bytes::Bytes>::from(
-                    answer,
-                )))
-            }
-        });
-        let builder = hyper::server::conn::http2::Builder::new(TokioExecutor::new());
-        let _ = builder
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-    });
-    let trusting = |config: &mut Config| {
-        config.upstream_ca = Some("tests/support/tls/ca.pem".into());
-        config.routes = vec![Route::new("/v1", &url).unwrap()];
-    };
-    let mut proxied = Proxied::with(&url, Limits::default(), trusting).await;
-    let mut client = Peer::connect(proxied.addr).await;
-    client
-        .send(
-            "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\
-             Content-Length: 3\r\n\r\nabc",
-        )
-        .await;
-    let head = client.head().await;
-    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
-    client.expect("POST /v1/x 3").await;
-    let story = proxied.story(1).await;
-    assert_eq!(
-        story[2..],
-        [
-            "out abc",
-            "out Complete",
-            "200",
-            "in POST /v1/x 3",
-            "in Complete"
-        ]
-    );
-    let versions = proxied.events.iter().filter_map(|event| match &event.kind {
-        Kind::Response(head) => Some(head.version),
-        _ => None,
-    });
-    assert_eq!(versions.collect::<Vec<_>>(), [http::Version::HTTP_2]);
-    serving.abort();
-}
-
-/// TLS for `localhost`, under the test CA that `tests/support/tls` holds.
-fn acceptor(protocols: &[&[u8]]) -> TlsAcceptor {
-    let pem = include_bytes!("support/tls/localhost.pem");
-    let certificate = CertificateDer::from_pem_slice(pem).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("support/tls/localhost.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![certificate], key)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    TlsAcceptor::from(Arc::new(config))
 }
 
 #[tokio::test]

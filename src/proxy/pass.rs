@@ -218,7 +218,7 @@ impl Forwarder {
                 tracing::debug!(exchange, side = "client", "write: {error}");
                 return After::Drop;
             }
-            Err(Broken::Upstream(_)) if upload.passed_fin => return After::Drop,
+            Err(Broken::Upstream(_)) if upload.passed_fin() => return After::Drop,
             Err(Broken::Upstream(message)) => {
                 reply.lane.failed(Side::Upstream, Phase::Body, message);
                 return if answer.framing == Framing::Close {
@@ -294,7 +294,7 @@ async fn ask_http1(
         answered = answer::head(&mut source, sink, head.version) => answered,
     };
     let answered = answered.map_err(|_| Stop::Gone)?;
-    if answered.is_err() && upload.passed_fin {
+    if answered.is_err() && upload.passed_fin() {
         // Both sides have done with it: the client is told what the upstream said, nothing.
         return Err(Stop::Gone.into());
     }

@@ -37,16 +37,26 @@ pub(super) struct Upload<'a, 'c> {
     head: Bytes,
     /// What was read and is not yet written.
     piece: Option<Piece>,
+    /// Whether something was written since the last flush.
+    is_unflushed: bool,
     /// How many parts of the piece an HTTP/2 stream has taken.
     parts: usize,
     /// Whether an upgrade is asked for: then the request is over only with its answer.
     pub(super) is_upgrade: bool,
     /// Why the upstream takes no more.
     pub(super) fault: Option<io::Error>,
-    /// Whether the client sent its FIN.
-    has_fin: bool,
-    /// Whether the upstream was sent one: if it breaks off then, that is no fault of its own.
-    pub(super) passed_fin: bool,
+    fin: Fin,
+}
+
+/// The end of the client's sending side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Fin {
+    /// It did not come.
+    Awaited,
+    /// It came.
+    Seen,
+    /// The upstream was told.
+    Passed,
 }
 
 /// Where a request's body goes.
@@ -80,11 +90,11 @@ impl<'a, 'c> Upload<'a, 'c> {
             sink: Sink::Unset,
             head: Bytes::new(),
             piece: None,
+            is_unflushed: false,
             parts: 0,
             is_upgrade: false,
             fault: None,
-            has_fin: false,
-            passed_fin: false,
+            fin: Fin::Awaited,
         }
     }
 
@@ -123,9 +133,15 @@ impl<'a, 'c> Upload<'a, 'c> {
         !self.body.is_over() && self.piece.is_none() && self.client.buffer.is_empty()
     }
 
+    /// Whether the upstream was sent the client's FIN: if it breaks off then, that is no fault of its
+    /// own.
+    pub(super) fn passed_fin(&self) -> bool {
+        self.fin == Fin::Passed
+    }
+
     /// The writing end of an HTTP/1.1 connection that can take another request.
     pub(super) fn reusable(&mut self) -> Option<WriteHalf<Wire>> {
-        if !self.is_complete() || self.passed_fin {
+        if !self.is_complete() || self.passed_fin() {
             return None;
         }
         match std::mem::replace(&mut self.sink, Sink::Unset) {
@@ -174,24 +190,24 @@ impl<'a, 'c> Upload<'a, 'c> {
     /// Waits for the client to reset its connection; with an upgrade asked for, which nobody can
     /// use half, a FIN is enough. Reads ahead, or a FIN would not be seen.
     pub(super) async fn watch(&mut self) -> Stop {
-        while !self.has_fin && self.client.buffer.len() < AHEAD {
+        while self.fin == Fin::Awaited && self.client.buffer.len() < AHEAD {
             match self.client.fill().await {
                 Ok(0) if self.is_upgrade => return Stop::Gone,
-                Ok(0) => self.has_fin = true,
+                Ok(0) => self.fin = Fin::Seen,
                 Ok(_) => {}
                 Err(_) => return Stop::Gone,
             }
         }
         // A FIN belongs to the last of the requests that were sent ahead.
-        if self.has_fin && self.body.is_over() && self.client.buffer.is_empty() {
+        if self.fin == Fin::Seen && self.body.is_over() && self.client.buffer.is_empty() {
             match &mut self.sink {
-                Sink::Http1(sink) if !self.passed_fin => {
-                    self.passed_fin = true;
+                Sink::Http1(sink) => {
+                    self.fin = Fin::Passed;
                     // An upstream that is gone already shows in the response.
                     let _ = sink.shutdown().await;
                 }
                 Sink::Http2(_) | Sink::Ended => return Stop::Gone,
-                Sink::Http1(_) | Sink::Unset => {}
+                Sink::Unset => {}
             }
         }
         loop {
@@ -259,15 +275,15 @@ impl<'a, 'c> Upload<'a, 'c> {
         match &mut self.sink {
             Sink::Unset | Sink::Ended => return Ok(()),
             Sink::Http1(_) => {
-                let mut wrote = false;
                 while self.has_unwritten() {
                     self.write().await?;
-                    wrote = true;
                 }
-                if (wrote || self.piece.is_some())
+                // TLS may hold back what its socket did not take at once.
+                if self.is_unflushed
                     && let Sink::Http1(sink) = &mut self.sink
                 {
                     sink.flush().await?;
+                    self.is_unflushed = false;
                 }
             }
             Sink::Http2(sink) => {
@@ -314,6 +330,7 @@ impl<'a, 'c> Upload<'a, 'c> {
         if written == 0 {
             return Err(io::ErrorKind::WriteZero.into());
         }
+        self.is_unflushed = true;
         let of_head = written.min(self.head.len());
         self.head.advance(of_head);
         if let Some(piece) = &mut self.piece {

@@ -62,7 +62,9 @@ impl<R: AsyncRead + Unpin> Source<R> {
                 return Ok(self.buffer.split_to(len).freeze());
             }
             // A method is short, so a first line that goes on is all target.
-            if scanned == 0 && self.buffer.len() > MAX_TARGET + 100 {
+            if let Some(line) = self.buffer.get(..MAX_TARGET + 100)
+                && memchr(b'\n', line).is_none()
+            {
                 return Err(NoHead::Refused(TARGET_TOO_LONG));
             }
             if self.buffer.len() > MAX_HEAD {

@@ -8,6 +8,7 @@
 
 pub mod peer;
 pub mod proxied;
+pub mod tls;
 
 /// Keeps the expectation above true in a binary that should happen to use everything.
 const UNUSED: () = ();
