@@ -176,8 +176,9 @@ mod tests {
             let exchange = self
                 .tap
                 .open(1, client, Arc::from("https://api.example.com"));
-            let request = http::Request::post(target).header("content-type", "application/json");
-            exchange.request(&request.body(()).unwrap().into_parts().0);
+            let version = http::Version::HTTP_11;
+            let json = [("content-type", &b"application/json"[..])];
+            exchange.request(b"POST", target.as_bytes(), version, json);
             let question = serde_json::to_string(question).unwrap();
             let body = format!(
                 r#"{{"model":"gpt-5.5","input":[{{"type":"message","role":"user","content":[{{"type":"input_text","text":{question}}}]}}],"stream":true}}"#
@@ -185,8 +186,8 @@ mod tests {
             let mut out = exchange.lane(Direction::Out);
             out.data(&Bytes::from(body));
             out.end(HowEnded::Complete);
-            let response = http::Response::builder().header("content-type", "text/event-stream");
-            exchange.response(&response.body(()).unwrap().into_parts().0);
+            let stream = [("content-type", &b"text/event-stream"[..])];
+            exchange.response(200, version, stream);
             let mut back = exchange.lane(Direction::In);
             back.data(&Bytes::copy_from_slice(events.as_bytes()));
             back.end(HowEnded::Complete);

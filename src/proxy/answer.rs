@@ -12,8 +12,7 @@ use super::body::{Body, Framing, Piece};
 use super::head::ResponseHead;
 use super::hop::{Ending, Kept};
 use super::http2::Inbound;
-use super::upstream::Wire;
-use super::wire::{NoHead, Source};
+use super::wire::{NoHead, Source, Wire};
 use crate::tap::{End, Lane};
 
 /// A response whose head came.
@@ -40,17 +39,20 @@ pub(super) enum Broken {
     Client(io::Error),
     /// The upstream did not give the body its proper end.
     Upstream(String),
+    /// It reset its connection.
+    Reset(String),
 }
 
 impl Content {
     /// The next part; `None` when the body is over. Dropping the future loses nothing.
-    async fn next(&mut self) -> Result<Option<Piece>, String> {
+    async fn next(&mut self) -> Result<Option<Piece>, Broken> {
         let (source, body) = match self {
             Self::Http1(source, body) => (source, body),
-            Self::Http2(inbound) => return inbound.next().await,
+            Self::Http2(inbound) => return inbound.next().await.map_err(Broken::Upstream),
         };
         loop {
-            if let Some(piece) = body.take(&mut source.buffer)? {
+            let taken = body.take(&mut source.buffer);
+            if let Some(piece) = taken.map_err(|fault| Broken::Upstream(fault.to_owned()))? {
                 return Ok(Some(piece));
             }
             if body.is_over() {
@@ -58,9 +60,12 @@ impl Content {
             }
             match source.fill().await {
                 Ok(0) if body.close() => {}
-                Ok(0) => return Err("read: the connection ended before the body did".to_owned()),
+                Ok(0) => {
+                    let end = "read: the connection ended before the body did";
+                    return Err(Broken::Upstream(end.to_owned()));
+                }
                 Ok(_) => {}
-                Err(error) => return Err(format!("read: {error}")),
+                Err(error) => return Err(Broken::Reset(format!("read: {error}"))),
             }
         }
     }
@@ -97,7 +102,7 @@ impl Content {
                 None => (None, None),
                 Some(Ok(Some(piece))) => (Some(piece), None),
                 Some(Ok(None)) => (None, Some(Ok(()))),
-                Some(Err(fault)) => (None, Some(Err(Broken::Upstream(fault)))),
+                Some(Err(fault)) => (None, Some(Err(fault))),
             };
             let body = piece
                 .as_ref()

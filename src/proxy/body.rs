@@ -71,8 +71,26 @@ fn declared(fields: &Fields, version: Version) -> Result<Option<Framing>, Fault>
             Err(Fault::bad("HTTP/1.0 has no Transfer-Encoding"))
         }
         (None, Some(coding)) => {
-            if !coding.eq_ignore_ascii_case(b"chunked") || codings.next().is_some() {
-                return Err(Fault::bad("the only Transfer-Encoding known is chunked"));
+            let (last, before) = match coding.iter().rposition(|byte| *byte == b',') {
+                Some(comma) => (coding[comma + 1..].trim_ascii(), &coding[..comma]),
+                None => (coding, &coding[..0]),
+            };
+            let is_known = |coding: &[u8]| {
+                [
+                    &b"gzip"[..],
+                    b"deflate",
+                    b"compress",
+                    b"x-gzip",
+                    b"x-compress",
+                ]
+                .iter()
+                .any(|known| coding.trim_ascii().eq_ignore_ascii_case(known))
+            };
+            let are_known = before.is_empty() || before.split(|byte| *byte == b',').all(is_known);
+            if !last.eq_ignore_ascii_case(b"chunked") || !are_known || codings.next().is_some() {
+                return Err(Fault::bad(
+                    "Transfer-Encoding does not end with one chunked",
+                ));
             }
             Ok(Some(Framing::Chunked))
         }
@@ -236,6 +254,8 @@ mod tests {
             request("1.1", "Transfer-Encoding: Chunked\r\n"),
             Ok(Framing::Chunked)
         );
+        let coded = "Transfer-Encoding: GZIP ,deflate, chunked\r\n";
+        assert_eq!(request("1.1", coded), Ok(Framing::Chunked));
         for (version, fields) in [
             ("1.1", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n"),
             ("1.1", "Content-Length: 1\r\nContent-Length: 2\r\n"),
@@ -247,7 +267,9 @@ mod tests {
             ("1.1", "Content-Length:\r\n"),
             ("1.1", "Content-Length: 18446744073709551616\r\n"),
             ("1.1", "Transfer-Encoding: gzip\r\n"),
-            ("1.1", "Transfer-Encoding: gzip, chunked\r\n"),
+            ("1.1", "Transfer-Encoding: chunked, chunked\r\n"),
+            ("1.1", "Transfer-Encoding: , chunked\r\n"),
+            ("1.1", "Transfer-Encoding: new, chunked\r\n"),
             ("1.1", "Transfer-Encoding: chunked, gzip\r\n"),
             ("1.1", "Transfer-Encoding: chunked;q=1\r\n"),
             ("1.1", "Transfer-Encoding: xchunked\r\n"),

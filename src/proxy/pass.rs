@@ -216,26 +216,41 @@ impl Forwarder {
                 // No failure: this is how a client looks that has all it wants.
                 let exchange = reply.exchange.id().0;
                 tracing::debug!(exchange, side = "client", "write: {error}");
+                upload.reset.arm();
                 return After::Drop;
             }
-            Err(Broken::Upstream(_)) if upload.passed_fin() => return After::Drop,
+            Err(Broken::Upstream(_) | Broken::Reset(_)) if upload.passed_fin() => {
+                return After::Drop;
+            }
             Err(Broken::Upstream(message)) => {
                 reply.lane.failed(Side::Upstream, Phase::Body, message);
-                return if answer.framing == Framing::Close {
-                    After::Reset
-                } else {
-                    After::Close
+                return match answer.framing {
+                    // Nothing else would tell the client that this is not the end.
+                    Framing::Close => After::Reset,
+                    Framing::Empty | Framing::Length(_) | Framing::Chunked => After::Close,
                 };
+            }
+            Err(Broken::Reset(message)) => {
+                reply.lane.failed(Side::Upstream, Phase::Body, message);
+                return After::Reset;
             }
         }
         if !upload.is_complete() {
             // The answer came early. The upstream may want the rest all the same.
-            let end = tokio::select! {
-                sent = upload.send() => sent.err(),
-                () = answer.content.ended() => return After::Close,
+            let sent = tokio::select! {
+                sent = upload.send() => sent,
+                () = answer.content.ended() => {
+                    // So the client sees the end as it would without us, and may still send.
+                    if sink.shutdown().await.is_err() {
+                        return After::Drop;
+                    }
+                    let rest = tokio::time::timeout(LAST_WORDS, upload.send()).await;
+                    rest.unwrap_or(Ok(()))
+                }
             };
-            if let Some(stop) = end {
-                return stopped(stop, upload);
+            if sent.is_err() {
+                // No failure: a client that has its answer may save itself the rest.
+                return After::Close;
             }
         }
         let is_complete = upload.is_complete();
@@ -251,6 +266,7 @@ impl Forwarder {
             let link = Link {
                 source,
                 sink,
+                reset: upload.reset.clone(),
                 is_used: true,
             };
             self.upstreams.keep(route.origin(), link);
@@ -273,7 +289,11 @@ async fn ask_http1(
     sink: &mut WriteHalf<'_>,
 ) -> Result<Option<Answer>, Trouble> {
     let mut source = link.source;
-    let target = route.target(head.path_and_query());
+    let mut target = route.target(head.path_and_query());
+    if head.authority().is_some() {
+        // RFC 9112 §3.2.2: in absolute form it names the upstream, like Host.
+        target.splice(0..0, route.origin().bytes());
+    }
     // The version stays the client's, because the framing of the answer depends on it.
     let version: &[u8] = match head.version {
         Version::HTTP_10 => b" HTTP/1.0\r\n",
@@ -281,7 +301,7 @@ async fn ask_http1(
     };
     let kept = Kept::request(head, route.host(), upload.is_upgrade);
     let text = kept.write(&[&head.method, b" ", &target, version]);
-    match upload.begin(link.sink, text).await {
+    match upload.begin(link.sink, link.reset, text).await {
         Ok(()) => {}
         Err(BeginError::Stop(stop)) => return Err(stop.into()),
         Err(BeginError::Refused(_)) if link.is_used => return Ok(None),
@@ -319,7 +339,7 @@ async fn switch(
     sink: &mut WriteHalf<'_>,
     reply: Reply<'_>,
 ) -> After {
-    let (client, out, Sink::Http1(upstream_sink)) = upload.into_parts() else {
+    let (client, out, Sink::Http1(upstream_sink), reset) = upload.into_parts() else {
         return After::Drop;
     };
     let kept = Kept::response(&answer.head, Ending::Open);
@@ -340,8 +360,13 @@ async fn switch(
     let near = tokio::io::join(ahead.chain(&mut client.read), sink);
     let ahead = Cursor::new(upstream.buffer.freeze());
     let far = tokio::io::join(ahead.chain(upstream.read), upstream_sink);
-    relay(near, far, out, reply.lane).await;
-    After::Drop
+    match relay(near, far, out, reply.lane).await {
+        End::Complete => After::Drop,
+        End::Aborted => {
+            reset.arm();
+            After::Reset
+        }
+    }
 }
 
 /// Ends an exchange that the client broke off or broke.
@@ -388,3 +413,6 @@ async fn elapsed(limit: Option<Duration>) -> Duration {
         None => pending().await,
     }
 }
+
+/// How long a request may go on to an upstream that has answered it and sent a FIN.
+const LAST_WORDS: Duration = Duration::from_secs(30);

@@ -22,8 +22,7 @@ use tokio::sync::mpsc;
 
 use super::body::{Body, Piece};
 use super::http2::Sent;
-use super::upstream::Wire;
-use super::wire::Source;
+use super::wire::{Reset, Source, Wire};
 use crate::tap::{End, Lane};
 
 /// A request's body, from the client to the upstream.
@@ -33,6 +32,8 @@ pub(super) struct Upload<'a, 'c> {
     body: Body,
     pub(super) lane: Lane,
     sink: Sink,
+    /// Resets the upstream's connection, as the client did its own.
+    pub(super) reset: Reset,
     /// The request's head, as far as it is not written.
     head: Bytes,
     /// What was read and is not yet written.
@@ -73,7 +74,7 @@ pub(super) enum Sink {
 /// Why an exchange cannot go on: the client's doing.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It reset its connection.
+    /// It went away.
     Gone,
     /// It ended or failed in the middle of the request.
     Cut(String),
@@ -88,6 +89,7 @@ impl<'a, 'c> Upload<'a, 'c> {
             body,
             lane,
             sink: Sink::Unset,
+            reset: Reset::default(),
             head: Bytes::new(),
             piece: None,
             is_unflushed: false,
@@ -105,9 +107,11 @@ impl<'a, 'c> Upload<'a, 'c> {
     pub(super) async fn begin(
         &mut self,
         sink: WriteHalf<Wire>,
+        reset: Reset,
         head: Bytes,
     ) -> Result<(), BeginError> {
         self.sink = Sink::Http1(sink);
+        self.reset = reset;
         self.head = head;
         if self.piece.is_none() {
             self.piece = self
@@ -150,9 +154,10 @@ impl<'a, 'c> Upload<'a, 'c> {
         }
     }
 
-    /// What an upgraded connection is made of: the client's reading end, the lane and the sink.
-    pub(super) fn into_parts(self) -> (&'a mut Source<ReadHalf<'c>>, Lane, Sink) {
-        (self.client, self.lane, self.sink)
+    /// What an upgraded connection is made of: the client's reading end, the lane,
+    /// the sink and what resets it.
+    pub(super) fn into_parts(self) -> (&'a mut Source<ReadHalf<'c>>, Lane, Sink, Reset) {
+        (self.client, self.lane, self.sink, self.reset)
     }
 
     /// Sends to the end, then watches the client; ends only when it must not go on.
@@ -195,7 +200,10 @@ impl<'a, 'c> Upload<'a, 'c> {
                 Ok(0) if self.is_upgrade => return Stop::Gone,
                 Ok(0) => self.fin = Fin::Seen,
                 Ok(_) => {}
-                Err(_) => return Stop::Gone,
+                Err(_) => {
+                    self.reset.arm();
+                    return Stop::Gone;
+                }
             }
         }
         // A FIN belongs to the last of the requests that were sent ahead.
@@ -213,7 +221,10 @@ impl<'a, 'c> Upload<'a, 'c> {
         loop {
             match self.client.read.ready(Interest::ERROR).await {
                 Ok(ready) if !ready.is_error() => {}
-                _ => return Stop::Gone,
+                _ => {
+                    self.reset.arm();
+                    return Stop::Gone;
+                }
             }
         }
     }
@@ -257,7 +268,10 @@ impl<'a, 'c> Upload<'a, 'c> {
                     return Err(Stop::Cut(end.to_owned()));
                 }
                 Ok(_) => {}
-                Err(error) => return Err(Stop::Cut(format!("read: {error}"))),
+                Err(error) => {
+                    self.reset.arm();
+                    return Err(Stop::Cut(format!("read: {error}")));
+                }
             }
         }
     }

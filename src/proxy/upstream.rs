@@ -10,14 +10,13 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use hyper_util::client::legacy::connect::Connection as _;
-use hyper_util::rt::TokioIo;
 use tokio::io::{ReadHalf, WriteHalf};
 use tower_service::Service;
 
 use super::connector::{ConnectError, Connector, Stream};
 use super::http2::{self, Sender};
 use super::route::Route;
-use super::wire::Source;
+use super::wire::{Reset, Source, Wire};
 
 /// Makes and keeps the connections.
 #[derive(Debug)]
@@ -54,17 +53,17 @@ pub(super) enum Upstream {
 pub(super) struct Link {
     pub(super) source: Source<ReadHalf<Wire>>,
     pub(super) sink: WriteHalf<Wire>,
+    pub(super) reset: Reset,
     /// Whether it carried a request before.
     pub(super) is_used: bool,
 }
 
-/// The stream below it.
-pub(super) type Wire = TokioIo<Stream>;
-
 impl Link {
     fn new(stream: Stream) -> Self {
-        let (read, write) = tokio::io::split(TokioIo::new(stream));
+        let reset = Reset::default();
+        let (read, write) = tokio::io::split(Wire::new(stream, reset.clone()));
         Self {
+            reset,
             source: Source::new(read),
             sink: write,
             is_used: false,

@@ -1,11 +1,19 @@
-//! The reading end of a connection, with what was read and not yet used.
+//! The reading end of a connection, with what was read and not yet used, and a connection to an
+//! upstream that can be reset: a client's reset arrives there as one.
 
-use std::io;
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
+use hyper_rustls::MaybeHttpsStream;
+use hyper_util::rt::TokioIo;
 use memchr::memchr;
-use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
+use super::connector::Stream;
 use super::head::{Fault, MAX_HEAD, MAX_TARGET, TARGET_TOO_LONG, TOO_LARGE};
 
 /// A reading end and its buffer. Dropping any of its futures loses nothing.
@@ -98,6 +106,85 @@ fn head_end(bytes: &[u8], line: &mut usize) -> Option<usize> {
         }
     }
     None
+}
+
+/// A connection to an upstream.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: TokioIo<Stream>,
+    reset: Reset,
+}
+
+/// Makes a connection end with a reset instead of a FIN, when it ends.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Reset(Arc<AtomicBool>);
+
+impl Reset {
+    pub(super) fn arm(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Wire {
+    pub(super) fn new(stream: Stream, reset: Reset) -> Self {
+        Self {
+            stream: TokioIo::new(stream),
+            reset,
+        }
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        if self.reset.0.load(Ordering::Relaxed) {
+            let tcp = match self.stream.inner() {
+                MaybeHttpsStream::Http(stream) => stream.inner(),
+                MaybeHttpsStream::Https(stream) => stream.inner().get_ref().0.inner().inner(),
+            };
+            // Without it the upstream sees a FIN, which is the best that is left then.
+            let _ = tcp.set_zero_linger();
+        }
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(cx, buffer)
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, parts)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
 }
 
 /// A read's room at first: one TLS record.

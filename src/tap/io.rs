@@ -18,8 +18,9 @@ use super::lane::Lane;
 
 /// Relays until both ends sent their FIN or one of them failed.
 ///
-/// `out` is the lane from `client` to `upstream`, `back` the other one.
-pub async fn relay<C, U>(mut client: C, mut upstream: U, out: Lane, back: Lane)
+/// `out` is the lane from `client` to `upstream`, `back` the other one. Gives [`End::Aborted`] when one
+/// of them failed.
+pub async fn relay<C, U>(mut client: C, mut upstream: U, out: Lane, back: Lane) -> End
 where
     C: AsyncRead + AsyncWrite + Unpin,
     U: AsyncRead + AsyncWrite + Unpin,
@@ -29,15 +30,17 @@ where
     poll_fn(|cx| {
         let sent = out.poll(cx, &mut client, &mut upstream);
         if matches!(sent, Poll::Ready(Outcome::Broken)) {
-            return Poll::Ready(());
+            return Poll::Ready(End::Aborted);
         }
         match (sent, back.poll(cx, &mut upstream, &mut client)) {
-            (_, Poll::Ready(Outcome::Broken))
-            | (Poll::Ready(Outcome::Finished), Poll::Ready(Outcome::Finished)) => Poll::Ready(()),
+            (_, Poll::Ready(Outcome::Broken)) => Poll::Ready(End::Aborted),
+            (Poll::Ready(Outcome::Finished), Poll::Ready(Outcome::Finished)) => {
+                Poll::Ready(End::Complete)
+            }
             _ => Poll::Pending,
         }
     })
-    .await;
+    .await
 }
 
 /// How a direction came to rest.
