@@ -1,10 +1,12 @@
 //! HTTP/1.1 to the byte: what passes on the wire is what was sent, and what is out of order ends
 //! there.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use codextap::tap::{Direction, Kind};
-use support::peer::{Peer, Server};
+use support::peer::{Peer, Server, within};
 use support::proxied::Proxied;
 
 /// A proxy, its upstream, and a client connected to it.
@@ -176,6 +178,45 @@ async fn a_reset_by_the_client_aborts_the_upstream_at_once() {
     drop(client);
     let story = proxied.story(1).await;
     assert_eq!(story[2..], ["out Complete", "in Aborted"]);
+    // Without a FIN before it, it arrives as what it is.
+    for begun in [false, true] {
+        let mut client = Peer::connect(proxied.addr).await;
+        client.send(GET).await;
+        let mut upstream = server.accept().await;
+        upstream.head().await;
+        if begun {
+            let head = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n";
+            upstream.send(head).await;
+            client.expect(head).await;
+        }
+        client.stream.set_zero_linger().unwrap();
+        drop(client);
+        reset(&mut upstream).await;
+    }
+}
+
+#[tokio::test]
+async fn a_reset_by_the_upstream_reaches_the_client() {
+    let (_proxied, server, mut client) = setup().await;
+    client.send(GET).await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    let begun = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
+    upstream.send(begun).await;
+    client.expect(begun).await;
+    upstream.stream.set_zero_linger().unwrap();
+    drop(upstream);
+    reset(&mut client).await;
+}
+
+/// Waits for the reset of a connection on which nothing else comes.
+async fn reset(peer: &mut Peer) {
+    let mut rest = [0];
+    let read = within(tokio::io::AsyncReadExt::read(&mut peer.stream, &mut rest)).await;
+    assert_eq!(
+        read.unwrap_err().kind(),
+        std::io::ErrorKind::ConnectionReset
+    );
 }
 
 #[tokio::test]
@@ -207,9 +248,7 @@ async fn http_1_0_ends_with_its_connection() {
     // A reset is not the end: the client must not take what it has for all.
     upstream.stream.set_zero_linger().unwrap();
     drop(upstream);
-    let mut rest = [0];
-    let cut = tokio::io::AsyncReadExt::read(&mut client.stream, &mut rest).await;
-    assert_eq!(cut.unwrap_err().kind(), std::io::ErrorKind::ConnectionReset);
+    reset(&mut client).await;
 }
 
 #[tokio::test]

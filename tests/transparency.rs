@@ -1,7 +1,7 @@
 //! What passes through the proxy is what was sent: bytes, header lines, order in time, and ends.
 //!
-//! What differs, because RFC 9110 says so: `Host` names the upstream, and fields of the hop are gone.
-//! `tests/relay.rs` holds the wire to the byte, `tests/http2.rs` what HTTP/2 makes of it.
+//! What differs, because RFC 9110 says so: `Host` names the upstream, and fields of the hop are
+//! gone. `tests/relay.rs` holds the wire to the byte, `tests/http2.rs` what HTTP/2 makes of it.
 
 mod support;
 

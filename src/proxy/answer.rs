@@ -70,8 +70,8 @@ impl Content {
         }
     }
 
-    /// Waits for an HTTP/1.1 upstream to end its connection behind its response, or to go on speaking,
-    /// which ends it as well.
+    /// Waits for an HTTP/1.1 upstream to end its connection behind its response, or to go on
+    /// speaking, which ends it as well.
     pub(super) async fn ended(&mut self) {
         match self {
             Self::Http1(source, _) => {

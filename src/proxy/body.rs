@@ -71,30 +71,29 @@ fn declared(fields: &Fields, version: Version) -> Result<Option<Framing>, Fault>
             Err(Fault::bad("HTTP/1.0 has no Transfer-Encoding"))
         }
         (None, Some(coding)) => {
-            let (last, before) = match coding.iter().rposition(|byte| *byte == b',') {
-                Some(comma) => (coding[comma + 1..].trim_ascii(), &coding[..comma]),
-                None => (coding, &coding[..0]),
-            };
-            let is_known = |coding: &[u8]| {
-                [
-                    &b"gzip"[..],
-                    b"deflate",
-                    b"compress",
-                    b"x-gzip",
-                    b"x-compress",
-                ]
-                .iter()
-                .any(|known| coding.trim_ascii().eq_ignore_ascii_case(known))
-            };
-            let are_known = before.is_empty() || before.split(|byte| *byte == b',').all(is_known);
-            if !last.eq_ignore_ascii_case(b"chunked") || !are_known || codings.next().is_some() {
-                return Err(Fault::bad(
-                    "Transfer-Encoding does not end with one chunked",
-                ));
+            let mut listed = coding.rsplit(|byte| *byte == b',').map(<[u8]>::trim_ascii);
+            let is_last = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+            let is_one = listed.next().is_some_and(is_last) && codings.next().is_none();
+            if !is_one || !listed.all(is_known) {
+                let message = "Transfer-Encoding does not end with one chunked";
+                return Err(Fault::bad(message));
             }
             Ok(Some(Framing::Chunked))
         }
     }
+}
+
+/// Whether `coding` is one of the transfer codings below chunked that there are (RFC 9112 §7.2).
+fn is_known(coding: &[u8]) -> bool {
+    [
+        &b"gzip"[..],
+        b"deflate",
+        b"compress",
+        b"x-gzip",
+        b"x-compress",
+    ]
+    .iter()
+    .any(|known| coding.eq_ignore_ascii_case(known))
 }
 
 /// A body on its way.

@@ -1,7 +1,7 @@
 //! Walks the chunked coding (RFC 9112 §7.1) of bytes that are forwarded as they are.
 //!
-//! It finds the payload, the trailer section and the end, byte by byte, so that a message may be cut
-//! anywhere: what it says of the bytes does not depend on how they came. It is strict: nothing
+//! It finds the payload, the trailer section and the end, byte by byte, so that a message may be
+//! cut anywhere: what it says of the bytes does not depend on how they came. It is strict: nothing
 //! from the first byte on that is out of place is forwarded.
 
 use std::ops::Range;

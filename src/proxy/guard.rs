@@ -1,7 +1,8 @@
 //! Who may ask: nothing that a web page made the user's browser send.
 //!
-//! A page can reach a loopback port with a cross-site request or WebSocket, which carry its `Origin`,
-//! or by rebinding its own name to 127.0.0.1, which leaves that name in `Host`. Codex does neither.
+//! A page can reach a loopback port with a cross-site request or WebSocket, which carry its
+//! `Origin`, or by rebinding its own name to 127.0.0.1, which leaves that name in `Host`. Codex
+//! does neither.
 
 use std::net::{IpAddr, SocketAddr};
 

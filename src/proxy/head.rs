@@ -1,7 +1,7 @@
 //! Message heads: strict to read, and kept as they were sent.
 //!
-//! The grammar is RFC 9112 §2–5 without any of its concessions to old software, because everything that
-//! two parsers may read in two ways can smuggle a second request past one of them. A parser of
+//! The grammar is RFC 9112 §2–5 without any of its concessions to old software, because everything
+//! that two parsers may read in two ways can smuggle a second request past one of them. A parser of
 //! our own is shorter than a lenient one with all its leniency checked afterwards.
 //!
 //! A faulty head is still read as far as it can be, so that the tap can show what came.

@@ -41,7 +41,8 @@ impl<'a> Kept<'a> {
         let keep = |line: FieldLine<'a>| match &line.name.to_ascii_lowercase()[..] {
             "host" => Some(Line::New(line.name, host)),
             "connection" | "upgrade" => upgrade.then_some(Line::Same(line)),
-            // Of the codings that TE may list we can pass on none but "trailers", which is no coding.
+            // Of the codings that TE may list we can pass on none but "trailers", which is no
+            // coding.
             "te" => {
                 let is_trailers = |member: &[u8]| member.eq_ignore_ascii_case(b"trailers");
                 if members(line.value).all(is_trailers) {

@@ -2,12 +2,15 @@
 //!
 //! It listens on one port and forwards by path ([`Route`]): HTTP/1.1 from Codex, HTTP/1.1 or HTTP/2
 //! to the upstream, WebSocket upgrades upstream-first and then as raw bytes. Both ways it streams
-//! with backpressure. It adds no header, follows no redirect and never repeats a request. A client
+//! with backpressure. HTTP/1.1 it relays itself, to the byte: a head is parsed, and its lines go on
+//! as they came; a body's framing is watched, and its bytes go on as they came. It adds no field but
+//! `Connection: close` where it closes, follows no redirect and never repeats a request. A client
 //! that goes away aborts the upstream, and the reverse. What passes is copied to the [`Tap`], which
 //! may pause a stream for a moment but never fail one.
 //!
 //! It refuses what must not pass (`guard`): foreign `Host` names and browser origins, paths
-//! without a route, and requests that would lead back into itself.
+//! without a route, requests that would lead back into itself, and messages that two readers may
+//! read in two ways.
 
 mod answer;
 mod body;

@@ -357,10 +357,11 @@ async fn switch(
     };
     // What was read behind the heads belongs to the new protocol.
     let ahead = Cursor::new(client.buffer.split().freeze());
-    let near = tokio::io::join(ahead.chain(&mut client.read), sink);
+    let mut near = tokio::io::join(ahead.chain(&mut client.read), sink);
     let ahead = Cursor::new(upstream.buffer.freeze());
-    let far = tokio::io::join(ahead.chain(upstream.read), upstream_sink);
-    match relay(near, far, out, reply.lane).await {
+    let mut far = tokio::io::join(ahead.chain(upstream.read), upstream_sink);
+    // Lent, so that they end as they should and not with the relay.
+    match relay(&mut near, &mut far, out, reply.lane).await {
         End::Complete => After::Drop,
         End::Aborted => {
             reset.arm();

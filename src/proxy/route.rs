@@ -1,8 +1,8 @@
 //! Which path leads to which upstream.
 //!
-//! A prefix matches whole path segments: `/v1` takes `/v1` and `/v1/responses`, not `/v1x`. The path
-//! is passed on as it is, percent-encoding and dot segments included; an upstream URL with a path of
-//! its own puts it in front.
+//! A prefix matches whole path segments: `/v1` takes `/v1` and `/v1/responses`, not `/v1x`. The
+//! path is passed on as it is, percent-encoding and dot segments included; an upstream URL with a
+//! path of its own puts it in front.
 
 use std::sync::Arc;
 
@@ -25,7 +25,8 @@ pub struct Route {
 }
 
 impl Route {
-    /// Sends paths below `prefix` to `url`, an `http` or `https` URL without user, query or fragment.
+    /// Sends paths below `prefix` to `url`, an `http` or `https` URL without user, query or
+    /// fragment.
     pub fn new(prefix: &str, url: &str) -> Result<Self, Error> {
         if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
             return Err(Error::Prefix(prefix.to_owned()));

@@ -5,11 +5,11 @@
 //! [`Upload`].
 //!
 //! A client may close its sending side behind its request and still wait for the answer (RFC 9112
-//! §9.6 lets either side close at any time). An upstream without us would see that FIN and judge for
-//! itself, so an HTTP/1.1 upstream gets it too, and what it still answers is passed on. HTTP/2 has
-//! nothing like it: there a client that goes away resets its stream, and so it is done here. A client
-//! that is gone altogether answers what is written to it with a reset, and that, or a reset at any
-//! time before, ends the exchange and with it the upstream's half.
+//! §9.6 lets either side close at any time). An upstream without us would see that FIN and judge
+//! for itself, so an HTTP/1.1 upstream gets it too, and what it still answers is passed on. HTTP/2
+//! has nothing like it: there a client that goes away resets its stream, and so it is done here. A
+//! client that is gone altogether answers what is written to it with a reset, and that, or a reset
+//! at any time before, ends the exchange and with it the upstream's half.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -137,8 +137,8 @@ impl<'a, 'c> Upload<'a, 'c> {
         !self.body.is_over() && self.piece.is_none() && self.client.buffer.is_empty()
     }
 
-    /// Whether the upstream was sent the client's FIN: if it breaks off then, that is no fault of its
-    /// own.
+    /// Whether the upstream was sent the client's FIN: if it breaks off then, that is no fault of
+    /// its own.
     pub(super) fn passed_fin(&self) -> bool {
         self.fin == Fin::Passed
     }

@@ -18,8 +18,8 @@ use super::lane::Lane;
 
 /// Relays until both ends sent their FIN or one of them failed.
 ///
-/// `out` is the lane from `client` to `upstream`, `back` the other one. Gives [`End::Aborted`] when one
-/// of them failed.
+/// `out` is the lane from `client` to `upstream`, `back` the other one. Gives [`End::Aborted`] when
+/// one of them failed.
 pub async fn relay<C, U>(mut client: C, mut upstream: U, out: Lane, back: Lane) -> End
 where
     C: AsyncRead + AsyncWrite + Unpin,
