@@ -1,0 +1,55 @@
+//! Every difference that a case may have, and why.
+
+use crate::script::Difference;
+
+/// All of them, in the order of the table.
+pub(crate) const ALL: [&Difference; 7] = [
+    &HOP,
+    &CLOSE,
+    &HEAD_HELD,
+    &EMPTY_LINE,
+    &UNREACHABLE,
+    &BAD_ANSWER,
+    &LIMIT,
+];
+
+pub(crate) const HOP: Difference = Difference {
+    name: "hop-by-hop fields",
+    why: "`Connection` and the fields it names, `Keep-Alive`, `Proxy-Connection`, `TE` other than \
+          `trailers`, and an `Upgrade` to anything but WebSocket speak of one connection, not of \
+          the message (RFC 9110 §7.6.1).",
+};
+
+pub(crate) const CLOSE: Difference = Difference {
+    name: "own `Connection`",
+    why: "The connections on the two sides are two: each is told of its own end \
+          (RFC 9112 §9.6).",
+};
+
+pub(crate) const HEAD_HELD: Difference = Difference {
+    name: "incomplete head",
+    why: "Where a request leads to and how a message is framed is known when its head is whole; \
+          what breaks off before that is not forwarded.",
+};
+
+pub(crate) const EMPTY_LINE: Difference = Difference {
+    name: "leading empty line",
+    why: "An empty line before a request is no part of it (RFC 9112 §2.2).",
+};
+
+pub(crate) const UNREACHABLE: Difference = Difference {
+    name: "no upstream",
+    why: "A client that is connected to the proxy cannot be refused the connection any more; it \
+          gets 502 or 504 in its place.",
+};
+
+pub(crate) const BAD_ANSWER: Difference = Difference {
+    name: "ambiguous answer",
+    why: "An answer whose end two readers may see in different places is replaced by 502 \
+          (RFC 9112 §6.3), because the client could take its rest for another answer.",
+};
+
+pub(crate) const LIMIT: Difference = Difference {
+    name: "limits",
+    why: "A head that does not fit into the proxy's buffer is not forwarded.",
+};
