@@ -1,10 +1,13 @@
 //! HTTP/1.1: several messages on one connection, and their order in time.
 
+use crate::difference::{CLOSE, HOP};
 use crate::messages::{GET, OK};
+use crate::script::Role::{Client, Upstream};
 use crate::script::{Case, script};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = persistent();
+    cases.extend(closing());
     cases.extend(bodiless());
     cases.extend(interim());
     cases.extend(streams());
@@ -116,6 +119,12 @@ fn persistent() -> Vec<Case> {
                 .message(post("next"))
                 .send(OK),
         ),
+    ]
+}
+
+/// Answers behind which the connection ends.
+fn closing() -> Vec<Case> {
+    vec![
         Case::new(
             "http/close-asked-by-the-client",
             (script().send("GET /v1/x HTTP/1.1\r\nHost: <host>\r\nConnection: close\r\n\r\n"))
@@ -125,6 +134,34 @@ fn persistent() -> Vec<Case> {
                 .head()
                 .send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
                 .close(),
+        )
+        .dropped(&HOP, Upstream, "Connection: close\r\n"),
+        Case::new(
+            "http/close-asked-by-the-client-and-not-told-by-the-upstream",
+            (script().send("GET /v1/x HTTP/1.1\r\nHost: <host>\r\nConnection: close\r\n\r\n"))
+                .message(OK)
+                .ended(),
+            script().head().send(OK).close(),
+        )
+        .dropped(&HOP, Upstream, "Connection: close\r\n")
+        .edit(
+            &CLOSE,
+            Client,
+            "\r\n\r\nok",
+            "\r\nConnection: close\r\n\r\nok",
+        ),
+        Case::new(
+            "http/answer-in-http-1.0",
+            script().send(GET).until("ok").ended(),
+            script()
+                .head()
+                .send("HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok")
+                .close(),
+        ),
+        Case::new(
+            "http/answer-in-http-1.0-up-to-the-close",
+            script().send(GET).until("ok").ended(),
+            script().head().send("HTTP/1.0 200 OK\r\n\r\nok").close(),
         ),
         Case::new(
             "http/close-asked-by-the-upstream",

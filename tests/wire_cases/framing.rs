@@ -1,7 +1,7 @@
 //! HTTP/1.1 that two readers may read differently: refused, and never forwarded.
 
 use crate::difference::{BAD_ANSWER, LIMIT};
-use crate::messages::GET;
+use crate::messages::{GET, OK};
 use crate::script::{Case, Expect, script};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -140,6 +140,16 @@ fn lines() -> Vec<Case> {
         .map(|(name, request)| Case::refused(format!("refused/{name}"), request, 400))
         .chain([
             Case::refused(
+                "refused/preface-of-http-2",
+                "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+                505,
+            ),
+            Case::refused(
+                "refused/connect",
+                "CONNECT <host> HTTP/1.1\r\nHost: <host>\r\n\r\n",
+                405,
+            ),
+            Case::refused(
                 "refused/foreign-host",
                 "GET /v1/x HTTP/1.1\r\nHost: evil.test\r\n\r\n",
                 421,
@@ -177,8 +187,8 @@ fn chunks() -> Vec<Case> {
     let refused = [
         (
             "chunk-size-of-letters",
-            "BAD\u{21}\r\nabc\r\n0\r\n\r\n",
-            "BAD",
+            "size\r\nSMUGGLED\r\n0\r\n\r\n",
+            "SMUGGLED",
         ),
         (
             "chunk-size-missing",
@@ -230,7 +240,11 @@ fn chunks() -> Vec<Case> {
             "0\r\nX-A: 1\r\n SMUGGLED\r\n\r\n",
             "SMUGGLED",
         ),
-        ("trailer-without-colon", "0\r\nSMUGGLED\r\n\r\n", "SMUGGLED"),
+        (
+            "trailer-without-colon",
+            "0\r\nSMUGGLED\r\n\r\n",
+            "SMUGGLED\r",
+        ),
         (
             "trailer-ended-by-lf",
             "0\r\nX-A: 1\nSMUGGLED: 2\r\n\r\n",
@@ -297,6 +311,8 @@ fn answers() -> Vec<Case> {
 fn limits() -> Vec<Case> {
     let huge = "x".repeat(1 << 20);
     let many = "X-A: 1\r\n".repeat(10_000);
+    let wide = format!("X-A: {}\r\n", &huge[..1019]).repeat(250);
+    let too_wide = format!("X-A: {}\r\n", &huge[..1019]).repeat(257);
     let request = |target: &str, fields: &str| {
         format!("GET /v1/{target} HTTP/1.1\r\nHost: <host>\r\n{fields}\r\n")
     };
@@ -308,7 +324,23 @@ fn limits() -> Vec<Case> {
         )
         .uncut(),
         Case::refused("bounds/ten-thousand-fields", request("", &many), 431).uncut(),
-        Case::refused("bounds/target-of-a-megabyte", request(&huge, ""), 431).uncut(),
+        Case::refused("bounds/target-of-a-megabyte", request(&huge, ""), 414).uncut(),
+        Case::refused(
+            "bounds/target-beyond-64-kib",
+            request(&huge[..64 << 10], ""),
+            414,
+        )
+        .uncut(),
+        Case::exchange(
+            "bounds/target-of-64-kib",
+            request(&huge[..(64 << 10) - 4], ""),
+            OK,
+        )
+        .uncut(),
+        Case::exchange("bounds/head-of-250-kib", request("", &wide), OK).uncut(),
+        Case::refused("bounds/head-of-257-kib", request("", &too_wide), 431).uncut(),
+        Case::exchange("bounds/500-fields", request("", &many[..8 * 499]), OK).uncut(),
+        Case::refused("bounds/501-fields", request("", &many[..8 * 500]), 431).uncut(),
         Case::refused_within(
             "bounds/trailers-of-a-megabyte",
             format!(

@@ -6,6 +6,8 @@ use crate::script::{Case, script};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = bodies();
+    cases.extend(chunked());
+    cases.extend(odd_chunks());
     cases.extend(fields());
     cases.extend(targets());
     cases.extend(hops());
@@ -15,14 +17,6 @@ pub(crate) fn cases() -> Vec<Case> {
 
 fn bodies() -> Vec<Case> {
     let zstd = b"\x28\xb5\x2f\xfd\x04\x58\x19\x00\x00abc\x00\xff\r\n\r\n0\r\n";
-    let post = |fields: &str, body: &[u8]| {
-        let head = format!("POST /v1/responses HTTP/1.1\r\nHost: <host>\r\n{fields}\r\n\r\n");
-        [head.as_bytes(), body].concat()
-    };
-    let answer = |fields: &str, body: &[u8]| {
-        let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
-        [head.as_bytes(), body].concat()
-    };
     vec![
         Case::exchange("http/get", GET, OK),
         Case::exchange("http/post", post("Content-Length: 5", b"hello"), OK),
@@ -45,9 +39,40 @@ fn bodies() -> Vec<Case> {
         ),
         Case::exchange(
             "http/every-byte-in-a-body",
-            post("Content-Length: 256", &(0..=255).collect::<Vec<u8>>()),
-            answer("Content-Length: 256", &(0..=255).rev().collect::<Vec<u8>>()),
+            post("Content-Length: 256", (0..=255).collect::<Vec<u8>>()),
+            answer("Content-Length: 256", (0..=255).rev().collect::<Vec<u8>>()),
         ),
+        Case::exchange(
+            "http/leading-zeros-in-content-length",
+            post("Content-Length: 0005", b"hello"),
+            answer("Content-Length: 002", b"ok"),
+        ),
+        Case::exchange(
+            "http/a-megabyte-each-way",
+            post("Content-Length: 1048576", vec![b'q'; 1 << 20]),
+            answer("Content-Length: 1048576", vec![b'a'; 1 << 20]),
+        )
+        .uncut(),
+        Case::new(
+            "http/body-up-to-the-close",
+            script().send(GET).until("the end").ended(),
+            (script().head())
+                .send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n0\r\n\r\nthe end")
+                .close(),
+        ),
+        Case::new(
+            "http/empty-body-up-to-the-close",
+            script().send(GET).head().ended(),
+            script()
+                .head()
+                .send("HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n")
+                .close(),
+        ),
+    ]
+}
+
+fn chunked() -> Vec<Case> {
+    vec![
         Case::exchange(
             "http/chunked-request",
             post(
@@ -112,10 +137,15 @@ fn bodies() -> Vec<Case> {
                 b"A\r\n0123456789\r\nb\r\n0123456789a\r\n0\r\n\r\n",
             ),
         ),
+    ]
+}
+
+fn odd_chunks() -> Vec<Case> {
+    vec![
         Case::exchange(
             "http/chunks-of-one-byte",
-            post("Transfer-Encoding: chunked", &each_a_chunk("request")),
-            answer("Transfer-Encoding: chunked", &each_a_chunk("response")),
+            post("Transfer-Encoding: chunked", each_a_chunk("request")),
+            answer("Transfer-Encoding: chunked", each_a_chunk("response")),
         ),
         Case::exchange(
             "http/chunks-that-look-like-messages",
@@ -139,51 +169,35 @@ fn bodies() -> Vec<Case> {
             answer("Transfer-Encoding: gzip, chunked", b"1\r\nb\r\n0\r\n\r\n"),
         ),
         Case::exchange(
-            "http/leading-zeros-in-content-length",
-            post("Content-Length: 0005", b"hello"),
-            answer("Content-Length: 002", b"ok"),
-        ),
-        Case::exchange(
-            "http/a-megabyte-each-way",
-            post("Content-Length: 1048576", &vec![b'q'; 1 << 20]),
-            answer("Content-Length: 1048576", &vec![b'a'; 1 << 20]),
-        )
-        .uncut(),
-        Case::exchange(
             "http/ten-thousand-chunks-each-way",
             post(
                 "Transfer-Encoding: chunked",
-                &each_a_chunk(&"r".repeat(10_000)),
+                each_a_chunk(&"r".repeat(10_000)),
             ),
             answer(
                 "Transfer-Encoding: chunked",
-                &each_a_chunk(&"a".repeat(10_000)),
+                each_a_chunk(&"a".repeat(10_000)),
             ),
         )
         .uncut(),
-        Case::new(
-            "http/body-up-to-the-close",
-            script().send(GET).until("the end").ended(),
-            (script().head())
-                .send("HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\n\r\n0\r\n\r\nthe end")
-                .close(),
-        ),
-        Case::new(
-            "http/empty-body-up-to-the-close",
-            script().send(GET).head().ended(),
-            script()
-                .head()
-                .send("HTTP/1.1 200 OK\r\nX-A: 1\r\n\r\n")
-                .close(),
-        ),
     ]
+}
+
+fn post(fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let head = format!("POST /v1/responses HTTP/1.1\r\nHost: <host>\r\n{fields}\r\n\r\n");
+    [head.as_bytes(), body.as_ref()].concat()
+}
+
+fn answer(fields: &str, body: impl AsRef<[u8]>) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\n{fields}\r\n\r\n");
+    [head.as_bytes(), body.as_ref()].concat()
 }
 
 fn fields() -> Vec<Case> {
     let head = |lines: &str| format!("GET /v1/x HTTP/1.1\r\nHost: <host>\r\n{lines}\r\n");
     let answer = |lines: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n{lines}\r\n");
     let both = |name: &str, lines: &str| Case::exchange(name, head(lines), answer(lines));
-    let many: String = (0..100)
+    let many: Vec<String> = (0..100)
         .map(|n| format!("X-Field-{n}: value {n}\r\n"))
         .collect();
     let codex = "authorization: Bearer sk-made-up\r\nsession-id: 0190\r\nthread-id: 0190\r\n\
@@ -214,7 +228,7 @@ fn fields() -> Vec<Case> {
             "X-Q: \"a, b\"; c=\"\\\"\"\r\nX-P: (a (b))\r\n",
         ),
         both("http/values-beyond-ascii", "X-U: caf\u{e9} \u{1f980}\r\n"),
-        both("http/hundred-fields", &many),
+        both("http/hundred-fields", &many.concat()),
         both("http/fields-of-codex", codex),
         both(
             "http/date-server-via",
@@ -385,11 +399,12 @@ fn statuses() -> Vec<Case> {
 }
 
 fn each_a_chunk(text: &str) -> Vec<u8> {
-    let chunks: String = text
-        .chars()
-        .map(|byte| format!("1\r\n{byte}\r\n"))
-        .collect();
-    format!("{chunks}0\r\n\r\n").into_bytes()
+    let chunks = text.chars().map(|byte| format!("1\r\n{byte}\r\n"));
+    (chunks
+        .chain(["0\r\n\r\n".to_owned()])
+        .collect::<Vec<_>>()
+        .concat())
+    .into_bytes()
 }
 
 /// A plain request.

@@ -275,9 +275,8 @@ impl<'a> Actor<'a> {
 
     async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
         let (piece, pause) = match self.cut {
-            Cut::Nowhere => (bytes.len(), 0),
             Cut::At(at) if at > self.sent && at < self.sent + bytes.len() => (at - self.sent, 8),
-            Cut::At(_) => (bytes.len(), 0),
+            Cut::Nowhere | Cut::At(_) => (bytes.len(), 0),
             Cut::Every(len) => (len, 3),
         };
         let (first, rest) = bytes.split_at(piece.min(bytes.len()));
