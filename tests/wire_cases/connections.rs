@@ -1,6 +1,6 @@
 //! HTTP/1.1: several messages on one connection, and their order in time.
 
-use crate::difference::{CLOSE, HOP};
+use crate::difference::{CLOSE, HOP, KEPT};
 use crate::messages::{GET, OK};
 use crate::script::Role::{Client, Upstream};
 use crate::script::{Case, script};
@@ -250,17 +250,29 @@ fn interim() -> Vec<Case> {
     vec![
         Case::new(
             "http/continue-granted",
-            script().send(expecting).until(go_on).send("body").message(OK),
+            script()
+                .send(expecting)
+                .until(go_on)
+                .send("body")
+                .message(OK),
             script().head().send(go_on).until("body").send(OK),
         ),
         Case::new(
             "http/continue-granted-with-fields",
-            script().send(expecting).until("X-A: 1\r\n\r\n").send("body").message(OK),
-            (script().head().send("HTTP/1.1 100 Go On\r\nX-A: 1\r\n\r\n")).until("body").send(OK),
+            script()
+                .send(expecting)
+                .until("X-A: 1\r\n\r\n")
+                .send("body")
+                .message(OK),
+            (script().head().send("HTTP/1.1 100 Go On\r\nX-A: 1\r\n\r\n"))
+                .until("body")
+                .send(OK),
         ),
         Case::new(
             "http/continue-granted-for-chunks",
-            (script().send("POST /v1/x HTTP/1.1\r\nHost: <host>\r\nExpect: 100-Continue\r\nTransfer-Encoding: chunked\r\n\r\n"))
+            (script())
+                .send("POST /v1/x HTTP/1.1\r\nHost: <host>\r\nExpect: 100-Continue\r\n")
+                .send("Transfer-Encoding: chunked\r\n\r\n")
                 .until(go_on)
                 .send("1\r\na\r\n0\r\n\r\n")
                 .message(OK),
@@ -273,7 +285,10 @@ fn interim() -> Vec<Case> {
         ),
         Case::new(
             "http/continue-not-awaited",
-            script().send(format!("{expecting}body")).until(go_on).message(OK),
+            script()
+                .send(format!("{expecting}body"))
+                .until(go_on)
+                .message(OK),
             script().head().send(go_on).until("body").send(OK),
         ),
         Case::new(
@@ -288,13 +303,23 @@ fn interim() -> Vec<Case> {
         ),
         Case::new(
             "http/continue-and-answer-in-one-segment",
-            script().send(expecting).until(go_on).send("body").message(OK),
+            script()
+                .send(expecting)
+                .until(go_on)
+                .send("body")
+                .message(OK),
             (script().head().send(go_on.to_owned() + OK)).until("body"),
         ),
         before("http/early-hints", hints),
         before("http/processing", "HTTP/1.1 102 Processing\r\n\r\n"),
-        before("http/several-interim-answers", &format!("{hints}HTTP/1.1 102 \r\n\r\n{hints}")),
-        before("http/unknown-interim-answer", "HTTP/1.1 199 Odd\r\nContent-Type: x\r\n\r\n"),
+        before(
+            "http/several-interim-answers",
+            &format!("{hints}HTTP/1.1 102 \r\n\r\n{hints}"),
+        ),
+        before(
+            "http/unknown-interim-answer",
+            "HTTP/1.1 199 Odd\r\nContent-Type: x\r\n\r\n",
+        ),
     ]
 }
 
@@ -354,7 +379,12 @@ fn streams() -> Vec<Case> {
             events(false),
             "!",
         ),
-        stream("http/events-up-to-the-close", format!("{head}\r\n"), events(false), ""),
+        stream(
+            "http/events-up-to-the-close",
+            format!("{head}\r\n"),
+            events(false),
+            "",
+        ),
         Case::new(
             "http/request-body-bit-by-bit",
             (script().send("POST /v1/x HTTP/1.1\r\nHost: <host>\r\nContent-Length: 6\r\n\r\nab"))
@@ -363,7 +393,14 @@ fn streams() -> Vec<Case> {
                 .meet()
                 .send("ef")
                 .message(OK),
-            script().head().until("ab").meet().until("cd").meet().until("ef").send(OK),
+            script()
+                .head()
+                .until("ab")
+                .meet()
+                .until("cd")
+                .meet()
+                .until("ef")
+                .send(OK),
         ),
         Case::new(
             "http/both-bodies-at-once",
@@ -377,13 +414,24 @@ fn streams() -> Vec<Case> {
                 .send("def")
                 .send(GET)
                 .message(OK),
-            (script().head().until("abc").send(EXPECTATION_FAILED).until("def")).head().send(OK),
+            (script()
+                .head()
+                .until("abc")
+                .send(EXPECTATION_FAILED)
+                .until("def"))
+            .head()
+            .send(OK),
         ),
         Case::new(
             "http/client-closes-when-it-has-enough",
-            script().send(post("q")).until("response.completed\n\n\r\n").meet().close(),
+            script()
+                .send(post("q"))
+                .until("response.completed\n\n\r\n")
+                .meet()
+                .close(),
             (script().message(post("q")))
-                .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1a\r\ndata: response.completed\n\n\r\n")
+                .send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+                .send("1a\r\ndata: response.completed\n\n\r\n")
                 .meet()
                 .ended(),
         ),
@@ -438,12 +486,18 @@ fn half_closed() -> Vec<Case> {
         Case::new(
             "http/client-closes-an-idle-connection",
             script().send(GET).message(OK).close(),
-            script().head().send(OK).ended(),
-        ),
+            script().head().send(OK),
+        )
+        .reconnected(),
         Case::new(
             "http/upstream-closes-an-idle-connection",
-            script().send(GET).message(OK).ended(),
-            script().head().send(OK).close(),
-        ),
+            (script().send(GET).message(OK).meet())
+                .send(post("x"))
+                .message(answer("y")),
+            (script().head().send(OK).close().meet())
+                .message(post("x"))
+                .send(answer("y")),
+        )
+        .answered(200, &KEPT),
     ]
 }

@@ -2,6 +2,8 @@
 
 use codextap::proxy::Config;
 
+use crate::difference::KEPT;
+
 /// One named conversation between a client and an upstream.
 pub(crate) struct Case {
     pub(crate) name: String,
@@ -226,6 +228,11 @@ impl Case {
             });
         }
         self
+    }
+
+    /// The upstream may get what it gets on other connections.
+    pub(crate) fn reconnected(self) -> Self {
+        self.edit(&KEPT, Role::Upstream, "", "")
     }
 
     /// `lines` do not reach `receiver`.

@@ -48,18 +48,29 @@ fn differences(cases: &[Case]) -> String {
     table
 }
 
-/// What differs in each case.
+/// What differs in which case, and in which cases nothing does.
 pub(crate) fn cases(cases: &[Case]) -> String {
+    let same = |case: &&Case| matches!(&case.expect, Expect::Same(edits) if edits.is_empty());
     let mut table = "| case | what differs |\n|---|---|\n".to_owned();
-    for case in cases {
+    for case in cases.iter().filter(|case| !same(case)) {
         let _ = writeln!(table, "| `{}` | {} |", case.name, what(case));
     }
+    let names: Vec<String> = (cases.iter().filter(same))
+        .map(|case| format!("- `{}`", case.name))
+        .collect();
+    let _ = writeln!(
+        table,
+        "\nIn {} of the {} cases nothing differs:\n",
+        names.len(),
+        cases.len()
+    );
+    table.push_str(&names.join("\n"));
+    table.push('\n');
     table
 }
 
 fn what(case: &Case) -> String {
     match &case.expect {
-        Expect::Same(edits) if edits.is_empty() => "nothing".to_owned(),
         Expect::Same(edits) => {
             let edits = edits.iter().map(|edit| {
                 let receiver = match edit.receiver {
@@ -102,7 +113,11 @@ fn names(case: &Case) -> Vec<&'static str> {
 }
 
 fn code(text: &str) -> String {
-    let short: String = text.trim_end().chars().take(60).collect();
+    let trimmed = match text.trim_end() {
+        "" => text,
+        trimmed => trimmed,
+    };
+    let short: String = trimmed.chars().take(60).collect();
     format!(
         "`{}`",
         short

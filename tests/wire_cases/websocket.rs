@@ -207,7 +207,8 @@ fn handshakes() -> Vec<Case> {
                 .send(ACCEPTED)
                 .until(&eager)
                 .ended(),
-        ),
+        )
+        .reconnected(),
     ]
 }
 
@@ -238,6 +239,7 @@ fn refusals() -> Vec<Case> {
                     .message(OK),
                 script().head().send(&answer).message(post).send(OK),
             )
+            .reconnected()
         })
         .collect();
     cases.extend([
