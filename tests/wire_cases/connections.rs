@@ -11,6 +11,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(bodiless());
     cases.extend(interim());
     cases.extend(streams());
+    cases.extend(dialogues());
     cases.extend(half_closed());
     cases
 }
@@ -149,6 +150,13 @@ fn closing() -> Vec<Case> {
             Client,
             "\r\n\r\nok",
             "\r\nConnection: close\r\n\r\nok",
+        ),
+        Case::new(
+            "http/request-in-http-1.0",
+            (script().send("GET /v1/x HTTP/1.0\r\nHost: <host>\r\n\r\n"))
+                .message(OK)
+                .ended(),
+            script().head().send(OK).close(),
         ),
         Case::new(
             "http/answer-in-http-1.0",
@@ -353,19 +361,6 @@ fn streams() -> Vec<Case> {
         Case::new(name, client.until(last), upstream.send(last))
     };
     let len: usize = events(false).iter().map(String::len).sum();
-    let mut dialogue = (
-        (script()
-            .send("POST /v1/d HTTP/1.1\r\nHost: <host>\r\nTransfer-Encoding: chunked\r\n\r\n"))
-        .head(),
-        (script().head()).send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
-    );
-    for n in 0..4 {
-        let (ask, say) = (format!("2\r\nq{n}\r\n"), format!("2\r\na{n}\r\n"));
-        dialogue = (
-            dialogue.0.send(&ask).until(&say),
-            dialogue.1.until(&ask).send(&say),
-        );
-    }
     vec![
         stream(
             "http/events-in-chunks",
@@ -385,6 +380,25 @@ fn streams() -> Vec<Case> {
             events(false),
             "",
         ),
+    ]
+}
+
+/// Requests and answers that are on their way at the same time.
+fn dialogues() -> Vec<Case> {
+    let mut dialogue = (
+        (script()
+            .send("POST /v1/d HTTP/1.1\r\nHost: <host>\r\nTransfer-Encoding: chunked\r\n\r\n"))
+        .head(),
+        (script().head()).send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"),
+    );
+    for n in 0..4 {
+        let (ask, say) = (format!("2\r\nq{n}\r\n"), format!("2\r\na{n}\r\n"));
+        dialogue = (
+            dialogue.0.send(&ask).until(&say),
+            dialogue.1.until(&ask).send(&say),
+        );
+    }
+    vec![
         Case::new(
             "http/request-body-bit-by-bit",
             (script().send("POST /v1/x HTTP/1.1\r\nHost: <host>\r\nContent-Length: 6\r\n\r\nab"))
