@@ -164,6 +164,27 @@ fn the_ends_are_seen_as_they_are() {
     assert_eq!(extra.upstream.streams, [b"xyz"]);
 }
 
+/// A cut is one to the proxy as well: it handles what comes before it before it reads on.
+#[test]
+fn a_cut_reaches_the_proxy() {
+    let request = "POST /v1/x HTTP/1.1\r\nHost: <host>\r\nContent-Length: 5\r\n\r\nhello";
+    let case = Case::exchange("", request, messages::OK);
+    let pieces = |cuts| {
+        runtime().block_on(async {
+            let stage = Stage::new(&case).await;
+            stage.play(&case, Way::Proxied, cuts).await.unwrap();
+            stage.pieces().await
+        })
+    };
+    assert_eq!(pieces((Cut::Nowhere, Cut::Nowhere)), 2);
+    let within = case.client.sent("127.0.0.1:12345").len() - 3;
+    assert_eq!(pieces((Cut::At(within), Cut::Nowhere)), 3);
+    assert_eq!(
+        pieces((Cut::Every(1), Cut::Every(1))),
+        "hello".len() + "ok".len()
+    );
+}
+
 /// Plays `case` in one piece; its direct outcome, if there is one to compare with.
 async fn whole(case: &Case, stage: &Stage) -> Result<Option<Outcome>, String> {
     let cuts = (Cut::Nowhere, Cut::Nowhere);

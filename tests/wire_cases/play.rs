@@ -2,10 +2,12 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use codextap::proxy::Route;
-use codextap::tap::Limits;
+use codextap::tap::{Kind, Limits};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Barrier;
@@ -19,6 +21,8 @@ pub(crate) struct Stage {
     listener: TcpListener,
     pub(crate) upstream: SocketAddr,
     proxied: Proxied,
+    /// How many pieces of bodies the proxy has told of.
+    pieces: Arc<AtomicUsize>,
 }
 
 /// Whom the client speaks to.
@@ -73,17 +77,28 @@ impl Stage {
         .await;
         // Somebody watches, as in life.
         let mut tap = proxied.tap.take().unwrap();
+        let pieces = Arc::new(AtomicUsize::new(0));
+        let told = Arc::clone(&pieces);
         tokio::spawn(async move {
             let mut events = Vec::new();
             while tap.recv_many(&mut events).await > 0 {
-                events.clear();
+                let pieces = events.drain(..);
+                let pieces = pieces.filter(|event| matches!(event.kind, Kind::Data { .. }));
+                told.fetch_add(pieces.count(), Ordering::Relaxed);
             }
         });
         Self {
             listener,
             upstream,
             proxied,
+            pieces,
         }
+    }
+
+    /// How many pieces of bodies the proxy has told of.
+    pub(crate) async fn pieces(&self) -> usize {
+        settle(8).await;
+        self.pieces.load(Ordering::Relaxed)
     }
 
     /// Plays `case`, the client's bytes cut as `cuts.0` says and the upstream's as `cuts.1`.
@@ -480,4 +495,4 @@ pub(crate) fn shown(bytes: &[u8]) -> String {
 }
 
 /// A case that takes longer hangs.
-const DEADLINE: Duration = Duration::from_secs(8);
+const DEADLINE: Duration = Duration::from_secs(20);
