@@ -109,6 +109,7 @@ fn a_proxy_that_changes_anything_is_caught() {
         ends: vec![End::Fin],
     };
     let direct = Outcome {
+        host: "127.0.0.1:1".to_owned(),
         client: got("answer"),
         upstream: got("a: 1\r\nb: 2\r\n"),
     };

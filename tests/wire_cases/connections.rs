@@ -173,11 +173,17 @@ fn closing() -> Vec<Case> {
         ),
         Case::new(
             "http/close-asked-by-the-upstream",
-            script().send(GET).message(OK).ended(),
+            (script().send(GET).until("ok").meet())
+                .send(post("x"))
+                .message(answer("y")),
             (script().head())
                 .send("HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok")
-                .close(),
-        ),
+                .close()
+                .meet()
+                .message(post("x"))
+                .send(answer("y")),
+        )
+        .answered(200, &KEPT),
         Case::new(
             "http/close-before-a-body-up-to-the-close",
             script().send(GET).until("streamed").ended(),

@@ -3,7 +3,8 @@
 use crate::script::Difference;
 
 /// All of them, in the order of the table.
-pub(crate) const ALL: [&Difference; 8] = [
+pub(crate) const ALL: [&Difference; 9] = [
+    &HOST,
     &HOP,
     &CLOSE,
     &KEPT,
@@ -13,6 +14,12 @@ pub(crate) const ALL: [&Difference; 8] = [
     &BAD_ANSWER,
     &LIMIT,
 ];
+
+pub(crate) const HOST: Difference = Difference {
+    name: "`Host`",
+    why: "It names whom the sender speaks to (RFC 9110 §7.2). The upstream's name is written where \
+          the client's stood; a client that uses the same name for both sees no difference.",
+};
 
 pub(crate) const HOP: Difference = Difference {
     name: "hop-by-hop fields",

@@ -149,19 +149,19 @@ fn lines() -> Vec<Case> {
                 "CONNECT <host> HTTP/1.1\r\nHost: <host>\r\n\r\n",
                 405,
             ),
-            Case::refused(
-                "refused/foreign-host",
-                "GET /v1/x HTTP/1.1\r\nHost: evil.test\r\n\r\n",
-                421,
-            ),
-            Case::refused(
-                "refused/foreign-origin",
-                "GET /v1/x HTTP/1.1\r\nHost: <host>\r\nOrigin: http://evil.test\r\n\r\n",
-                403,
-            ),
+            foreign("host", "Host: evil.test", 421),
+            foreign("origin", "Host: <host>\r\nOrigin: http://evil.test", 403),
             behind_a_good_one(),
         ])
         .collect()
+}
+
+/// A good request that must not pass; the connection may take another one.
+fn foreign(what: &str, fields: &str, status: u16) -> Case {
+    let request = format!("GET /v1/x HTTP/1.1\r\n{fields}\r\n\r\n");
+    let mut case = Case::refused(format!("refused/foreign-{what}"), &request, status);
+    case.client = script().send(&request).head();
+    case
 }
 
 /// A pipelined request is refused only after the ones before it were answered.

@@ -1,6 +1,6 @@
 //! HTTP/1.1: heads, bodies and their framing, one exchange each.
 
-use crate::difference::{EMPTY_LINE, HOP};
+use crate::difference::{EMPTY_LINE, HOP, HOST};
 use crate::script::Role::{Client, Upstream};
 use crate::script::{Case, script};
 
@@ -251,12 +251,14 @@ fn fields() -> Vec<Case> {
             "http/host-in-the-middle",
             "GET /v1/x HTTP/1.1\r\nA: 1\r\nhOsT:   <host>\r\nB: 2\r\n\r\n",
             OK,
-        ),
+        )
+        .edit(&HOST, Upstream, "hOsT:   <host>", "hOsT: <host>"),
         Case::exchange(
             "http/host-by-name",
             "GET /v1/x HTTP/1.1\r\nA: 1\r\nHost: localhost\r\nB: 2\r\n\r\n",
             OK,
-        ),
+        )
+        .edit(&HOST, Upstream, "Host: localhost", "Host: <host>"),
         both(
             "http/long-field",
             &format!("X-Long: {}\r\n", "v".repeat(30_000)),

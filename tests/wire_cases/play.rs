@@ -45,6 +45,8 @@ pub(crate) enum Cut {
 /// What came of a case.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(crate) struct Outcome {
+    /// The upstream's address.
+    pub(crate) host: String,
     pub(crate) client: Got,
     pub(crate) upstream: Got,
 }
@@ -123,6 +125,7 @@ impl Stage {
         let failure = match tokio::time::timeout(DEADLINE, both).await {
             Ok(Ok(_)) => {
                 return Ok(Outcome {
+                    host: self.upstream.to_string(),
                     client: client.got(),
                     upstream: upstream.got(),
                 });

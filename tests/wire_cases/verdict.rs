@@ -2,7 +2,7 @@
 
 use crate::difference::KEPT;
 use crate::play::{Got, Outcome, shown};
-use crate::script::{Case, Edit, Expect, Role};
+use crate::script::{Case, Edit, Expect, Role, filled};
 
 /// What is wrong with `proxied`, given what came of the case directly (`None` where the proxy
 /// answers itself and there is nothing to compare with).
@@ -13,8 +13,15 @@ pub(crate) fn judge(
 ) -> Result<(), String> {
     match (&case.expect, direct) {
         (Expect::Same(edits), Some(direct)) => {
-            compare(Role::Client, edits, &direct.client, &proxied.client)?;
-            compare(Role::Upstream, edits, &direct.upstream, &proxied.upstream)
+            let edits: Vec<Filled> = (edits.iter())
+                .map(|edit| Filled {
+                    edit,
+                    from: filled(edit.from.as_bytes(), &direct.host),
+                    to: filled(edit.to.as_bytes(), &direct.host),
+                })
+                .collect();
+            compare(Role::Client, &edits, &direct.client, &proxied.client)?;
+            compare(Role::Upstream, &edits, &direct.upstream, &proxied.upstream)
         }
         (Expect::Same(_), None) => Err("nothing to compare with".to_owned()),
         (Expect::Refused { status, never }, _) => {
@@ -33,25 +40,30 @@ pub(crate) fn judge(
     }
 }
 
-/// Whether the client's last answer has `status`.
+/// Whether the client was answered `status`.
 fn answered(status: u16, proxied: &Outcome) -> Result<(), String> {
     let got = proxied.client.streams.concat();
     let wanted = format!("HTTP/1.1 {status} ");
-    let last = memchr::memmem::rfind(&got, b"HTTP/1.1 ");
-    if last.is_some_and(|at| got[at..].starts_with(wanted.as_bytes())) {
+    if memchr::memmem::find(&got, wanted.as_bytes()).is_some() {
         return Ok(());
     }
     Err(format!("the client got {} and not {status}", shown(&got)))
 }
 
-fn compare(role: Role, edits: &[Edit], direct: &Got, proxied: &Got) -> Result<(), String> {
+/// An edit with the upstream's address where it says `<host>`.
+struct Filled<'a> {
+    edit: &'a Edit,
+    from: Vec<u8>,
+    to: Vec<u8>,
+}
+
+fn compare(role: Role, edits: &[Filled<'_>], direct: &Got, proxied: &Got) -> Result<(), String> {
     let mut wanted = direct.streams.concat();
-    for edit in edits.iter().filter(|edit| edit.receiver == role) {
-        let from = edit.from.as_bytes();
+    for Filled { from, to, .. } in edits.iter().filter(|one| one.edit.receiver == role) {
         let Some(at) = memchr::memmem::find(&wanted, from) else {
             return Err(format!("there is no {} to edit", shown(from)));
         };
-        wanted.splice(at..at + from.len(), edit.to.bytes());
+        wanted.splice(at..at + from.len(), to.iter().copied());
     }
     let got = proxied.streams.concat();
     if got != wanted {
@@ -63,7 +75,7 @@ fn compare(role: Role, edits: &[Edit], direct: &Got, proxied: &Got) -> Result<()
             proxied.ends, direct.ends
         ));
     }
-    let may_change = edits.iter().any(|edit| *edit.why == KEPT);
+    let may_change = edits.iter().any(|one| *one.edit.why == KEPT);
     if !may_change && !wanted.is_empty() && direct.streams.len() != proxied.streams.len() {
         return Err(format!(
             "{role:?} had {} connections instead of {}",
