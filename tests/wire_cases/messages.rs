@@ -354,6 +354,7 @@ fn hops() -> Vec<Case> {
             "http/response-keep-alive",
             "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n",
         ),
+        back("http/response-connection-close", "Connection: close\r\n"),
         back(
             "http/response-nominates",
             "Connection: x-hop\r\nX-Hop: 1\r\n",
