@@ -62,7 +62,8 @@ pub(crate) const UNREACHABLE: Difference = Difference {
 pub(crate) const BAD_ANSWER: Difference = Difference {
     name: "ambiguous answer",
     why: "An answer whose end two readers may see in different places is replaced by 502 \
-          (RFC 9112 §6.3), because the client could take its rest for another answer.",
+          (RFC 9112 §6.3), or ends where the fault shows in its body, because the client could \
+          take the rest for another answer.",
 };
 
 pub(crate) const LIMIT: Difference = Difference {

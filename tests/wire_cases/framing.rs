@@ -2,6 +2,7 @@
 
 use crate::difference::{BAD_ANSWER, LIMIT};
 use crate::messages::{GET, OK};
+use crate::script::Role::Client;
 use crate::script::{Case, Expect, script};
 
 pub(crate) fn cases() -> Vec<Case> {
@@ -9,6 +10,7 @@ pub(crate) fn cases() -> Vec<Case> {
     cases.extend(lines());
     cases.extend(chunks());
     cases.extend(answers());
+    cases.extend(answers_cut());
     cases.extend(limits());
     cases
 }
@@ -304,6 +306,36 @@ fn answers() -> Vec<Case> {
             script().head().send("SSH-2.0-OpenSSH_9.9\r\n\r\n"),
         )
         .answered(502, &BAD_ANSWER)])
+        .collect()
+}
+
+/// Answers that go wrong behind their heads: the client gets what stands before the fault.
+fn answers_cut() -> Vec<Case> {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n";
+    let faults = [
+        ("chunk-size-of-letters", "", "size\r\nabc\r\n0\r\n\r\n"),
+        ("chunk-longer-than-its-size", "3\r\nabc", "def\r\n0\r\n\r\n"),
+        ("trailer-folded", "0\r\nX-A: 1\r\n", " 2\r\n\r\n"),
+    ];
+    (faults.iter())
+        .map(|(name, good, bad)| {
+            Case::new(
+                format!("answer/{name}"),
+                script().send(GET).until("ok\r\n").ended(),
+                (script().head())
+                    .send(format!("{chunked}{good}{bad}"))
+                    .close(),
+            )
+            .dropped(&BAD_ANSWER, Client, bad)
+        })
+        .chain([Case::new(
+            "answer/longer-than-its-length",
+            script().send(GET).message(OK),
+            script()
+                .head()
+                .send(format!("{OK}HTTP/1.1 200 OK\r\n\r\nsmuggled")),
+        )
+        .dropped(&BAD_ANSWER, Client, "HTTP/1.1 200 OK\r\n\r\nsmuggled")])
         .collect()
 }
 
