@@ -26,12 +26,14 @@ use super::route::Route;
 use super::upload::{BeginError, Sink, Stop, Upload};
 use super::upstream::{Link, Upstream};
 use super::wire::NoHead;
-use crate::tap::{End, Phase, Side, error_chain, relay};
+use crate::tap::{End, Failure, Phase, Side, error_chain, relay};
 
 /// Why there is no answer to pass on.
 enum Trouble {
     /// The client is told.
     Refused(Refusal),
+    /// The upstream took the request and went away: the client sees that as it would without us.
+    Dropped(Failure, After),
     /// The client's doing.
     Stopped(Stop),
 }
@@ -83,6 +85,10 @@ impl Forwarder {
                 reply.give_up(&mut upload).await;
                 drop(upload);
                 reply.refuse(sink, &refusal).await
+            }
+            Err(Trouble::Dropped(failure, after)) => {
+                reply.exchange.failed(failure);
+                after
             }
             Err(Trouble::Stopped(Stop::Malformed(fault))) => {
                 reply.persists = false;
@@ -320,7 +326,12 @@ async fn ask_http1(
     }
     let answer = answered.map_err(|none| {
         let unsent = upload.fault.as_ref();
-        Trouble::Refused(Refusal::unanswered(route.origin(), &none, unsent))
+        let refusal = Refusal::unanswered(route.origin(), &none, unsent);
+        match none {
+            NoHead::Closed => Trouble::Dropped(refusal.failure(), After::Close),
+            NoHead::Failed(_) => Trouble::Dropped(refusal.failure(), After::Reset),
+            NoHead::Refused(_) => Trouble::Refused(refusal),
+        }
     })?;
     let framing = Framing::of_response(&answer, head.is_head());
     let framing = framing.map_err(|fault| unanswered(route, fault))?;
