@@ -246,6 +246,8 @@ fn a_turn_without_its_connection_gets_one() {
     assert_eq!(names, ["run-ws", "run-ws-1"]);
     assert_eq!(loaded.store.turns(FlowId(0)).count(), 1);
     assert_eq!(loaded.store.flows()[0].request.head, turn.request.head);
+    let gist = &loaded.store.flows()[0].gist;
+    assert!(gist.ends_with("(connection not saved)"), "{gist}");
 }
 
 #[test]

@@ -198,6 +198,7 @@ impl Entry {
         flow.model = None;
         flow.is_warm_up = false;
         flow.read_heads();
+        flow.gist.push_str(" (connection not saved)");
         Self {
             flow,
             connection: None,
