@@ -241,11 +241,13 @@ impl Forwarder {
                 return After::Reset;
             }
         }
+        let mut has_ended = false;
         if !upload.is_complete() {
             // The answer came early. The upstream may want the rest all the same.
             let sent = tokio::select! {
                 sent = upload.send() => sent,
                 () = answer.content.ended() => {
+                    has_ended = true;
                     // So the client sees the end as it would without us, and may still send.
                     if sink.shutdown().await.is_err() {
                         return After::Drop;
@@ -261,6 +263,7 @@ impl Forwarder {
         }
         let is_complete = upload.is_complete();
         if !was_upgrade
+            && !has_ended
             && let Content::Http1(source, _) = answer.content
             && answer.framing != Framing::Close
             && answer.head.version != Version::HTTP_10
