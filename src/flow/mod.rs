@@ -143,6 +143,33 @@ pub enum State {
 }
 
 impl Flow {
+    /// A flow of which nothing but its beginning is known.
+    #[must_use]
+    pub fn new(name: String, client: String, upstream: Arc<str>, started: At) -> Self {
+        Self {
+            id: FlowId(0),
+            name,
+            kind: FlowKind::Http,
+            channel: Channel::Other,
+            client,
+            upstream,
+            started,
+            ended: None,
+            request: Request::default(),
+            response: Response::default(),
+            frames: Vec::new(),
+            turn: None,
+            identity: Identity::default(),
+            model: None,
+            gist: String::new(),
+            is_warm_up: false,
+            failures: Vec::new(),
+            faults: Vec::new(),
+            close: None,
+            revision: 0,
+        }
+    }
+
     /// The HTTP status, once the head is here.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

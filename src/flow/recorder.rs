@@ -5,12 +5,11 @@
 //! that ended, in the order in which they ended: that is the order of a capture.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use super::http::HttpBody;
 use super::socket::Socket;
-use super::{Close, Fault, Flow, FlowId, FlowKind, Request, Response, Store};
-use crate::responses::{Identity, Status};
+use super::{Flow, FlowId, FlowKind, Store};
+use crate::responses::Status;
 use crate::tap::{
     At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
     ResponseHead, Side, field,
@@ -65,7 +64,7 @@ impl Recorder {
         } = event;
         if let Kind::Opened { client, upstream } = kind {
             let name = format!("{}-{}", self.run, id.0);
-            let flow = store.push(blank(name, client.to_string(), upstream, at));
+            let flow = store.push(Flow::new(name, client.to_string(), upstream, at));
             self.exchanges.insert(id, Exchange::new(flow));
             return;
         }
@@ -257,32 +256,6 @@ impl Exchange {
             }
         });
         finished.push(self.flow);
-    }
-}
-
-/// A flow of which nothing but its beginning is known.
-pub(super) fn blank(name: String, client: String, upstream: Arc<str>, started: At) -> Flow {
-    Flow {
-        id: FlowId(0),
-        name,
-        kind: FlowKind::Http,
-        channel: super::Channel::Other,
-        client,
-        upstream,
-        started,
-        ended: None,
-        request: Request::default(),
-        response: Response::default(),
-        frames: Vec::new(),
-        turn: None,
-        identity: Identity::default(),
-        model: None,
-        gist: String::new(),
-        is_warm_up: false,
-        failures: Vec::new(),
-        faults: Vec::<Fault>::new(),
-        close: None::<Close>,
-        revision: 0,
     }
 }
 

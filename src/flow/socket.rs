@@ -5,7 +5,7 @@
 //! connection's. Each frame is stored once.
 
 use super::http::{body, gap, mask};
-use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store, recorder};
+use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -185,7 +185,7 @@ impl Socket {
             return;
         };
         self.turns += 1;
-        let mut turn = recorder::blank(
+        let mut turn = Flow::new(
             format!("{}.{}", connection.name, self.turns),
             connection.client.clone(),
             connection.upstream.clone(),
