@@ -46,10 +46,14 @@ pub(super) async fn recording(
     let clock = station.clock;
     let (mut events, mut recording, mut proxy) = station.into_parts();
     let mut store = Store::default();
-    let mut tell = |store: &Store, ids: Vec<FlowId>| {
-        ids.into_iter()
-            .filter_map(|id| store.get(id))
-            .for_each(&mut finished);
+    let mut tell = |store: &mut Store, ids: Vec<FlowId>| {
+        for id in ids {
+            if let Some(flow) = store.get(id) {
+                finished(flow);
+            }
+            // It is in the capture; a recording of a week must not grow with what passed.
+            store.change(id, Flow::shed);
+        }
     };
     let ended = async {
         let signals = ending.await;
@@ -57,11 +61,11 @@ pub(super) async fn recording(
     };
     station::record_until(ended, &mut events, |event| {
         let ids = recording.apply(&mut store, event);
-        tell(&store, ids);
+        tell(&mut store, ids);
     })
     .await;
     let ids = recording.cut(&mut store, clock.now());
-    tell(&store, ids);
+    tell(&mut store, ids);
     proxy.cut();
     super::close(recording)
 }

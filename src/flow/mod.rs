@@ -170,6 +170,18 @@ impl Flow {
         }
     }
 
+    /// Forgets heads, bodies, frames and the turn's items: for a flow that was written down and that
+    /// nobody will look at. Counts, times and identifiers stay.
+    pub fn shed(&mut self) {
+        self.request = Request::default();
+        self.response = Response::default();
+        self.frames = Vec::new();
+        self.faults = Vec::new();
+        if let Some(turn) = &mut self.turn {
+            turn.items = Vec::new();
+        }
+    }
+
     /// The HTTP status, once the head is here.
     #[must_use]
     pub fn status(&self) -> Option<u16> {

@@ -134,6 +134,11 @@ impl Pump {
             match read {
                 Poll::Ready(Ok(0)) => self.drained = true,
                 Poll::Ready(Ok(_)) => self.chunk = self.buffer.split().freeze(),
+                // A TLS peer that ends without close_notify (RFC 8446 §6.1). The protocol inside tells
+                // whether something is missing; WebSocket frames do.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                    self.drained = true;
+                }
                 Poll::Ready(Err(error)) => return Poll::Ready(Err(Broken::Source(error))),
                 Poll::Pending => {
                     // Nothing more to add for now, so what a TLS sink still holds must leave.
@@ -204,6 +209,34 @@ mod tests {
                 _ => Vec::new(),
             })
             .collect()
+    }
+
+    /// A TLS connection whose peer just closed the socket.
+    struct Unannounced;
+
+    impl AsyncRead for Unannounced {
+        fn poll_read(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &mut tokio::io::ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Poll::Ready(Err(io::ErrorKind::UnexpectedEof.into()))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_tls_end_without_close_notify_is_an_end() {
+        let (mut near, client) = duplex(64);
+        let (out, back, receiver) = lanes();
+        let mut far = tokio::io::join(Unannounced, tokio::io::sink());
+        drop(client);
+        assert_eq!(relay(&mut near, &mut far, out, back).await, End::Complete);
+        let events = all(receiver).await;
+        assert!(
+            !events
+                .iter()
+                .any(|event| matches!(event.kind, Kind::Failed(_)))
+        );
     }
 
     #[tokio::test]
