@@ -12,7 +12,7 @@ use super::VERSION;
 use super::payload::{self, decoded};
 use super::record::{Close, Event, Failure, Frame, Header, Kind, Message, Record, Text};
 use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
-use crate::responses::{Agent, Identity};
+use crate::responses::Agent;
 use crate::tap::{
     self, At, Direction, Field, Phase, RequestHead, ResponseHead, Secret, Side, Value,
 };
@@ -107,13 +107,8 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
     };
     let path = record.request.path.as_ref().map_or("", Text::as_str);
     let flow = Flow {
-        id: FlowId(0),
-        name: record.id.as_str().to_owned(),
         kind,
         channel: Channel::of(path),
-        client: record.client.as_str().to_owned(),
-        upstream: Arc::from(record.upstream.as_str()),
-        started,
         ended: record.ended.map(|ended| ended.0),
         request: Request {
             head: request_head(&record.request)?,
@@ -129,12 +124,6 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
             head_at: record.timings.response_head.map(|t| later(started, t)),
             ..Response::default()
         },
-        frames: Vec::new(),
-        turn: None,
-        identity: Identity::default(),
-        model: None,
-        gist: String::new(),
-        is_warm_up: false,
         failures: record
             .failures
             .iter()
@@ -150,7 +139,12 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
             })
             .collect(),
         close: record.close.as_ref().map(close),
-        revision: 0,
+        ..Flow::new(
+            record.id.as_str().to_owned(),
+            record.client.as_str().to_owned(),
+            Arc::from(record.upstream.as_str()),
+            started,
+        )
     };
     Ok(Entry { flow, connection })
 }

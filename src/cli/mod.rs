@@ -74,9 +74,6 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
     let Cli { command, common } = cli;
     let has_screen = std::io::stdout().is_terminal();
     let command = command.unwrap_or(Command::Tui);
-    if matches!(command, Command::Tui | Command::Open { .. } | Command::Demo) {
-        screen::theme(&common)?;
-    }
     start_log(
         &common,
         // A Codex that runs has the terminal to itself.
@@ -85,8 +82,12 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
     )?;
     let done = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await,
-        // A pipe never gets a screen.
-        Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await,
+        // A pipe never gets a screen, but is told of a theme that there is not.
+        Command::Tui => {
+            screen::theme(&common)?;
+            record::record(&common, Plan::new(&common)?).await
+        }
+        Command::Record => record::record(&common, Plan::new(&common)?).await,
         Command::Open { files } => screen::open(&common, &files, has_screen).await,
         Command::Demo if has_screen => screen::demo(&common).await,
         Command::Demo => Err(Error::new("the demo needs a terminal on standard output")),

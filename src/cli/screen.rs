@@ -74,6 +74,7 @@ pub(super) async fn open(
     files: &[PathBuf],
     has_screen: bool,
 ) -> Result<(), Error> {
+    let theme = theme(common)?;
     let filter = super::filter(common)?;
     let mut reader = Reader::default();
     for file in files {
@@ -126,7 +127,7 @@ pub(super) async fn open(
     let clock = Clock::start();
     let session = Session {
         app,
-        theme: theme(common)?,
+        theme,
         recording: Recording::new(clock.now(), Redactor::off(), None),
         clock,
     };

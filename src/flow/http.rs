@@ -70,27 +70,14 @@ impl HttpBody {
 
     /// Takes note of bytes that passed without a copy.
     pub(super) fn missed(&mut self, flow: &mut Flow, bytes: u64, at: At) {
-        let dir = self.dir;
-        let body = body(flow, dir);
-        body.missed += bytes;
-        body.wire_len += bytes;
         self.coding.missed(bytes);
         if let Some(events) = self.events.as_mut().filter(|_| self.coding.is_identity()) {
             events.resync(bytes);
         }
-        let fault = format!("{bytes} bytes passed but were not recorded");
-        let mark = if self.events.is_some() {
-            Some(gap(dir, at, bytes, fault.clone()))
-        } else {
-            None
-        };
-        flow.frames.extend(mark);
-        let offset = flow.response.body.wire_len;
-        flow.faults.push(Fault {
-            dir,
-            offset,
-            message: fault,
-        });
+        let row = miss(flow, self.dir, bytes, at);
+        if self.events.is_some() {
+            flow.frames.push(row);
+        }
     }
 
     /// Takes the end of the body.
@@ -176,6 +163,21 @@ fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redac
     if let Some(data) = data {
         flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
     }
+}
+
+/// Counts bytes that passed without a copy and says so on the flow; gives the row for the timeline.
+pub(super) fn miss(flow: &mut Flow, dir: Direction, bytes: u64, at: At) -> Frame {
+    let message = format!("{bytes} bytes passed but were not recorded");
+    let body = body(flow, dir);
+    body.missed += bytes;
+    body.wire_len += bytes;
+    let offset = body.wire_len;
+    flow.faults.push(Fault {
+        dir,
+        offset,
+        message: message.clone(),
+    });
+    gap(dir, at, bytes, message)
 }
 
 /// A row for bytes that are missing.

@@ -4,7 +4,7 @@
 //! the terminal event. Frames in between are the turn's; close frames and all others are the
 //! connection's. Each frame is stored once.
 
-use super::http::{body, gap, mask};
+use super::http::{body, gap, mask, miss};
 use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
@@ -53,18 +53,9 @@ impl Socket {
     /// Takes note of bytes that were relayed without a copy: the direction is out of step from here on.
     pub(super) fn missed(&mut self, store: &mut Store, dir: Direction, bytes: u64, at: At) {
         self.decoder(dir).missed(bytes);
-        let message = format!("{bytes} bytes passed but were not recorded");
         store.change(self.owner(), |flow| {
-            let body = body(flow, dir);
-            body.missed += bytes;
-            body.wire_len += bytes;
-            let offset = body.wire_len;
-            flow.faults.push(Fault {
-                dir,
-                offset,
-                message: message.clone(),
-            });
-            flow.frames.push(gap(dir, at, bytes, message));
+            let row = miss(flow, dir, bytes, at);
+            flow.frames.push(row);
         });
     }
 
@@ -264,7 +255,7 @@ fn store_frame(
             (Op::Close(code), reason.as_bytes())
         }
     };
-    let span = super::http::body(flow, dir).push(payload);
+    let span = self::body(flow, dir).push(payload);
     for fault in &frame.faults {
         flow.faults.push(Fault {
             dir,

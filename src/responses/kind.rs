@@ -134,15 +134,6 @@ impl EventKind {
         )
     }
 
-    /// Whether Codex sends it; every other kind comes from the server.
-    #[must_use]
-    pub fn is_from_client(self) -> bool {
-        matches!(
-            self,
-            Self::Create | Self::Append | Self::Interrupt | Self::Processed
-        )
-    }
-
     /// Whether it speaks of the connection or the account, so that it may come outside a response.
     #[must_use]
     pub fn is_aside(self) -> bool {

@@ -164,33 +164,31 @@ impl Stream<'_> {
     }
 
     fn function_call(&mut self, name: &str, arguments: &str) {
-        let (id, call) = (self.ids.api("fc"), self.ids.api("call"));
-        let item = |status: &str, arguments: &str| {
-            json!({"id": id, "type": "function_call", "status": status, "name": name,
-                "arguments": arguments, "call_id": call})
-        };
-        let place = json!({"item_id": id, "output_index": self.output.len()});
-        let added = with(
-            &json!({"output_index": self.output.len()}),
-            "item",
-            &item("in_progress", ""),
-        );
-        self.push(60, "response.output_item.added", added);
-        self.deltas(
-            "response.function_call_arguments",
-            &place,
-            "arguments",
-            arguments,
-            14,
-        );
-        self.finish_item(item("completed", arguments));
+        let (id, member) = (self.ids.api("fc"), "arguments");
+        let events = "response.function_call_arguments";
+        self.call(&id, "function_call", name, events, (member, arguments), 14);
     }
 
     fn custom_call(&mut self, name: &str, input: &str) {
-        let (id, call) = (self.ids.api("ctc"), self.ids.api("call"));
-        let item = |status: &str, input: &str| {
-            json!({"id": id, "type": "custom_tool_call", "status": status, "name": name,
-                "input": input, "call_id": call})
+        let (id, member) = (self.ids.api("ctc"), "input");
+        let events = "response.custom_tool_call_input";
+        self.call(&id, "custom_tool_call", name, events, (member, input), 16);
+    }
+
+    /// A tool call of type `kind`, whose `member` streams as `events` in pieces of about `length` characters.
+    fn call(
+        &mut self,
+        id: &str,
+        kind: &str,
+        name: &str,
+        events: &str,
+        (member, text): (&str, &str),
+        length: usize,
+    ) {
+        let call = self.ids.api("call");
+        let item = |status: &str, text: &str| {
+            json!({"id": id, "type": kind, "status": status, "name": name,
+                member: text, "call_id": call})
         };
         let place = json!({"item_id": id, "output_index": self.output.len()});
         let added = with(
@@ -199,14 +197,8 @@ impl Stream<'_> {
             &item("in_progress", ""),
         );
         self.push(60, "response.output_item.added", added);
-        self.deltas(
-            "response.custom_tool_call_input",
-            &place,
-            "input",
-            input,
-            16,
-        );
-        self.finish_item(item("completed", input));
+        self.deltas(events, &place, member, text, length);
+        self.finish_item(item("completed", text));
     }
 
     fn complete(&mut self, [input, cached, output, reasoning]: [u64; 4]) {
