@@ -45,11 +45,12 @@ impl Client<'_> {
         self.closing.has_changed().is_err()
     }
 
-    /// Waits for the next request's head. `Err` is the end of the connection.
-    async fn head(&mut self) -> Result<(RequestHead, Result<(), Fault>), After> {
-        // What was read ahead counts as begun.
+    /// Waits for the next request's head, which may take `limit` from its first byte to its end.
+    /// `Err` is the end of the connection.
+    async fn head(&mut self, limit: Duration) -> Result<(RequestHead, Result<(), Fault>), After> {
+        // What was read ahead counts as begun; a CR may begin an empty line.
         self.source.skip_empty_lines();
-        while self.source.buffer.len() < 2 {
+        while matches!(&self.source.buffer[..], b"" | b"\r") {
             let read = tokio::select! {
                 read = timeout(IDLE, self.source.fill()) => read,
                 _ = self.closing.changed() => return Err(After::Drop),
@@ -59,7 +60,7 @@ impl Client<'_> {
             };
             self.source.skip_empty_lines();
         }
-        let fault = match timeout(HEAD, self.source.head()).await {
+        let fault = match timeout(limit, self.source.head()).await {
             Ok(Ok(bytes)) => return Ok(RequestHead::parse(&bytes)),
             Ok(Err(NoHead::Closed | NoHead::Failed(_))) => return Err(After::Drop),
             Ok(Err(NoHead::Refused(fault))) => fault,
@@ -101,8 +102,8 @@ pub(super) async fn serve(
         closing,
     };
     let after = loop {
-        let after = match client.head().await {
-            Ok((head, checked)) => forwarder.exchange(&mut client, &head, checked).await,
+        let after = match client.head(forwarder.request_timeout).await {
+            Ok((head, checked)) => forwarder.exchange(&mut client, head, checked).await,
             Err(after) => after,
         };
         if after != After::Next {
@@ -123,14 +124,11 @@ pub(super) async fn serve(
 /// How long a connection may be idle: longer than clients keep theirs.
 const IDLE: Duration = Duration::from_secs(180);
 
-/// How long a head may take from its first byte to its end.
-const HEAD: Duration = Duration::from_secs(60);
-
 /// How long a connection that was ended is read on.
 const LINGER: Duration = Duration::from_secs(2);
 
-/// The head took longer than [`HEAD`].
+/// The head took too long.
 const LATE: Fault = Fault {
     status: StatusCode::REQUEST_TIMEOUT,
-    message: "the head of the request took longer than a minute",
+    message: "the head of the request was not finished within --request-timeout",
 };

@@ -15,6 +15,9 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// Others can reach the address, and there is no token to keep them out.
+    #[error("cannot listen on {0} without a token: other machines can reach it")]
+    Exposed(SocketAddr),
     /// An upstream is not written as `http://…` or `https://…`.
     #[error("{0:?} is not an http or https URL")]
     NotHttp(String),

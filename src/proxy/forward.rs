@@ -4,14 +4,14 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::Version;
+use http::{StatusCode, Version};
 use rustls::pki_types::CertificateDer;
 
 use super::Config;
 use super::body::{Body, Framing};
 use super::client::{After, Client};
 use super::connector::Connector;
-use super::guard;
+use super::guard::Guard;
 use super::head::{Fault, RequestHead};
 use super::refusal::Refusal;
 use super::reply::Reply;
@@ -26,8 +26,9 @@ pub(super) struct Forwarder {
     routes: Vec<Route>,
     pub(super) upstreams: Upstreams,
     tap: Tap,
-    /// Where the proxy listens.
-    listen: SocketAddr,
+    guard: Guard,
+    /// How long a request's head may take from its first byte to its end.
+    pub(super) request_timeout: Duration,
     pub(super) head_timeout: Option<Duration>,
     pub(super) upgrade_timeout: Duration,
 }
@@ -44,7 +45,8 @@ impl Forwarder {
             routes: config.routes,
             upstreams: Upstreams::new(connector),
             tap,
-            listen,
+            guard: Guard::new(listen, config.hosts, config.token),
+            request_timeout: config.request_timeout,
             head_timeout: config.head_timeout,
             upgrade_timeout: config.upgrade_timeout,
         }
@@ -54,9 +56,12 @@ impl Forwarder {
     pub(super) async fn exchange(
         &self,
         client: &mut Client<'_>,
-        head: &RequestHead,
+        mut head: RequestHead,
         checked: Result<(), Fault>,
     ) -> After {
+        // First of all: nobody behind this line sees the token.
+        let admitted = self.guard.admit(&mut head, &self.routes);
+        let head = &head;
         let route = route::find(&self.routes, head.path());
         let origin = route.map_or_else(|| Arc::from(""), |route| Arc::clone(route.origin()));
         let exchange = self.tap.open(client.connection, client.addr, origin);
@@ -84,15 +89,19 @@ impl Forwarder {
             }
         };
         let mut upload = Upload::new(&mut client.source, Body::new(framing), out);
-        let route = guard::check(head, self.listen)
-            .and_then(|()| route.ok_or_else(|| self.unrouted(head.path())));
-        match route {
+        let admitted = admitted.and_then(|()| route.ok_or_else(|| self.unrouted(head.path())));
+        match admitted {
             Ok(route) => {
                 let sink = &mut client.sink;
                 self.pass(route, framing, upload, sink, reply).await
             }
             Err(refusal) => {
-                reply.give_up(&mut upload).await;
+                if refusal.status() == StatusCode::UNAUTHORIZED && framing != Framing::Empty {
+                    // What a stranger sends is neither read nor kept.
+                    reply.persists = false;
+                } else {
+                    reply.give_up(&mut upload).await;
+                }
                 drop(upload);
                 reply.refuse(&mut client.sink, &refusal).await
             }

@@ -88,6 +88,27 @@ impl RequestHead {
         }
     }
 
+    /// The first segment of the path, if another one stands behind it.
+    pub(super) fn first_segment(&self) -> Option<&[u8]> {
+        let path = self.path().strip_prefix(b"/")?;
+        Some(&path[..memchr(b'/', path)?])
+    }
+
+    /// Takes the first segment away, and the slash in front of it.
+    pub(super) fn remove_first_segment(&mut self) {
+        let Some(len) = self.first_segment().map(|segment| 1 + segment.len()) else {
+            return;
+        };
+        let path = self.target.len() - self.path_and_query().len();
+        self.target = if path == 0 {
+            self.target.slice(len..)
+        } else {
+            [&self.target[..path], &self.target[path + len..]]
+                .concat()
+                .into()
+        };
+    }
+
     /// The authority of a target in absolute form (RFC 9112 §3.2.2).
     pub(super) fn authority(&self) -> Option<&[u8]> {
         let rest = self.after_scheme();
@@ -267,6 +288,14 @@ impl Fields {
             value: &self.bytes[span.value.clone()],
             raw: &self.bytes[span.line.clone()],
         })
+    }
+
+    /// Takes the lines called `name` away, in any case.
+    pub(super) fn remove(&mut self, name: &str) {
+        let Self { bytes, lines } = self;
+        lines.retain(|span| {
+            !bytes[span.line.start..span.name].eq_ignore_ascii_case(name.as_bytes())
+        });
     }
 
     /// The values of the lines called `name`, in any case.

@@ -8,9 +8,9 @@
 //! that goes away aborts the upstream, and the reverse. What passes is copied to the [`Tap`], which
 //! may pause a stream for a moment but never fail one.
 //!
-//! It refuses what must not pass (`guard`): foreign `Host` names and browser origins, paths
-//! without a route, requests that would lead back into itself, and messages that two readers may
-//! read in two ways.
+//! It refuses what must not pass (`guard`): requests without the [`Token`] where one is needed,
+//! foreign `Host` names, browsers, paths without a route, requests that would lead back into
+//! itself, and messages that two readers may read in two ways.
 
 mod answer;
 mod body;
@@ -28,6 +28,7 @@ mod pass;
 mod refusal;
 mod reply;
 mod route;
+mod token;
 mod upload;
 mod upstream;
 mod wire;
@@ -42,6 +43,7 @@ use tokio::net::TcpListener;
 
 pub use error::Error;
 pub use route::Route;
+pub use token::{Token, TokenError};
 
 use crate::tap::Tap;
 
@@ -52,8 +54,14 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Which path leads to which upstream; the longest prefix wins.
     pub routes: Vec<Route>,
+    /// What each request must show. None is needed on a loopback address.
+    pub token: Option<Token>,
+    /// Names that `Host` may have besides loopback's and the address listened on.
+    pub hosts: Vec<String>,
     /// A PEM file of root certificates that upstreams may use besides the system's.
     pub upstream_ca: Option<PathBuf>,
+    /// How long a client may take from the first byte of a request's head to its end.
+    pub request_timeout: Duration,
     /// How long resolving, connecting and the TLS handshake may take together.
     pub connect_timeout: Duration,
     /// How long an upstream may take to its response head; `None`: as long as the client waits.
@@ -70,7 +78,10 @@ impl Default for Config {
         Self {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8787)),
             routes: vec![Route::api(), Route::chatgpt()],
+            token: None,
+            hosts: Vec::new(),
             upstream_ca: None,
+            request_timeout: Duration::from_secs(60),
             connect_timeout: Duration::from_secs(10),
             head_timeout: None,
             upgrade_timeout: Duration::from_secs(60),
@@ -90,9 +101,14 @@ pub struct Proxy {
 
 impl Proxy {
     /// Begins to listen; clients are served once [`Proxy::serve`] runs. Fails when the address is
-    /// not to be had or the CA file cannot be used.
+    /// not to be had, or open to others and there is no token, or the CA file cannot be used.
     pub async fn bind(config: Config, tap: Tap) -> Result<Self, Error> {
         let listen = config.listen;
+        match &config.token {
+            Some(token) => tap.hide(token.as_str()),
+            None if listen.ip().to_canonical().is_loopback() => {}
+            None => return Err(Error::Exposed(listen)),
+        }
         let fail = |source| Error::Bind {
             addr: listen,
             source,

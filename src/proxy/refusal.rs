@@ -38,7 +38,11 @@ impl Refusal {
 
     /// The request cannot be read, or may be read in two ways.
     pub(super) fn malformed(fault: Fault) -> Self {
-        let refusal = Self::guard(fault.status, "malformed_request", fault.message);
+        let code = match fault.status {
+            StatusCode::REQUEST_TIMEOUT => "request_timeout",
+            _ => "malformed_request",
+        };
+        let refusal = Self::guard(fault.status, code, fault.message);
         Self {
             failure: Failure {
                 phase: Phase::Request,
@@ -46,6 +50,11 @@ impl Refusal {
             },
             ..refusal
         }
+    }
+
+    /// The request shows no token, or a wrong one.
+    pub(super) fn unauthorized(code: &'static str, message: &str) -> Self {
+        Self::guard(StatusCode::UNAUTHORIZED, code, message)
     }
 
     /// The request must not pass.

@@ -68,6 +68,10 @@ impl Reply<'_> {
             // RFC 9110 §15.5.6: it says what is allowed.
             fields.push(("allow", "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS"));
         }
+        if status == StatusCode::UNAUTHORIZED {
+            // RFC 9110 §15.5.2: it says what would do.
+            fields.push(("www-authenticate", "Codextap-Token"));
+        }
         if !self.persists {
             fields.push(("connection", "close"));
         }

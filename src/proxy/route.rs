@@ -121,6 +121,11 @@ impl Route {
         [self.base.as_bytes(), path_and_query].concat()
     }
 
+    /// Whether it takes every path.
+    pub(super) fn is_catch_all(&self) -> bool {
+        self.prefix.is_empty()
+    }
+
     fn matches(&self, path: &[u8]) -> bool {
         path.strip_prefix(self.prefix.as_bytes())
             .is_some_and(|rest| matches!(rest.first(), None | Some(b'/')))

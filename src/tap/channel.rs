@@ -77,6 +77,11 @@ impl Tap {
         Exchange::open(Arc::clone(&self.shared), id, connection, client, upstream)
     }
 
+    /// Masks `secret`, the proxy's own, wherever it should turn up.
+    pub fn hide(&self, secret: &str) {
+        self.shared.redactor.learn(secret);
+    }
+
     /// The clock that stamps the events.
     #[must_use]
     pub fn clock(&self) -> Clock {

@@ -115,17 +115,23 @@ impl Redactor {
         }
     }
 
-    /// A request target or URL: user-info and secret query parameters masked.
+    /// A request target or URL: user-info, secret query parameters and credentials that are known
+    /// masked.
     #[must_use]
     pub fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
-        let target = self.user_info(target);
-        let Some(query_at) = target.find('?').filter(|_| self.is_active()) else {
+        let mut target = self.user_info(target);
+        if !self.is_active() {
             return target;
-        };
-        let (path, query) = target.split_at(query_at + 1);
-        match self.pairs(query) {
-            Cow::Borrowed(_) => target,
-            Cow::Owned(query) => Cow::Owned(format!("{path}{query}")),
+        }
+        if let Some(query_at) = target.find('?') {
+            let (path, query) = target.split_at(query_at + 1);
+            if let Cow::Owned(query) = self.pairs(query) {
+                target = Cow::Owned(format!("{path}{query}"));
+            }
+        }
+        match self.mask_seen(&target) {
+            Some(masked) => Cow::Owned(masked),
+            None => target,
         }
     }
 
@@ -168,13 +174,18 @@ impl Redactor {
         }
     }
 
-    /// A form (WHATWG URL §5.1) with the values of secret names masked.
+    /// A form (WHATWG URL §5.1) with the values of secret names and credentials that are known
+    /// masked.
     #[must_use]
     pub fn form<'a>(&self, text: &'a str) -> Cow<'a, str> {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        self.pairs(text)
+        let form = self.pairs(text);
+        match self.mask_seen(&form) {
+            Some(masked) => Cow::Owned(masked),
+            None => form,
+        }
     }
 
     /// The text without the credentials that were seen in header fields; `None` if it has none.
@@ -190,8 +201,8 @@ impl Redactor {
         masked
     }
 
-    /// Remembers a credential.
-    fn learn(&self, secret: &str) {
+    /// Remembers a credential, to be masked wherever it turns up.
+    pub(super) fn learn(&self, secret: &str) {
         if !(SHORTEST_SEEN..=LONGEST_SEEN).contains(&secret.len()) {
             return;
         }
