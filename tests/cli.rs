@@ -113,6 +113,48 @@ mod tests {
         ("open file --theme neon", 2, "--theme neon", "mono"),
         ("record --filter ~zz", 2, "--filter: ", "»~zz«"),
         ("open file --filter (a", 2, "--filter: ", "»"),
+        (
+            "record --listen 0.0.0.0:0",
+            2,
+            "without a token",
+            "--token auto",
+        ),
+        (
+            "record --listen 192.0.2.1:0 --capture none",
+            2,
+            "without a token",
+            "/TOKEN/v1",
+        ),
+        (
+            "record --token too-short",
+            2,
+            "--token: a token has 16 to",
+            "--token auto",
+        ),
+        (
+            "record --token not/for:a?path-of-a-url",
+            2,
+            "--token: a token is made of letters",
+            "--token auto",
+        ),
+        (
+            "record --allow-host http://box",
+            2,
+            "'http://box' for '--allow-host <NAME>': expected a host name",
+            "",
+        ),
+        (
+            "record --connect-timeout 10",
+            2,
+            "'10' for '--connect-timeout <TIME>': expected a time such as 500ms",
+            "",
+        ),
+        (
+            "record --handshake-timeout 0s",
+            2,
+            "must be longer than 0",
+            "",
+        ),
         ("demo", 1, "the demo needs a terminal", ""),
         ("open missing", 1, "cannot read missing: No such file", ""),
         ("open .", 1, "cannot read .: ", ""),
@@ -275,6 +317,112 @@ mod tests {
         interrupt(&child);
         assert_eq!(child.wait().unwrap().code(), Some(0));
         assert!(fs::read_to_string(&file).unwrap().contains("refused"));
+    }
+
+    const TOKEN: &str = "open-sesame-0123456789";
+
+    #[test]
+    fn a_token_is_never_printed_logged_or_kept() {
+        for extra in [&[][..], &["--no-redact"]] {
+            let home = TempDir::new().unwrap();
+            let file = home.path().join("capture.jsonl");
+            let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
+                .args(["record", "--listen", "0.0.0.0:0", "--api-upstream"])
+                .args([&upstream(), "--log-level", "trace", "--log", "log"])
+                .args(["--capture", "capture.jsonl"])
+                .args(extra)
+                .env_clear()
+                .env("HOME", home.path())
+                .env("CODEXTAP_TOKEN", TOKEN)
+                .current_dir(home.path())
+                .stdin(Stdio::null())
+                .stdout(Stdio::piped())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+            let first = lines.next().unwrap().unwrap();
+            let port = first.rsplit(':').next().unwrap();
+            let mut printed = Vec::new();
+            for target in [
+                format!("/{TOKEN}/v1/models"),
+                format!("/{TOKEN}/none"),
+                format!("/{}/v1/models", &TOKEN[1..]),
+                "/v1/models".to_owned(),
+            ] {
+                let mut client = std::net::TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+                let request = format!(
+                    "GET {target} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                );
+                std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+                let mut answer = String::new();
+                client.read_to_string(&mut answer).unwrap();
+                printed.push(answer);
+                printed.push(lines.next().unwrap().unwrap());
+            }
+            for (answer, status) in printed.iter().step_by(2).zip([200, 404, 401, 401]) {
+                assert!(
+                    answer.starts_with(&format!("HTTP/1.1 {status} ")),
+                    "{answer}"
+                );
+            }
+            let running = home.path().join(".local/state/codextap/running");
+            let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode(&running.join(format!("{port}.addr"))), 0o600);
+            assert_eq!(mode(&running), 0o700);
+            interrupt(&child);
+            printed.extend(lines.map(Result::unwrap));
+            let mut errors = String::new();
+            let mut stderr = child.stderr.take().unwrap();
+            stderr.read_to_string(&mut errors).unwrap();
+            assert_eq!(child.wait().unwrap().code(), Some(0));
+            printed.extend([first, errors]);
+            let log = fs::read_to_string(home.path().join("log")).unwrap();
+            assert!(log.contains("asks for its token"), "{log}");
+            printed.extend([log, fs::read_to_string(&file).unwrap()]);
+            for text in printed {
+                assert!(!text.contains(&TOKEN[1..]), "{text}");
+            }
+        }
+        let home = TempDir::new().unwrap();
+        let help = Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .arg("--help")
+            .env("HOME", home.path())
+            .env("CODEXTAP_TOKEN", TOKEN)
+            .output()
+            .unwrap();
+        assert!(!String::from_utf8(help.stdout).unwrap().contains(TOKEN));
+        let bad = codextap(home.path(), &["record", "--token", "a secret with spaces"]);
+        assert!(!bad.err.contains("secret"), "{}", bad.err);
+    }
+
+    #[test]
+    fn codex_is_led_to_a_codextap_that_asks_for_a_token() {
+        let home = TempDir::new().unwrap();
+        let codex = home.path().join("codex");
+        let script = "#!/bin/sh\necho \"$@\"\necho \"token in the environment: $CODEXTAP_TOKEN\"\n";
+        fs::write(&codex, script).unwrap();
+        fs::set_permissions(&codex, PermissionsExt::from_mode(0o755)).unwrap();
+        let mut child = recorder(
+            &["--token", "auto", "--capture"],
+            Path::new("none"),
+            home.path(),
+        );
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let port = first.rsplit(':').next().unwrap();
+        let second = lines.next().unwrap().unwrap();
+        let file = second.strip_prefix("its token is in ").unwrap();
+        let token = fs::read_to_string(file).unwrap();
+        let base = format!("http://127.0.0.1:{port}/{}/v1", token.trim());
+        let codex = codex.to_str().unwrap();
+        let done = codextap(home.path(), &["codex", "--codex", codex, "exec", "hi"]);
+        assert_eq!((done.err.as_str(), done.code), ("", Some(0)));
+        let expected =
+            format!("-c openai_base_url=\"{base}\" exec hi\ntoken in the environment: \n");
+        assert_eq!(done.out, expected);
+        interrupt(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
     }
 
     /// Whose lines are more than a pipe holds.

@@ -1,6 +1,8 @@
 //! Who may use the proxy: attacks on its token, its `Host` list, its refusal of browsers, and its
 //! patience.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod support;
 
 use std::time::Duration;

@@ -10,6 +10,8 @@ use super::keymap::Keymap;
 pub struct Options {
     /// The address the proxy listens on, such as `127.0.0.1:8787`.
     pub listen: String,
+    /// The URL that Codex's paths come behind, such as `http://127.0.0.1:8787`.
+    pub base: String,
     /// Where it forwards to, in few words, such as `api.openai.com, chatgpt.com`.
     pub upstreams: String,
     /// The capture file; for a reader, the file that is read. `None` with `--capture none`.
@@ -30,6 +32,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             listen: "127.0.0.1:8787".to_owned(),
+            base: "http://127.0.0.1:8787".to_owned(),
             upstreams: String::new(),
             capture: None,
             is_proxy: true,

@@ -7,6 +7,9 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::access::Access;
+use super::limits::Limits;
+
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
 /// codextap listens on loopback, forwards what Codex sends to OpenAI, and shows it. Without a
@@ -130,6 +133,12 @@ pub(super) struct Common {
     /// Print nothing but errors
     #[arg(short, long, global = true)]
     pub(super) quiet: bool,
+    /// Who may use the proxy.
+    #[command(flatten)]
+    pub(super) access: Access,
+    /// How long it waits.
+    #[command(flatten)]
+    pub(super) limits: Limits,
 }
 
 impl Common {

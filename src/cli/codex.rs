@@ -6,7 +6,7 @@
 
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
@@ -14,6 +14,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::Command;
 
 use super::error::Error;
+use super::runtime::Running;
 use super::signals::Signals;
 
 /// How Codex authenticates, which decides the upstream it talks to.
@@ -50,11 +51,12 @@ impl Login {
 
     /// Codex's base URL for a proxy at `proxy`.
     #[must_use]
-    pub(super) fn base_url(self, proxy: SocketAddr) -> String {
-        match self {
-            Self::ApiKey => format!("http://{proxy}/v1"),
-            Self::ChatGpt => format!("http://{proxy}/backend-api/codex"),
-        }
+    pub(super) fn base_url(self, proxy: &Running) -> String {
+        let path = match self {
+            Self::ApiKey => "/v1",
+            Self::ChatGpt => "/backend-api/codex",
+        };
+        proxy.url() + path
     }
 }
 
@@ -68,16 +70,27 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
-    /// For a Codex of this version (`None` if it did not tell), with the value of `NO_PROXY` as it
-    /// is now.
+    /// For a Codex of this version (`None` if it did not tell) that goes to `base_url` on `host`,
+    /// with the value of `NO_PROXY` as it is now.
     #[must_use]
-    pub(super) fn new(version: Option<(u32, u32)>, base_url: &str, no_proxy: Option<&str>) -> Self {
+    pub(super) fn new(
+        version: Option<(u32, u32)>,
+        base_url: &str,
+        host: IpAddr,
+        no_proxy: Option<&str>,
+    ) -> Self {
         let mut variables = Vec::new();
-        let loopback = "127.0.0.1,localhost";
-        let no_proxy = match no_proxy.filter(|hosts| !hosts.is_empty()) {
-            Some(hosts) => format!("{hosts},{loopback}"),
-            None => loopback.to_owned(),
-        };
+        let mut direct = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
+        if host != Ipv4Addr::LOCALHOST {
+            direct.push(host.to_string());
+        }
+        direct.splice(
+            0..0,
+            no_proxy
+                .filter(|hosts| !hosts.is_empty())
+                .map(str::to_owned),
+        );
+        let no_proxy = direct.join(",");
         variables.push(("no_proxy", no_proxy.clone()));
         variables.push(("NO_PROXY", no_proxy));
         if version.is_some_and(|version| version < FIRST_WITH_SETTING) {
@@ -100,7 +113,7 @@ impl Overrides {
 pub(super) async fn run(
     program: &str,
     arguments: &[OsString],
-    proxy: SocketAddr,
+    proxy: &Running,
     login: Login,
     no_proxy: Option<&str>,
 ) -> Result<ExitStatus, Error> {
@@ -110,11 +123,15 @@ pub(super) async fn run(
     };
     // From here on a signal is Codex's to act on: the recording ends when Codex does.
     let mut signals = Signals::listen();
-    let overrides = Overrides::new(version(program).await, &login.base_url(proxy), no_proxy);
+    let base_url = login.base_url(proxy);
+    let host = proxy.reachable().ip();
+    let overrides = Overrides::new(version(program).await, &base_url, host, no_proxy);
     let mut child = Command::new(program)
         .args(&overrides.arguments)
         .args(arguments)
         .envs(overrides.variables)
+        // It is in the base URL, which the commands that Codex runs do not get.
+        .env_remove("CODEXTAP_TOKEN")
         .spawn()
         .map_err(fail)?;
     loop {
@@ -187,7 +204,8 @@ mod tests {
 
     #[test]
     fn each_version_is_told_in_the_way_it_reads() {
-        let new = Overrides::new(Some((0, 169)), "http://127.0.0.1:1/v1", None);
+        let host = IpAddr::V4(Ipv4Addr::LOCALHOST);
+        let new = Overrides::new(Some((0, 169)), "http://127.0.0.1:1/v1", host, None);
         assert_eq!(
             new.arguments,
             ["-c", "openai_base_url=\"http://127.0.0.1:1/v1\""]
@@ -198,7 +216,7 @@ mod tests {
                 .any(|(name, _)| *name == "OPENAI_BASE_URL")
         );
 
-        let old = Overrides::new(Some((0, 98)), "http://127.0.0.1:1/v1", Some("corp"));
+        let old = Overrides::new(Some((0, 98)), "http://127.0.0.1:1/v1", host, Some("corp"));
         assert!(
             old.variables
                 .contains(&("OPENAI_BASE_URL", "http://127.0.0.1:1/v1".to_owned()))
@@ -207,6 +225,11 @@ mod tests {
             old.variables
                 .contains(&("NO_PROXY", "corp,127.0.0.1,localhost".to_owned()))
         );
+
+        let host = "10.1.2.3".parse().unwrap();
+        let away = Overrides::new(None, "http://10.1.2.3:1/v1", host, None);
+        let direct = "127.0.0.1,localhost,10.1.2.3".to_owned();
+        assert!(away.variables.contains(&("NO_PROXY", direct)));
     }
 
     #[test]

@@ -2,10 +2,12 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` passes Codex's own code on.
 
+mod access;
 mod args;
 mod codex;
 pub mod demo;
 mod error;
+mod limits;
 mod line;
 mod printer;
 mod record;
@@ -124,10 +126,11 @@ async fn run_codex(
     if let Some(proxy) = running.filter(|_| !common.has_upstreams()) {
         if common.capture.is_some() && !common.quiet {
             report(&format!(
-                "the codextap on {proxy} records this; --capture has no effect"
+                "the codextap on {} records this; --capture has no effect",
+                proxy.address
             ));
         }
-        let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await?;
+        let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await?;
         return Ok(exit_code(status));
     }
     let plan = Plan {
@@ -135,7 +138,7 @@ async fn run_codex(
         ..Plan::new(common)?
     };
     let station = Station::start(common, plan).await?;
-    let (proxy, capture) = (station.address, station.capture.clone());
+    let (proxy, capture) = (station.running.clone(), station.capture.clone());
     let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
     // The child owns standard output.
     let recording = tokio::spawn(async move {
@@ -146,7 +149,7 @@ async fn run_codex(
         };
         record::recording(station, ending, |_| ()).await
     });
-    let status = codex::run(program, arguments, proxy, login, no_proxy.as_deref()).await;
+    let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await;
     drop(ended);
     let recorded = recording
         .await

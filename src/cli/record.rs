@@ -16,7 +16,10 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     station.announce();
     let mut printer = Printer::start(std::io::stdout());
     if !common.quiet {
-        printer.print(format!("listening on http://{}", station.address));
+        printer.print(format!("listening on http://{}", station.running.address));
+        if let Some(file) = &station.token_file {
+            printer.print(format!("its token is in {}", file.display()));
+        }
     }
     let ending = async {
         signals.next().await;

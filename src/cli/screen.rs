@@ -49,6 +49,8 @@ pub(super) async fn demo(common: &Common) -> Result<(), Error> {
             .map(|prefix| Route::new(prefix, &upstream.origin()))
             .collect::<Result<_, _>>()
             .map_err(|error| Error::new(error.to_string()))?,
+        token: None,
+        token_file: None,
     };
     let common = &Common {
         capture: Some(
@@ -60,7 +62,7 @@ pub(super) async fn demo(common: &Common) -> Result<(), Error> {
         ..common.clone()
     };
     let station = Station::start(common, plan).await?;
-    let address = station.address;
+    let address = station.running.address;
     let options = options(common, &station, "the demo's own upstream".to_owned());
     let agent = tokio::spawn(demo::play(address, 1.0));
     let ended = Box::pin(watch(common, station, App::new(options), theme)).await;
@@ -235,7 +237,8 @@ pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
 
 fn options(common: &Common, station: &Station, upstreams: String) -> Options {
     Options {
-        listen: station.address.to_string(),
+        listen: station.running.address.to_string(),
+        base: station.running.shown(),
         upstreams,
         capture: station
             .capture

@@ -8,18 +8,20 @@ use tokio::task::JoinHandle;
 
 use super::args::Common;
 use super::error::Error;
-use super::runtime::Announcement;
+use super::runtime::{Announcement, Running};
 use super::signals::Signals;
 use crate::capture::{self, Recording};
 use crate::config::paths;
-use crate::proxy::{self, Proxy, Route};
+use crate::proxy::{self, Proxy, Route, Token};
 use crate::tap::{self, At, Clock, Redactor};
 
 /// A running proxy with its recording.
 #[derive(Debug)]
 pub(super) struct Station {
-    /// Where it listens.
-    pub(super) address: SocketAddr,
+    /// Where it listens, and the token it asks for.
+    pub(super) running: Running,
+    /// The file that the token is kept in, when nobody else knows it.
+    pub(super) token_file: Option<PathBuf>,
     /// What the tap tells.
     pub(super) events: tap::Receiver,
     /// The clock that the tap uses.
@@ -42,6 +44,10 @@ pub(super) struct Plan {
     pub(super) listen: SocketAddr,
     /// Which path goes where.
     pub(super) routes: Vec<Route>,
+    /// What each request must show.
+    pub(super) token: Option<Token>,
+    /// The file that it is kept in, if it was made here.
+    pub(super) token_file: Option<PathBuf>,
 }
 
 impl Plan {
@@ -62,9 +68,12 @@ impl Plan {
             })?;
             routes.push(route("--route", prefix, url)?);
         }
+        let (token, token_file) = common.access.token()?;
         Ok(Self {
             listen: common.listen,
             routes,
+            token,
+            token_file,
         })
     }
 }
@@ -76,13 +85,6 @@ fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
 impl Station {
     /// Starts a proxy and its recording.
     pub(super) async fn start(common: &Common, plan: Plan) -> Result<Self, Error> {
-        if !plan.listen.ip().is_loopback() {
-            return Err(Error::usage(format!(
-                "--listen {}: not an address of this machine alone",
-                plan.listen
-            ))
-            .hint("anyone who reaches codextap could use your login; listen on 127.0.0.1"));
-        }
         let clock = Clock::start();
         let redactor = if common.no_redact {
             Redactor::off()
@@ -90,15 +92,26 @@ impl Station {
             Redactor::new()
         };
         let (tap, events) = tap::channel(tap::Limits::default(), clock, redactor.clone());
+        let limits = &common.limits;
         let config = proxy::Config {
             listen: plan.listen,
             routes: plan.routes,
+            token: plan.token.clone(),
+            hosts: common.access.allow_host.clone(),
+            request_timeout: limits.request_timeout,
+            connect_timeout: limits.connect_timeout,
+            head_timeout: limits.response_timeout,
+            upgrade_timeout: limits.handshake_timeout,
+            drain: limits.drain,
             upstream_ca: common.upstream_ca.clone(),
-            ..proxy::Config::default()
         };
         let proxy = Proxy::bind(config, tap).await.map_err(|error| {
             let failure = Error::new(error.to_string());
             match error {
+                proxy::Error::Exposed(_) => Error::usage(error.to_string()).hint(
+                    "add --token auto, or listen on 127.0.0.1; Codex then goes to \
+                     http://HOST:PORT/TOKEN/v1",
+                ),
                 proxy::Error::Bind { .. } => failure.hint(
                     "another codextap may be running there; choose another address with --listen, \
                      or any free port with --listen 127.0.0.1:0",
@@ -106,7 +119,10 @@ impl Station {
                 _ => failure,
             }
         })?;
-        let address = proxy.local_addr();
+        let running = Running {
+            address: proxy.local_addr(),
+            token: plan.token,
+        };
         let capture = capture_path(common.capture.as_deref(), clock.now())?;
         let writer = capture
             .as_deref()
@@ -122,7 +138,8 @@ impl Station {
             let _ = stopped.await;
         }));
         Ok(Self {
-            address,
+            running,
+            token_file: plan.token_file,
             events,
             clock,
             recording: Recording::new(clock.now(), redactor, writer),
@@ -135,9 +152,9 @@ impl Station {
 
     /// Lets `codextap codex` find this one. Not for one that answers by itself or serves a single child.
     pub(super) fn announce(&mut self) {
-        self.announcement = paths::state()
-            .ok()
-            .and_then(|directory| Announcement::new(&directory.join("running"), self.address).ok());
+        self.announcement = paths::state().ok().and_then(|directory| {
+            Announcement::new(&directory.join("running"), &self.running).ok()
+        });
     }
 
     /// Splits off what ends the proxy, and gives the rest away.

@@ -11,13 +11,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 /// It is made of characters that a URL's path carries as they are (RFC 3986 §2.3), so that a base
 /// URL can hold it. Its [`fmt::Debug`] does not show it.
 #[derive(Clone)]
-pub struct Token {
-    text: String,
-    /// Made of the token itself.
-    key: hmac::Key,
-    /// The token's own tag.
-    tag: hmac::Tag,
-}
+pub struct Token(String);
 
 /// Why a text cannot be a token. No message repeats the text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
@@ -52,13 +46,15 @@ impl Token {
     /// The secret itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.text
+        &self.0
     }
 
     /// Whether `shown` is this token. How long it takes tells nothing about the token: hashes of
     /// the same length are compared, in constant time.
     pub(super) fn is(&self, shown: &[u8]) -> bool {
-        hmac::verify(&self.key, shown, self.tag.as_ref()).is_ok()
+        let own = self.0.as_bytes();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, own);
+        hmac::verify(&key, shown, hmac::sign(&key, own).as_ref()).is_ok()
     }
 }
 
@@ -74,13 +70,7 @@ impl FromStr for Token {
         if !text.bytes().all(is_unreserved) {
             return Err(TokenError::Character);
         }
-        let key = hmac::Key::new(hmac::HMAC_SHA256, text.as_bytes());
-        let tag = hmac::sign(&key, text.as_bytes());
-        Ok(Self {
-            text: text.to_owned(),
-            key,
-            tag,
-        })
+        Ok(Self(text.to_owned()))
     }
 }
 
@@ -117,7 +107,7 @@ mod tests {
         ] {
             assert!(!token.is(wrong.as_bytes()), "{wrong}");
         }
-        assert!(!token.is(&[b'c'; 1 << 16]));
+        assert!(!token.is("c".repeat(1 << 16).as_bytes()));
         assert_eq!(format!("{token:?}"), "Token");
     }
 

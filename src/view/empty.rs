@@ -67,7 +67,7 @@ pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer
 /// How to get traffic, in lines of at most `columns`, each with whether it is to be typed or
 /// pasted.
 fn invitation(app: &App, columns: u16) -> Vec<(String, bool)> {
-    let url = format!("http://{}/v1", app.options().listen);
+    let url = format!("{}/v1", app.options().base);
     let whole = format!("codex -c openai_base_url={url}");
     let (first, rest) = ("codex -c \\", format!("openai_base_url={url}"));
     let fits = |text: &str| width(text) <= usize::from(columns);
