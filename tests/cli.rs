@@ -319,6 +319,39 @@ mod tests {
         assert!(fs::read_to_string(&file).unwrap().contains("refused"));
     }
 
+    #[test]
+    fn each_limit_ends_its_own_wait_and_says_so() {
+        let home = TempDir::new().unwrap();
+        let file = home.path().join("capture.jsonl");
+        // It takes connections, and says nothing.
+        let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+        let origin = format!("http://{}", silent.local_addr().unwrap());
+        let limits = "--request-timeout 101ms --response-timeout 102ms --handshake-timeout 103ms";
+        let mut arguments = vec!["--api-upstream", &origin];
+        arguments.extend(limits.split(' ').chain(["--drain", "0s", "--capture"]));
+        let mut child = recorder(&arguments, &file, home.path());
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first = lines.next().unwrap().unwrap();
+        let proxy = first.strip_prefix("listening on http://").unwrap();
+        let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n";
+        for (rest, status, says) in [
+            ("", "408", "--request-timeout"),
+            ("\r\n", "504", "gave no answer within 102ms"),
+            (upgrade, "504", "gave no answer within 103ms"),
+        ] {
+            let mut client = std::net::TcpStream::connect(proxy).unwrap();
+            let request = format!("GET /v1/x HTTP/1.1\r\nHost: {proxy}\r\n{rest}");
+            std::io::Write::write_all(&mut client, request.as_bytes()).unwrap();
+            let mut answer = BufReader::new(client).lines().map_while(Result::ok);
+            let line = answer.next().unwrap();
+            assert!(line.starts_with(&format!("HTTP/1.1 {status} ")), "{line}");
+            let line = lines.next().unwrap().unwrap();
+            assert!(line.contains(says), "{line}");
+        }
+        interrupt(&child);
+        assert_eq!(child.wait().unwrap().code(), Some(0));
+    }
+
     const TOKEN: &str = "open-sesame-0123456789";
 
     #[test]

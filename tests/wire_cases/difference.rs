@@ -3,8 +3,9 @@
 use crate::script::Difference;
 
 /// All of them, in the order of the table.
-pub(crate) const ALL: [&Difference; 9] = [
+pub(crate) const ALL: [&Difference; 10] = [
     &HOST,
+    &TOKEN,
     &HOP,
     &CLOSE,
     &KEPT,
@@ -19,6 +20,12 @@ pub(crate) const HOST: Difference = Difference {
     name: "`Host`",
     why: "It names whom the sender speaks to (RFC 9110 §7.2). The upstream's name is written where \
           the client's stood; a client that uses the same name for both sees no difference.",
+};
+
+pub(crate) const TOKEN: Difference = Difference {
+    name: "token",
+    why: "It is between the client and the proxy, and must not reach anybody else: the segment of \
+          the path and the field lines that carry it are taken out.",
 };
 
 pub(crate) const HOP: Difference = Difference {

@@ -153,6 +153,10 @@ fn lines() -> Vec<Case> {
             ),
             foreign("host", "Host: evil.test", 421),
             foreign("origin", "Host: <host>\r\nOrigin: http://evil.test", 403),
+            foreign("page", "Host: <host>\r\nSec-Fetch-Site: cross-site", 403),
+            foreign("user", "Host: user@<host>", 400),
+            foreign("client", "Host: <host>", 401)
+                .with(|config| config.token = "open-sesame-0123456789".parse().ok()),
             behind_a_good_one(),
         ])
         .collect()

@@ -1,6 +1,6 @@
 //! HTTP/1.1: heads, bodies and their framing, one exchange each.
 
-use crate::difference::{EMPTY_LINE, HOP, HOST};
+use crate::difference::{EMPTY_LINE, HOP, HOST, TOKEN};
 use crate::script::Role::{Client, Upstream};
 use crate::script::{Case, script};
 
@@ -259,6 +259,26 @@ fn fields() -> Vec<Case> {
             OK,
         )
         .edit(&HOST, Upstream, "Host: localhost", "Host: <host>"),
+        Case::exchange(
+            "http/token-in-the-path",
+            "GET /open-sesame-0123456789/v1//x%2f/..?y&& HTTP/1.1\r\nA:1\r\nHost: <host>\r\n\r\n",
+            OK,
+        )
+        .with(|config| config.token = "open-sesame-0123456789".parse().ok())
+        .edit(&TOKEN, Upstream, "/open-sesame-0123456789/v1", "/v1"),
+        Case::exchange(
+            "http/token-in-a-field",
+            "GET /v1/x HTTP/1.1\r\nHost: <host>\r\nA:1\r\n\
+             X-CODEXTAP-Token:  open-sesame-0123456789\r\na: 2\r\n\r\n",
+            OK,
+        )
+        .with(|config| config.token = "open-sesame-0123456789".parse().ok())
+        .edit(
+            &TOKEN,
+            Upstream,
+            "X-CODEXTAP-Token:  open-sesame-0123456789\r\n",
+            "",
+        ),
         both(
             "http/long-field",
             &format!("X-Long: {}\r\n", "v".repeat(30_000)),
