@@ -6,9 +6,10 @@ mod support;
 
 use std::time::Duration;
 
-use codextap::proxy::Config;
+use codextap::proxy::{Config, Stage};
 use codextap::tap::{Direction, Kind, Limits};
 use futures_util::{SinkExt, StreamExt};
+use support::frames::{self, BINARY, CLOSE, Frame, PING, TEXT};
 use support::peer::{Peer, Server, lines, within};
 use support::proxied::Proxied;
 use tokio_tungstenite::tungstenite::Message;
@@ -346,13 +347,179 @@ async fn a_client_that_gives_up_on_the_handshake_aborts_the_upstream() {
     assert_eq!(story, ["in Aborted", "out Aborted"]);
 }
 
+/// Two ends of a WebSocket through a proxy with these settings.
+async fn socket(change: impl FnOnce(&mut Config)) -> (Proxied, Peer, Peer) {
+    let server = Server::bind().await;
+    let proxied = Proxied::with(&server.url(), Limits::default(), change).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(HANDSHAKE).await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    upstream.send(ACCEPTED).await;
+    client.head().await;
+    (proxied, client, upstream)
+}
+
+/// The message of the only failure.
+fn failure(proxied: &Proxied) -> String {
+    let failures: Vec<String> = (proxied.events.iter())
+        .filter_map(|event| match &event.kind {
+            Kind::Failed(failure) => Some(failure.message.clone()),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    failures[0].clone()
+}
+
+/// A close frame of the proxy's own, as each end gets it.
+fn closed(code: u16, reason: &str, is_masked: bool) -> Frame {
+    let payload = [&code.to_be_bytes()[..], reason.as_bytes()].concat();
+    Frame {
+        first: CLOSE,
+        is_masked,
+        payload,
+    }
+}
+
 #[tokio::test]
-async fn a_shutdown_cuts_what_would_go_on_for_ever() {
-    let (mut proxied, mut client, mut upstream) = upgraded(Limits::default()).await;
+async fn a_shutdown_closes_what_would_go_on_for_ever_with_1001() {
+    let drain = |config: &mut Config| config.drain = Duration::from_millis(50);
+    let (mut proxied, mut client, mut upstream) = socket(drain).await;
+    let (said, asked) = (frames::unmasked(TEXT, b"one"), frames::masked(PING, b"two"));
+    upstream.send(&said).await;
+    client.expect(&said).await;
+    client.send(&asked).await;
+    upstream.expect(&asked).await;
+    proxied.tell(Stage::Draining);
+    // It still carries frames, until the time is over.
+    let got = frames::read(&client.rest().await);
+    assert_eq!(got, [closed(1001, "codextap ended", false)]);
+    let got = frames::read(&upstream.rest().await);
+    assert_eq!(got, [closed(1001, "codextap ended", true)]);
+    drop((client, upstream));
     proxied.stop().await;
+    let story = proxied.story(1).await;
+    let ended = ["failed client relay", "out Aborted", "in Aborted"];
+    assert_eq!(story[story.len() - 3..], ended);
+    assert_eq!(
+        failure(&proxied),
+        "closed with 1001: codextap ended while this was live"
+    );
+}
+
+#[tokio::test]
+async fn a_frame_that_is_under_way_is_let_through_before_the_close() {
+    let (mut proxied, mut client, mut upstream) = socket(|_| ()).await;
+    let (said, asked) = (
+        frames::unmasked(BINARY, &[7; 200]),
+        frames::masked(TEXT, b"hello"),
+    );
+    upstream.send(&said[..100]).await;
+    client.expect(&said[..100]).await;
+    client.send(&asked[..3]).await;
+    upstream.expect(&asked[..3]).await;
+    proxied.tell(Stage::Closing);
+    upstream.send(&said[100..]).await;
+    client.expect(&said[100..]).await;
+    client.send(&asked[3..]).await;
+    upstream.expect(&asked[3..]).await;
+    let got = frames::read(&client.rest().await);
+    assert_eq!(got, [closed(1001, "codextap ended", false)]);
+    let got = frames::read(&upstream.rest().await);
+    assert_eq!(got, [closed(1001, "codextap ended", true)]);
+    drop((client, upstream));
+    proxied.stop().await;
+    proxied.story(1).await;
+    assert!(failure(&proxied).starts_with("closed with 1001: "));
+}
+
+#[tokio::test]
+async fn a_frame_that_does_not_end_is_cut_and_only_the_other_way_closed() {
+    let (mut proxied, mut client, mut upstream) = socket(|_| ()).await;
+    let said = frames::unmasked(BINARY, &[7; 200]);
+    upstream.send(&said[..100]).await;
+    client.expect(&said[..100]).await;
+    proxied.tell(Stage::Closing);
+    assert_eq!(client.rest().await, b"", "no frame inside a frame");
+    let got = frames::read(&upstream.rest().await);
+    assert_eq!(got, [closed(1001, "codextap ended", true)]);
+    drop((client, upstream));
+    proxied.stop().await;
+    proxied.story(1).await;
+    let told = "cut inside a frame of the upstream: codextap ended while this was live";
+    assert_eq!(failure(&proxied), told);
+}
+
+#[tokio::test]
+async fn a_silent_socket_is_closed_with_1011_where_a_limit_was_set() {
+    let limit = |config: &mut Config| config.ws_idle_timeout = Some(Duration::from_millis(40));
+    let (mut proxied, mut client, mut upstream) = socket(limit).await;
+    let got = frames::read(&client.rest().await);
+    assert_eq!(got, [closed(1011, "no bytes for 40ms", false)]);
+    let got = frames::read(&upstream.rest().await);
+    assert_eq!(got, [closed(1011, "no bytes for 40ms", true)]);
+    let story = proxied.story(1).await;
+    let ended = ["failed upstream relay", "out Aborted", "in Aborted"];
+    assert_eq!(story[4..], ended);
+    let told = "closed with 1011: no byte either way for 40ms (--ws-idle-timeout)";
+    assert_eq!(failure(&proxied), told);
+
+    // Behind its own close frame an end gets no other.
+    let (mut proxied, mut client, mut upstream) = socket(limit).await;
+    let close = frames::unmasked(CLOSE, b"\x03\xe8");
+    upstream.send(&close).await;
+    assert_eq!(client.rest().await, close);
+    let got = frames::read(&upstream.rest().await);
+    assert_eq!(got, [closed(1011, "no bytes for 40ms", true)]);
+    proxied.story(1).await;
+
+    // Nor does one that stands inside a frame.
+    let (mut proxied, mut client, mut upstream) = socket(limit).await;
+    client.send(b"\x81\xfe").await;
+    assert_eq!(upstream.rest().await, b"\x81\xfe");
+    let got = frames::read(&client.rest().await);
+    assert_eq!(got, [closed(1011, "no bytes for 40ms", false)]);
+    let story = proxied.story(1).await;
+    assert_eq!(story[5], "failed client relay");
+    assert!(failure(&proxied).starts_with("cut inside a frame of the client: "));
+}
+
+#[tokio::test]
+async fn a_fin_that_is_never_answered_ends_the_socket_and_is_no_failure() {
+    let limit = |config: &mut Config| config.half_closed_timeout = Duration::from_millis(40);
+    let (mut proxied, mut client, mut upstream) = socket(limit).await;
+    client.finish().await;
+    assert_eq!(upstream.rest().await, b"");
+    assert_eq!(client.rest().await, b"");
+    let story = proxied.story(1).await;
+    assert_eq!(story[4..], ["out Complete", "in Aborted"]);
+
+    let (mut proxied, mut client, mut upstream) = socket(limit).await;
+    upstream.finish().await;
     assert_eq!(client.rest().await, b"");
     assert_eq!(upstream.rest().await, b"");
-    let mut story = proxied.story(1).await[4..].to_vec();
-    story.sort();
-    assert_eq!(story, ["in Aborted", "out Aborted"]);
+    let story = proxied.story(1).await;
+    assert_eq!(story[4..], ["in Complete", "out Aborted"]);
+}
+
+#[tokio::test]
+async fn a_client_that_is_gone_when_the_upstream_still_speaks_is_no_failure() {
+    let (mut proxied, client, mut upstream) = socket(|_| ()).await;
+    drop(client);
+    assert_eq!(upstream.rest().await, b"");
+    // Until the client's system has said that nobody is there.
+    while tokio::io::AsyncWriteExt::write_all(&mut upstream.stream, b"\x89\x00")
+        .await
+        .is_ok()
+    {
+        tokio::task::yield_now().await;
+    }
+    let story = proxied.story(1).await;
+    assert_eq!(story[4], "out Complete");
+    assert_eq!(story.last().unwrap(), "in Aborted");
+    assert!(
+        !story.iter().any(|line| line.starts_with("failed")),
+        "{story:?}"
+    );
 }

@@ -42,6 +42,12 @@ impl Recording {
         self.write(store)
     }
 
+    /// Whether nothing is in flight that may still come to its end.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        self.recorder.is_at_rest()
+    }
+
     /// Ends what is still going on; gives the flows that were cut.
     pub fn cut(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
         self.recorder.cut(store, at);

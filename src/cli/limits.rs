@@ -20,6 +20,9 @@ pub(super) struct Limits {
     /// To the answer to a WebSocket handshake, connecting included
     #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = limit)]
     pub(super) handshake_timeout: Duration,
+    /// With no byte on a WebSocket either way; for ever if left out
+    #[arg(long, global = true, value_name = "TIME", value_parser = limit, env = "CODEXTAP_WS_IDLE_TIMEOUT")]
+    pub(super) ws_idle_timeout: Option<Duration>,
     /// For what is in flight when codextap is told to end
     #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = time)]
     pub(super) drain: Duration,
@@ -96,6 +99,7 @@ mod tests {
         assert_eq!(limits.connect_timeout, config.connect_timeout);
         assert_eq!(limits.response_timeout, config.head_timeout);
         assert_eq!(limits.handshake_timeout, config.upgrade_timeout);
+        assert_eq!(limits.ws_idle_timeout, config.ws_idle_timeout);
         assert_eq!(limits.drain, config.drain);
     }
 }

@@ -1,11 +1,13 @@
 //! Arguments, wiring, exit codes: what turns the library into a program.
 //!
-//! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` passes Codex's own code on.
+//! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` passes Codex's own code on. A signal
+//! is a way to be done; a second one, which cuts what the first one waits for, is 128 and its number.
 
 mod access;
 mod args;
 mod codex;
 pub mod demo;
+mod ending;
 mod error;
 mod limits;
 mod line;
@@ -82,17 +84,20 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
         matches!(command, Command::Codex { .. })
             || has_screen && !matches!(command, Command::Record),
     )?;
-    let done = match command {
-        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await,
+    let cut = match command {
+        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await?,
         // A pipe never gets a screen, but is told of a theme that there is not.
         Command::Tui => {
             screen::theme(&common)?;
-            record::record(&common, Plan::new(&common)?).await
+            record::record(&common, Plan::new(&common)?).await?
         }
-        Command::Record => record::record(&common, Plan::new(&common)?).await,
-        Command::Open { files } => screen::open(&common, &files, has_screen).await,
-        Command::Demo if has_screen => screen::demo(&common).await,
-        Command::Demo => Err(Error::new("the demo needs a terminal on standard output")),
+        Command::Record => record::record(&common, Plan::new(&common)?).await?,
+        Command::Open { files } => {
+            screen::open(&common, &files, has_screen).await?;
+            None
+        }
+        Command::Demo if has_screen => screen::demo(&common).await?,
+        Command::Demo => return Err(Error::new("the demo needs a terminal on standard output")),
         Command::Codex {
             codex,
             login,
@@ -101,7 +106,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
             return run_codex(&common, &codex, login, &arguments).await;
         }
     };
-    done.map(|()| ExitCode::SUCCESS)
+    // A first signal ends the program in good order, which is what it was asked for.
+    Ok(cut.map_or(ExitCode::SUCCESS, |signal| signal_code(signal.as_raw())))
 }
 
 /// `codextap codex …`.
@@ -175,10 +181,14 @@ fn codex_home() -> Option<PathBuf> {
 /// The child's own code; 128 and the signal's number if one ended it, as shells tell it.
 fn exit_code(status: ExitStatus) -> ExitCode {
     use std::os::unix::process::ExitStatusExt as _;
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
-    ExitCode::from(code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+    let ended = status.signal().map_or(ExitCode::FAILURE, signal_code);
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    code.map_or(ended, ExitCode::from)
+}
+
+/// The exit code of a program that a signal ended, as shells tell it.
+fn signal_code(signal: i32) -> ExitCode {
+    u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// The filter of the command line.

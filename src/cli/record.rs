@@ -1,15 +1,19 @@
 //! `codextap record`: the proxy without a screen, a line per finished flow.
 
+use rustix::process::Signal;
+
 use super::args::Common;
+use super::ending::Record;
 use super::error::Error;
 use super::line::FlowLine;
 use super::printer::Printer;
 use super::signals::Signals;
-use super::station::{self, Plan, Station};
+use super::station::{Plan, Station};
 use crate::flow::{Flow, FlowId, Store};
+use crate::proxy::Stage;
 
-/// Records until a signal comes.
-pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
+/// Records until a signal comes; gives the second one, if it was needed.
+pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
     let filter = super::filter(common)?;
     let mut signals = Signals::listen();
     let mut station = Station::start(common, plan).await?;
@@ -39,36 +43,34 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<(), Error> {
     recorded
 }
 
-/// Records until `ending` resolves, drains until the next signal that it gives, and writes the
-/// capture to its end; shows each flow that ended to `finished`.
+/// Records until `ending` resolves, lets what is in flight end until the next signal that it gives,
+/// and writes the capture to its end; shows each flow that ended to `finished`.
 pub(super) async fn recording(
     station: Station,
     ending: impl Future<Output = Signals>,
     mut finished: impl FnMut(&Flow),
-) -> Result<(), Error> {
+) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
-    let (mut events, mut recording, mut proxy) = station.into_parts();
-    let mut store = Store::default();
-    let mut tell = |store: &mut Store, ids: Vec<FlowId>| {
-        for id in ids {
-            if let Some(flow) = store.get(id) {
-                finished(flow);
+    let (mut events, mut recording, proxy) = station.into_parts();
+    let mut record = Record {
+        events: &mut events,
+        recording: &mut recording,
+        store: &mut Store::default(),
+        finished: |store: &mut Store, ids: Vec<FlowId>| {
+            for id in ids {
+                if let Some(flow) = store.get(id) {
+                    finished(flow);
+                }
+                // It is in the capture; a recording of a week must not grow with what passed.
+                store.change(id, Flow::shed);
             }
-            // It is in the capture; a recording of a week must not grow with what passed.
-            store.change(id, Flow::shed);
-        }
+        },
     };
-    let ended = async {
-        let signals = ending.await;
-        proxy.drain(signals).await;
-    };
-    station::record_until(ended, &mut events, |event| {
-        let ids = recording.apply(&mut store, event);
-        tell(&mut store, ids);
-    })
-    .await;
-    let ids = recording.cut(&mut store, clock.now());
-    tell(&mut store, ids);
-    proxy.cut();
-    super::close(recording)
+    let signals = record.until(ending).await;
+    let mut signals = signals.unwrap_or_else(Signals::listen);
+    let cut = record
+        .end(proxy, Stage::Draining, &mut signals, clock)
+        .await;
+    super::close(recording)?;
+    Ok(cut)
 }

@@ -4,23 +4,26 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
+use rustix::process::Signal;
 
 use super::args::{Color, Common};
 use super::demo;
+use super::ending::Record;
 use super::error::Error;
 use super::line::FlowLine;
 use super::signals::Signals;
-use super::station::{self, Plan, Station};
+use super::station::{Plan, Station};
 use crate::app::{App, Options};
 use crate::capture::{Loaded, Reader, Recording};
 use crate::config;
-use crate::proxy::Route;
+use crate::flow::Store;
+use crate::proxy::{Route, Stage};
 use crate::tap::{Clock, Redactor};
 use crate::tui::{self, Devices, End, Ended, Screen, Session, Terminal};
 use crate::view::Theme;
 
 /// `codextap tui`: proxy and screen.
-pub(super) async fn live(common: &Common, plan: Plan) -> Result<(), Error> {
+pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
     let theme = theme(common)?;
     super::filter(common)?;
     let mut upstreams: Vec<&str> = Vec::new();
@@ -37,7 +40,7 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<(), Error> {
 }
 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
-pub(super) async fn demo(common: &Common) -> Result<(), Error> {
+pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
     let theme = theme(common)?;
     super::filter(common)?;
     let upstream = demo::start(1.0)
@@ -137,11 +140,17 @@ pub(super) async fn open(
     result(ended.end)
 }
 
-/// Shows a station's traffic until the user quits; then drains, and writes the capture to its end.
-async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Result<(), Error> {
+/// Shows a station's traffic until the user quits or a signal comes; then lets what is in flight end,
+/// and writes the capture to its end. Gives the second signal, if it was needed.
+async fn watch(
+    common: &Common,
+    station: Station,
+    app: App,
+    theme: Theme,
+) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let mut signals = Signals::listen();
-    let (events, recording, mut proxy) = station.into_parts();
+    let (events, recording, proxy) = station.into_parts();
     let session = Session {
         app,
         theme,
@@ -154,27 +163,24 @@ async fn watch(common: &Common, station: Station, app: App, theme: Theme) -> Res
         end,
         ..
     } = show(common, session, Some(events), &mut signals).await?;
-    let is_quit = matches!(end, End::Quit);
-    let ended = async {
+    let mut cut = None;
+    if let Some(mut events) = events {
+        let record = Record {
+            events: &mut events,
+            recording: &mut session.recording,
+            store: session.app.store_mut(),
+            finished: |_: &mut Store, _| (),
+        };
         // Whoever quits while streams are live was asked already.
-        if !is_quit {
-            proxy.drain(signals).await;
-        }
-    };
-    match events {
-        Some(mut events) => {
-            station::record_until(ended, &mut events, |event| {
-                session.recording.apply(session.app.store_mut(), event);
-            })
-            .await;
-        }
-        None => ended.await,
+        let stage = match end {
+            End::Quit => Stage::Closing,
+            End::Told | End::Lost(_) => Stage::Draining,
+        };
+        cut = record.end(proxy, stage, &mut signals, clock).await;
     }
-    session.recording.cut(session.app.store_mut(), clock.now());
-    // Only now, so that what is cut is marked as that.
-    proxy.cut();
     super::close(session.recording)?;
-    result(end)
+    result(end)?;
+    Ok(cut)
 }
 
 /// What a screen that ended this way comes to.

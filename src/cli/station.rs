@@ -3,16 +3,16 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::args::Common;
+use super::ending::Ending;
 use super::error::Error;
 use super::runtime::{Announcement, Running};
-use super::signals::Signals;
 use crate::capture::{self, Recording};
 use crate::config::paths;
-use crate::proxy::{self, Proxy, Route, Token};
+use crate::proxy::{self, Proxy, Route, Stage, Token};
 use crate::tap::{self, At, Clock, Redactor};
 
 /// A running proxy with its recording.
@@ -31,7 +31,7 @@ pub(super) struct Station {
     /// The file that the flows go to.
     pub(super) capture: Option<PathBuf>,
     /// Ends the proxy.
-    stop: oneshot::Sender<()>,
+    stage: watch::Sender<Stage>,
     proxy: JoinHandle<()>,
     /// Missing where the state directory cannot be written: nobody finds this codextap then.
     announcement: Option<Announcement>,
@@ -104,6 +104,8 @@ impl Station {
             upgrade_timeout: limits.handshake_timeout,
             drain: limits.drain,
             upstream_ca: common.upstream_ca.clone(),
+            ws_idle_timeout: limits.ws_idle_timeout,
+            ..proxy::Config::default()
         };
         let proxy = Proxy::bind(config, tap).await.map_err(|error| {
             let failure = Error::new(error.to_string());
@@ -132,11 +134,8 @@ impl Station {
                 Error::new(error.to_string())
                     .hint("choose another file with --capture FILE, or none with --capture none")
             })?;
-        let (stop, stopped) = oneshot::channel();
-        let proxy = tokio::spawn(proxy.serve(async {
-            // Dropping the sender ends the proxy as well.
-            let _ = stopped.await;
-        }));
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let proxy = tokio::spawn(proxy.serve(stages));
         Ok(Self {
             running,
             token_file: plan.token_file,
@@ -144,7 +143,7 @@ impl Station {
             clock,
             recording: Recording::new(clock.now(), redactor, writer),
             capture,
-            stop,
+            stage,
             proxy,
             announcement: None,
         })
@@ -160,61 +159,11 @@ impl Station {
     /// Splits off what ends the proxy, and gives the rest away.
     pub(super) fn into_parts(self) -> (tap::Receiver, Recording, Ending) {
         let ending = Ending {
-            stop: Some(self.stop),
+            stage: self.stage,
             proxy: self.proxy,
             announcement: self.announcement,
         };
         (self.events, self.recording, ending)
-    }
-}
-
-/// Ends a proxy.
-#[derive(Debug)]
-pub(super) struct Ending {
-    /// Taken when it is to accept no more.
-    stop: Option<oneshot::Sender<()>>,
-    proxy: JoinHandle<()>,
-    announcement: Option<Announcement>,
-}
-
-impl Ending {
-    /// Stops accepting; resolves when what was in flight has ended or took too long, or at a
-    /// signal.
-    pub(super) async fn drain(&mut self, mut signals: Signals) {
-        drop(self.stop.take());
-        drop(self.announcement.take());
-        tokio::select! {
-            // A proxy task that panicked has ended too.
-            _ = &mut self.proxy => {}
-            _ = signals.next() => {}
-        }
-    }
-
-    /// Cuts what is still in flight.
-    pub(super) fn cut(self) {
-        self.proxy.abort();
-    }
-}
-
-/// Gives what the tap tells to `record` until `ended` resolves or the tap is closed, and then what
-/// was told by that time.
-pub(super) async fn record_until(
-    ended: impl Future<Output = ()>,
-    events: &mut tap::Receiver,
-    mut record: impl FnMut(tap::Event),
-) {
-    let mut ended = std::pin::pin!(ended);
-    let mut arrived = Vec::new();
-    let mut is_ending = false;
-    while !is_ending {
-        tokio::select! {
-            () = &mut ended => is_ending = true,
-            count = events.recv_many(&mut arrived) => is_ending = count == 0,
-        }
-        if is_ending {
-            while events.try_recv_many(&mut arrived) > 0 {}
-        }
-        arrived.drain(..).for_each(&mut record);
     }
 }
 

@@ -101,7 +101,7 @@ impl Recorder {
                 }
             }
             Kind::Failed(failure) => {
-                store.change(exchange.flow, |flow| flow.failures.push(failure));
+                exchange.failed(store, &failure);
             }
             Kind::Ended { dir, how } => {
                 exchange.end(store, dir, how, at, &self.redactor, &mut self.finished);
@@ -119,6 +119,14 @@ impl Recorder {
         std::mem::take(&mut self.finished)
     }
 
+    /// Whether nothing is in flight that may still come to its end: open connections without a turn
+    /// in progress do not count.
+    #[must_use]
+    pub fn is_at_rest(&self) -> bool {
+        let mut sockets = self.exchanges.values().map(|exchange| &exchange.socket);
+        sockets.all(|socket| socket.as_ref().is_some_and(|socket| !socket.is_in_turn()))
+    }
+
     /// Ends everything that still goes on, for a program that ends at `at`: each is marked as cut.
     pub fn cut(&mut self, store: &mut Store, at: At) {
         let mut cut: Vec<Exchange> = self
@@ -128,17 +136,11 @@ impl Recorder {
             .collect();
         cut.sort_by_key(|exchange| exchange.flow);
         for mut exchange in cut {
-            store.change(exchange.flow, |flow| {
-                flow.failures.push(Failure {
-                    side: Side::Client,
-                    phase: if exchange.socket.is_some() {
-                        Phase::Relay
-                    } else {
-                        Phase::Body
-                    },
-                    message: "cut: codextap ended while this was live".to_owned(),
-                });
-            });
+            let phase = match exchange.socket {
+                Some(_) => Phase::Relay,
+                None => Phase::Body,
+            };
+            exchange.failed(store, &Failure::cut(phase));
             for dir in [Direction::Out, Direction::In] {
                 exchange.end(
                     store,
@@ -202,6 +204,14 @@ impl Exchange {
         });
         self.socket = Some(Box::new(Socket::new(self.flow, extensions.as_deref())));
         self.is_over = [false, false];
+    }
+
+    /// Something failed.
+    fn failed(&mut self, store: &mut Store, failure: &Failure) {
+        store.change(self.flow, |flow| flow.failures.push(failure.clone()));
+        if let Some(socket) = &mut self.socket {
+            socket.failed(store, failure);
+        }
     }
 
     /// One direction is over.

@@ -19,6 +19,8 @@ pub(super) struct Socket {
     turn: Option<FlowId>,
     /// Turns begun so far.
     turns: u32,
+    /// Whether neither end ended it: that is told.
+    is_broken: bool,
     out: websocket::Decoder,
     inn: websocket::Decoder,
 }
@@ -31,6 +33,7 @@ impl Socket {
             connection,
             turn: None,
             turns: 0,
+            is_broken: false,
             out: websocket::Decoder::new(true, deflate),
             inn: websocket::Decoder::new(false, deflate),
         }
@@ -59,6 +62,19 @@ impl Socket {
         });
     }
 
+    /// Whether a turn is in progress.
+    pub(super) fn is_in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
+    /// The connection broke, or was ended by the proxy, and a turn in progress with it.
+    pub(super) fn failed(&mut self, store: &mut Store, failure: &Failure) {
+        self.is_broken = true;
+        if let Some(turn) = self.turn {
+            store.change(turn, |flow| flow.failures.push(failure.clone()));
+        }
+    }
+
     /// One direction sent its FIN, or broke.
     pub(super) fn end(
         &mut self,
@@ -70,6 +86,9 @@ impl Socket {
     ) {
         self.decoder(dir).finish();
         self.sort(store, dir, at, redactor, finished);
+        if self.is_broken {
+            return;
+        }
         store.change(self.connection, |flow| {
             let close = Close {
                 code: None,
@@ -86,7 +105,9 @@ impl Socket {
         let close = store
             .get(self.connection)
             .and_then(|flow| flow.close.clone());
-        if let (Some(turn), Some(close)) = (self.turn, close) {
+        if let (Some(turn), Some(close)) = (self.turn, close)
+            && (close.is_framed || !self.is_broken)
+        {
             let failure = cut_short(&close);
             // A Codex that leaves in the middle was interrupted by its user.
             if close.dir == Direction::In {

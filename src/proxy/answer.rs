@@ -41,6 +41,8 @@ pub(super) enum Broken {
     Upstream(String),
     /// It reset its connection.
     Reset(String),
+    /// The proxy shuts down.
+    Cut,
 }
 
 impl Content {

@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::forward::Forwarder;
 use super::head::{Fault, RequestHead};
+use super::listen::{Stage, reached};
 use super::wire::{NoHead, Source};
 
 /// A client's connection, as its exchanges know it.
@@ -22,8 +23,8 @@ pub(super) struct Client<'c> {
     pub(super) addr: SocketAddr,
     pub(super) source: Source<ReadHalf<'c>>,
     pub(super) sink: WriteHalf<'c>,
-    /// Its sender is dropped when the proxy shuts down.
-    closing: watch::Receiver<()>,
+    /// How far the proxy's shutdown is.
+    pub(super) stage: watch::Receiver<Stage>,
 }
 
 /// What comes behind an exchange.
@@ -42,7 +43,7 @@ pub(super) enum After {
 impl Client<'_> {
     /// Whether the proxy shuts down.
     pub(super) fn is_closing(&self) -> bool {
-        self.closing.has_changed().is_err()
+        *self.stage.borrow() != Stage::Serving
     }
 
     /// Waits for the next request's head, which may take `limit` from its first byte to its end.
@@ -53,7 +54,7 @@ impl Client<'_> {
         while matches!(&self.source.buffer[..], b"" | b"\r") {
             let read = tokio::select! {
                 read = timeout(IDLE, self.source.fill()) => read,
-                _ = self.closing.changed() => return Err(After::Drop),
+                () = reached(&mut self.stage, Stage::Draining) => return Err(After::Drop),
             };
             let Ok(Ok(1..)) = read else {
                 return Err(After::Drop);
@@ -91,7 +92,7 @@ pub(super) async fn serve(
     addr: SocketAddr,
     connection: u64,
     forwarder: Arc<Forwarder>,
-    closing: watch::Receiver<()>,
+    stage: watch::Receiver<Stage>,
 ) {
     let (read, write) = stream.split();
     let mut client = Client {
@@ -99,7 +100,7 @@ pub(super) async fn serve(
         addr,
         source: Source::new(read),
         sink: write,
-        closing,
+        stage,
     };
     let after = loop {
         let after = match client.head(forwarder.request_timeout).await {

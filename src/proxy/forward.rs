@@ -14,6 +14,7 @@ use super::connector::Connector;
 use super::guard::Guard;
 use super::head::{Fault, RequestHead};
 use super::refusal::Refusal;
+use super::relay;
 use super::reply::Reply;
 use super::route::{self, Route};
 use super::upload::Upload;
@@ -31,6 +32,7 @@ pub(super) struct Forwarder {
     pub(super) request_timeout: Duration,
     pub(super) head_timeout: Option<Duration>,
     pub(super) upgrade_timeout: Duration,
+    pub(super) silence: relay::Silence,
 }
 
 impl Forwarder {
@@ -49,6 +51,10 @@ impl Forwarder {
             request_timeout: config.request_timeout,
             head_timeout: config.head_timeout,
             upgrade_timeout: config.upgrade_timeout,
+            silence: relay::Silence {
+                idle: config.ws_idle_timeout,
+                half_closed: config.half_closed_timeout,
+            },
         }
     }
 
@@ -76,6 +82,7 @@ impl Forwarder {
             exchange,
             lane: back,
             persists,
+            stage: &mut client.stage,
         };
         let framing = match checked.and_then(|()| Framing::of_request(head)) {
             Ok(framing) => framing,

@@ -1,7 +1,6 @@
-//! Accepting clients, one task each, and ending them in order.
+//! Accepting clients, one task each, and ending them in order: first nobody new, then whoever has no
+//! request in flight, after a while everybody, each told as well as its protocol can.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,16 +13,34 @@ use super::connector::KEEP_ALIVE;
 use super::forward::Forwarder;
 use super::upstream::SWEEP;
 
-/// Accepts clients until `shutdown`, then waits for them for `drain` and cuts the rest.
+/// How far a shutdown is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stage {
+    /// There is none.
+    Serving,
+    /// No client is accepted any more; what is in flight goes on.
+    Draining,
+    /// What is in flight is ended: a WebSocket by a close frame with 1001 to both ends, a response by
+    /// an end that says that it was cut.
+    Closing,
+}
+
+/// Resolves when `stage` has come to `least`, or will never come to anything any more.
+pub(super) async fn reached(stage: &mut watch::Receiver<Stage>, least: Stage) {
+    // An error is the end of the proxy.
+    let _ = stage.wait_for(|stage| *stage >= least).await;
+}
+
+/// Accepts clients until `told` is past [`Stage::Serving`], then waits for them, at [`Stage::Draining`]
+/// for `drain`, and ends the rest.
 pub(super) async fn serve(
     listener: TcpListener,
     forwarder: Arc<Forwarder>,
     drain: Duration,
-    shutdown: impl Future<Output = ()>,
+    mut told: watch::Receiver<Stage>,
 ) {
-    let (closing, closed) = watch::channel(());
+    let (stage, stages) = watch::channel(Stage::Serving);
     let mut connections = JoinSet::new();
-    let mut shutdown = pin!(shutdown);
     let mut sweep = tokio::time::interval(SWEEP);
     let mut next = 1;
     loop {
@@ -34,13 +51,13 @@ pub(super) async fn serve(
                 forwarder.upstreams.sweep();
                 continue;
             }
-            () = &mut shutdown => break,
+            () = reached(&mut told, Stage::Draining) => break,
         };
         match accepted {
             Ok((stream, addr)) => {
                 let forwarder = Arc::clone(&forwarder);
                 tune(&stream);
-                connections.spawn(client::serve(stream, addr, next, forwarder, closed.clone()));
+                connections.spawn(client::serve(stream, addr, next, forwarder, stages.clone()));
                 next += 1;
             }
             Err(error) => {
@@ -50,11 +67,32 @@ pub(super) async fn serve(
             }
         }
     }
-    drop((listener, closing));
-    let drained = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(drain, drained).await.is_err() {
-        connections.shutdown().await;
+    drop(listener);
+    stage.send_replace(Stage::Draining);
+    let closing = async {
+        // Nobody is left who could say so.
+        if told
+            .wait_for(|stage| *stage == Stage::Closing)
+            .await
+            .is_err()
+        {
+            std::future::pending::<()>().await;
+        }
+    };
+    tokio::select! {
+        () = ended(&mut connections) => return,
+        () = closing => {}
+        () = tokio::time::sleep(drain) => {}
     }
+    stage.send_replace(Stage::Closing);
+    // Whoever does not take its end in that time is cut.
+    let _ = tokio::time::timeout(LAST_WORDS, ended(&mut connections)).await;
+    connections.shutdown().await;
+}
+
+/// Waits for all connections to end.
+async fn ended(connections: &mut JoinSet<()>) {
+    while connections.join_next().await.is_some() {}
 }
 
 /// Small writes leave at once, and a client that vanished is noticed.
@@ -68,6 +106,9 @@ fn tune(stream: &TcpStream) {
         tracing::debug!(side = "client", "socket options: {error}");
     }
 }
+
+/// How long the ends of what was in flight may take to be told.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// How long to wait before accepting again after it failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);

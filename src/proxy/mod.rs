@@ -19,6 +19,7 @@ mod client;
 mod connector;
 mod error;
 mod forward;
+mod frames;
 mod guard;
 mod head;
 mod hop;
@@ -26,6 +27,7 @@ mod http2;
 mod listen;
 mod pass;
 mod refusal;
+mod relay;
 mod reply;
 mod route;
 mod token;
@@ -33,15 +35,16 @@ mod upload;
 mod upstream;
 mod wire;
 
-use std::future::Future;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 pub use error::Error;
+pub use listen::Stage;
 pub use route::Route;
 pub use token::{Token, TokenError};
 
@@ -68,6 +71,11 @@ pub struct Config {
     pub head_timeout: Option<Duration>,
     /// How long the answer to an upgrade may take, connecting included.
     pub upgrade_timeout: Duration,
+    /// How long no byte may pass on a WebSocket, either way, before both ends are sent a close frame
+    /// with 1011; `None`: for ever, as Codex's sockets are silent for as long as its user is.
+    pub ws_idle_timeout: Option<Duration>,
+    /// How long a WebSocket may be silent once one of its ends has sent a FIN.
+    pub half_closed_timeout: Duration,
     /// How long exchanges in flight may go on after the shutdown began.
     pub drain: Duration,
 }
@@ -85,6 +93,8 @@ impl Default for Config {
             connect_timeout: Duration::from_secs(10),
             head_timeout: None,
             upgrade_timeout: Duration::from_secs(60),
+            ws_idle_timeout: None,
+            half_closed_timeout: Duration::from_secs(30),
             drain: Duration::from_secs(5),
         }
     }
@@ -136,9 +146,10 @@ impl Proxy {
         self.addr
     }
 
-    /// Serves until `shutdown` resolves, lets what is in flight finish for [`Config::drain`], and
-    /// cuts the rest. Dropping the future cuts everything at once.
-    pub async fn serve(self, shutdown: impl Future<Output = ()>) {
-        listen::serve(self.listener, self.forwarder, self.drain, shutdown).await;
+    /// Serves until `stage` is [`Stage::Draining`] or its sender is gone, lets what is in flight go on
+    /// for [`Config::drain`] or until `stage` is [`Stage::Closing`], and ends the rest. Dropping the
+    /// future cuts everything at once.
+    pub async fn serve(self, stage: watch::Receiver<Stage>) {
+        listen::serve(self.listener, self.forwarder, self.drain, stage).await;
     }
 }

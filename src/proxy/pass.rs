@@ -20,13 +20,15 @@ use super::forward::Forwarder;
 use super::head::{Fault, RequestHead};
 use super::hop::{self, Ending, Kept};
 use super::http2::{self, Inbound, Sender};
+use super::listen::{Stage, reached};
 use super::refusal::Refusal;
+use super::relay::{Silence, relay};
 use super::reply::Reply;
 use super::route::Route;
 use super::upload::{BeginError, Sink, Stop, Upload};
 use super::upstream::{Link, Upstream};
 use super::wire::NoHead;
-use crate::tap::{End, Failure, Phase, Side, error_chain, relay};
+use crate::tap::{End, Failure, Phase, Side, error_chain};
 
 /// Why there is no answer to pass on.
 enum Trouble {
@@ -36,6 +38,8 @@ enum Trouble {
     Dropped(Failure, After),
     /// The client's doing.
     Stopped(Stop),
+    /// The proxy shuts down.
+    Cut,
 }
 
 impl From<Stop> for Trouble {
@@ -69,11 +73,12 @@ impl Forwarder {
             limit = elapsed(limit) => {
                 Err(Trouble::Refused(Refusal::timed_out(route.origin(), limit)))
             }
+            () = reached(reply.stage, Stage::Closing) => Err(Trouble::Cut),
         };
         let answer = match asked {
             Ok(answer) if answer.head.status == StatusCode::SWITCHING_PROTOCOLS => {
                 if upload.is_upgrade {
-                    return switch(answer, upload, sink, reply).await;
+                    return switch(answer, upload, sink, reply, self.silence).await;
                 }
                 Err(Trouble::Refused(Refusal::unasked_upgrade(route.origin())))
             }
@@ -97,6 +102,10 @@ impl Forwarder {
                 reply.refuse(sink, &refusal).await
             }
             Err(Trouble::Stopped(stop)) => stopped(stop, upload),
+            Err(Trouble::Cut) => {
+                reply.exchange.cut(Failure::cut(Phase::Head));
+                After::Close
+            }
         }
     }
 
@@ -215,6 +224,7 @@ impl Forwarder {
             biased;
             stop = upload.drive() => return stopped(stop, upload),
             sent = answer.content.send(head, sink, &mut reply.lane) => sent,
+            () = reached(reply.stage, Stage::Closing) => Err(Broken::Cut),
         };
         match sent {
             Ok(()) => {}
@@ -230,11 +240,11 @@ impl Forwarder {
             }
             Err(Broken::Upstream(message)) => {
                 reply.lane.failed(Side::Upstream, Phase::Body, message);
-                return match answer.framing {
-                    // Nothing else would tell the client that this is not the end.
-                    Framing::Close => After::Reset,
-                    Framing::Empty | Framing::Length(_) | Framing::Chunked => After::Close,
-                };
+                return cut(answer.framing);
+            }
+            Err(Broken::Cut) => {
+                reply.lane.cut(Failure::cut(Phase::Body));
+                return cut(answer.framing);
             }
             Err(Broken::Reset(message)) => {
                 reply.lane.failed(Side::Upstream, Phase::Body, message);
@@ -352,6 +362,7 @@ async fn switch(
     upload: Upload<'_, '_>,
     sink: &mut WriteHalf<'_>,
     reply: Reply<'_>,
+    silence: Silence,
 ) -> After {
     let (client, out, Sink::Http1(upstream_sink), reset) = upload.into_parts() else {
         return After::Drop;
@@ -375,12 +386,22 @@ async fn switch(
     let ahead = Cursor::new(upstream.buffer.freeze());
     let mut far = tokio::io::join(ahead.chain(upstream.read), upstream_sink);
     // Lent, so that they end as they should and not with the relay.
-    match relay(&mut near, &mut far, out, reply.lane).await {
+    let closing = reached(reply.stage, Stage::Closing);
+    match relay(&mut near, &mut far, out, reply.lane, silence, closing).await {
         End::Complete => After::Drop,
         End::Aborted => {
             reset.arm();
             After::Reset
         }
+    }
+}
+
+/// How a client is told that its response is not whole.
+fn cut(framing: Framing) -> After {
+    match framing {
+        // Nothing else would say that this is not the end.
+        Framing::Close => After::Reset,
+        Framing::Empty | Framing::Length(_) | Framing::Chunked => After::Close,
     }
 }
 

@@ -2,12 +2,14 @@
 
 use http::{StatusCode, Version};
 use tokio::io::{AsyncWrite, AsyncWriteExt};
+use tokio::sync::watch;
 
 use super::answer::Answer;
 use super::body::Framing;
 use super::client::After;
 use super::head::RequestHead;
 use super::hop::{Ending, Kept};
+use super::listen::Stage;
 use super::refusal::Refusal;
 use super::upload::Upload;
 use crate::tap::{End, Exchange, Lane};
@@ -20,6 +22,8 @@ pub(super) struct Reply<'a> {
     pub(super) lane: Lane,
     /// Whether the client's connection may go on behind the answer.
     pub(super) persists: bool,
+    /// How far the proxy's shutdown is.
+    pub(super) stage: &'a mut watch::Receiver<Stage>,
 }
 
 impl Reply<'_> {

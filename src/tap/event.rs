@@ -115,6 +115,21 @@ pub struct Failure {
     pub message: String,
 }
 
+impl Failure {
+    /// The proxy ended what still went on in this phase, because the program ended.
+    #[must_use]
+    pub fn cut(phase: Phase) -> Self {
+        Self {
+            side: Side::Client,
+            phase,
+            message: format!("cut: {CUT}"),
+        }
+    }
+}
+
+/// Why the proxy ends what still goes on when the program ends.
+pub const CUT: &str = "codextap ended while this was live";
+
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

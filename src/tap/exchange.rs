@@ -11,6 +11,22 @@ use super::event::{Direction, ExchangeId, Failure, Kind};
 use super::head::{RequestHead, ResponseHead, masked};
 use super::lane::Lane;
 
+/// Writes a failure to the log, at a level that must be known when this is compiled.
+macro_rules! log {
+    ($level:ident, $exchange:expr, $failure:expr) => {
+        tracing::$level!(
+            connection = $exchange.inner.connection,
+            exchange = $exchange.inner.id.0,
+            client = %$exchange.inner.client,
+            upstream = %$exchange.inner.upstream,
+            side = $failure.side.as_str(),
+            phase = $failure.phase.as_str(),
+            "{}",
+            $failure.message
+        )
+    };
+}
+
 /// The proxy's hold on one exchange. Clones tell about the same one.
 #[derive(Clone, Debug)]
 pub struct Exchange {
@@ -110,23 +126,13 @@ impl Exchange {
 
     /// Tells a failure, to the channel and to the log.
     pub fn failed(&self, failure: Failure) {
-        let Inner {
-            id,
-            connection,
-            client,
-            upstream,
-            ..
-        } = &*self.inner;
-        tracing::error!(
-            connection,
-            exchange = id.0,
-            %client,
-            %upstream,
-            side = failure.side.as_str(),
-            phase = failure.phase.as_str(),
-            "{}",
-            failure.message
-        );
+        log!(error, self, failure);
+        self.send(Kind::Failed(failure));
+    }
+
+    /// Tells that the proxy ended it, because the program ends. That is nobody's fault.
+    pub fn cut(&self, failure: Failure) {
+        log!(info, self, failure);
         self.send(Kind::Failed(failure));
     }
 

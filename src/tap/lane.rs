@@ -139,6 +139,14 @@ impl Lane {
         self.end(End::Aborted);
     }
 
+    /// Tells that the proxy ended it, because the program ends.
+    pub fn cut(&mut self, failure: Failure) {
+        self.settle();
+        self.tell_missed();
+        self.exchange.cut(failure);
+        self.end(End::Aborted);
+    }
+
     /// Tells the end; only the first call counts.
     pub fn end(&mut self, how: End) {
         if std::mem::replace(&mut self.over, true) {

@@ -5,23 +5,21 @@
 //! ([`channel()`]). It parses nothing and never fails a request.
 //!
 //! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: held by
-//! what forwards a body, or by the relay of an upgraded connection ([`relay`]).
+//! what forwards a body or relays an upgraded connection.
 
 mod channel;
 mod clock;
 mod event;
 mod exchange;
 mod head;
-mod io;
 mod lane;
 mod mask;
 mod secret;
 
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
-pub use event::{Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
+pub use event::{CUT, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
 pub use exchange::{Exchange, error_chain};
 pub use head::{Field, RequestHead, ResponseHead, Value, field, fields};
-pub use io::relay;
 pub use lane::Lane;
 pub use secret::{Redactor, SECRET_MEMBERS, Secret};

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+pub mod frames;
 pub mod peer;
 pub mod proxied;
 pub mod tls;

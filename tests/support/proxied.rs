@@ -2,9 +2,9 @@
 
 use std::net::SocketAddr;
 
-use codextap::proxy::{Config, Proxy, Route};
+use codextap::proxy::{Config, Proxy, Route, Stage};
 use codextap::tap::{Clock, Direction, Event, Kind, Limits, Receiver, Redactor, channel};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::peer::within;
@@ -14,7 +14,7 @@ pub struct Proxied {
     pub addr: SocketAddr,
     pub tap: Option<Receiver>,
     pub events: Vec<Event>,
-    stop: Option<oneshot::Sender<()>>,
+    stage: watch::Sender<Stage>,
     serving: JoinHandle<()>,
 }
 
@@ -35,22 +35,27 @@ impl Proxied {
         let (tap, receiver) = channel(limits, Clock::start(), Redactor::new());
         let proxy = Proxy::bind(config, tap).await.unwrap();
         let addr = proxy.local_addr();
-        let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(proxy.serve(async {
-            let _ = stopped.await;
-        }));
+        let (stage, stages) = watch::channel(Stage::Serving);
+        let serving = tokio::spawn(proxy.serve(stages));
         Self {
             addr,
             tap: Some(receiver),
             events: Vec::new(),
-            stop: Some(stop),
+            stage,
             serving,
         }
     }
 
-    /// Begins the shutdown and waits for its end.
+    /// Goes on with the shutdown.
+    pub fn tell(&self, stage: Stage) {
+        self.stage.send_replace(stage);
+    }
+
+    /// Begins the shutdown, if it has not begun, and waits for its end.
     pub async fn stop(&mut self) {
-        self.stop.take();
+        if *self.stage.borrow() == Stage::Serving {
+            self.tell(Stage::Draining);
+        }
         within(&mut self.serving).await.unwrap();
     }
 

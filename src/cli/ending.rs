@@ -1,0 +1,103 @@
+//! How a proxy's run ends, with everything written down: what is in flight may come to its end, for a
+//! while, and what does not is ended and marked.
+//!
+//! An open WebSocket without a turn in progress is not waited for: Codex keeps its own for as long as
+//! it runs, and nobody who presses Ctrl-C wants to wait for that.
+
+use std::future::Future;
+
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::runtime::Announcement;
+use super::signals::Signals;
+use crate::capture::Recording;
+use crate::flow::{FlowId, Store};
+use crate::proxy::Stage;
+use crate::tap::{Clock, Event, Receiver};
+
+/// Ends a proxy.
+#[derive(Debug)]
+pub(super) struct Ending {
+    /// How far the shutdown is.
+    pub(super) stage: watch::Sender<Stage>,
+    /// The proxy; one that panicked has ended too.
+    pub(super) proxy: JoinHandle<()>,
+    /// Lets others find the proxy.
+    pub(super) announcement: Option<Announcement>,
+}
+
+/// What becomes of the tap's events.
+pub(super) struct Record<'a, F> {
+    pub(super) events: &'a mut Receiver,
+    pub(super) recording: &'a mut Recording,
+    pub(super) store: &'a mut Store,
+    /// Is shown the flows that ended.
+    pub(super) finished: F,
+}
+
+impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
+    /// Records until `ended` resolves; `None` when the tap was closed before.
+    pub(super) async fn until<T>(&mut self, ended: impl Future<Output = T>) -> Option<T> {
+        let mut ended = std::pin::pin!(ended);
+        let mut arrived = Vec::new();
+        loop {
+            tokio::select! {
+                end = &mut ended => return Some(end),
+                count = self.events.recv_many(&mut arrived) => {
+                    if count == 0 {
+                        return None;
+                    }
+                }
+            }
+            self.take(&mut arrived);
+        }
+    }
+
+    /// Ends the proxy from `stage` on, records what it still tells, and marks what is cut. Gives the
+    /// signal that cut everything at once, if there was one.
+    pub(super) async fn end(
+        mut self,
+        mut ending: Ending,
+        stage: Stage,
+        signals: &mut Signals,
+        clock: Clock,
+    ) -> Option<rustix::process::Signal> {
+        drop(ending.announcement.take());
+        ending.stage.send_replace(stage);
+        let mut arrived = Vec::new();
+        let cut = loop {
+            while self.events.try_recv_many(&mut arrived) > 0 {
+                self.take(&mut arrived);
+            }
+            if self.recording.is_at_rest() {
+                (ending.stage).send_if_modified(|stage| {
+                    std::mem::replace(stage, Stage::Closing) != Stage::Closing
+                });
+            }
+            tokio::select! {
+                signal = signals.next() => break Some(signal),
+                _ = &mut ending.proxy => break None,
+                count = self.events.recv_many(&mut arrived) => {
+                    if count == 0 {
+                        break None;
+                    }
+                }
+            }
+        };
+        while self.events.try_recv_many(&mut arrived) > 0 {}
+        self.take(&mut arrived);
+        let ids = self.recording.cut(self.store, clock.now());
+        (self.finished)(self.store, ids);
+        // Only now, so that what is cut is marked as that.
+        ending.proxy.abort();
+        cut
+    }
+
+    fn take(&mut self, arrived: &mut Vec<Event>) {
+        for event in arrived.drain(..) {
+            let ids = self.recording.apply(self.store, event);
+            (self.finished)(self.store, ids);
+        }
+    }
+}
