@@ -57,6 +57,13 @@ fn a_streaming_turn_is_shown_as_it_comes() {
 }
 
 #[test]
+fn a_turn_that_is_silent_for_a_minute_says_so() {
+    let mut scene = Scene::live();
+    scene.wait(68_000);
+    check("stalled", scene, (120, 40), "3");
+}
+
+#[test]
 fn a_failure_stands_first() {
     for size in [(60, 24), (120, 40), (200, 50)] {
         let mut scene = Scene::finished();

@@ -142,6 +142,9 @@ pub enum State {
     Failed,
 }
 
+/// How long a stream in progress is silent before it is said to have stalled.
+pub const STALL: std::time::Duration = std::time::Duration::from_secs(60);
+
 impl Flow {
     /// A flow of which nothing but its beginning is known.
     #[must_use]
@@ -291,6 +294,24 @@ impl Flow {
             .map(|frame| frame.at)
     }
 
+    /// For how long nothing has come or gone on a stream that is in progress, from [`STALL`] on. An
+    /// open connection without a turn may be silent for hours, and that is no stall.
+    #[must_use]
+    pub fn stall(&self, now: At) -> Option<std::time::Duration> {
+        let is_stream = match self.kind {
+            FlowKind::WsTurn { .. } => true,
+            FlowKind::Http => self.response.head.is_none() || self.is_event_stream(),
+            FlowKind::Ws => false,
+        };
+        if !is_stream || !self.is_live() {
+            return None;
+        }
+        let last = self.frames.last().map(|frame| frame.at);
+        let last = last.or(self.response.head_at).unwrap_or(self.started);
+        let silence = now.since(last.max(self.started));
+        (silence >= STALL).then_some(silence)
+    }
+
     /// Bytes on the wire, both ways: bodies, or frames.
     #[must_use]
     pub fn wire_len(&self) -> u64 {
@@ -305,5 +326,36 @@ impl Flow {
             crate::tap::Direction::In => &self.response.body,
         };
         body.bytes().get(frame.span.clone()).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::tap::{Clock, Direction};
+
+    #[test]
+    fn a_stall_is_a_silence_of_a_minute_and_ends_with_the_next_byte() {
+        let began = Clock::start().now();
+        let at = |seconds: u64| began.plus(Duration::from_secs(seconds));
+        let mut flow = Flow::new(String::new(), String::new(), "".into(), began);
+        assert_eq!(flow.stall(at(59)), None);
+        assert_eq!(flow.stall(at(60)), Some(STALL));
+        flow.kind = FlowKind::WsTurn {
+            connection: FlowId(0),
+            number: 1,
+        };
+        assert_eq!(flow.stall(at(61)), Some(Duration::from_secs(61)));
+        let row = http::gap(Direction::In, at(61), 0, String::new());
+        flow.frames.push(row);
+        assert_eq!(flow.stall(at(62)), None);
+        assert_eq!(flow.stall(at(121)), Some(STALL));
+        flow.ended = Some(at(122));
+        assert_eq!(flow.stall(at(500)), None);
+        flow.ended = None;
+        flow.kind = FlowKind::Ws;
+        assert_eq!(flow.stall(at(5000)), None);
     }
 }

@@ -269,6 +269,11 @@ impl Line<'_> {
             }
         };
         let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
+        let stall = self.flow.stall(self.app.now());
+        let (more, role) = match stall {
+            Some(stall) => (format!(" · silent {}", short(stall)), Role::Warning),
+            None => (more, Role::Dim),
+        };
         let room = usize::from(end.saturating_sub(x));
         // Where there is no room for both, how many turns there are can be seen below.
         let more = if room < width(&more) + 8 { "" } else { &more };
@@ -283,7 +288,7 @@ impl Line<'_> {
             FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
         };
         let x = put(buf, x, y, end, &truncate(gist.as_str(), room), style);
-        put(buf, x, y, end, more, self.theme.role(Role::Dim));
+        put(buf, x, y, end, more, self.theme.role(role));
     }
 
     /// The text and style of a column.
@@ -346,6 +351,7 @@ impl Line<'_> {
 /// The sign of a flow's state: a different shape for each, so that colour is not needed.
 fn glyph(flow: &Flow, now: At) -> (&'static str, Role) {
     match flow.state() {
+        State::Waiting | State::Streaming if flow.stall(now).is_some() => ("◌", Role::Warning),
         State::Waiting => ("○", Role::Live),
         State::Streaming if flow.kind == FlowKind::Ws => ("◎", Role::Live),
         State::Streaming => {
