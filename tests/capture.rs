@@ -6,6 +6,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use codextap::capture::{self, Existing, Writer};
 use codextap::flow::{
@@ -13,7 +14,8 @@ use codextap::flow::{
 };
 use codextap::responses::{Agent, Identity};
 use codextap::tap::{
-    At, Direction, Failure, Field, Phase, Redactor, RequestHead, ResponseHead, Side, Value,
+    At, Connection, Direction, Failure, Field, Phase, Redactor, RequestHead, ResponseHead, Side,
+    Value,
 };
 use http::{HeaderValue, Version};
 
@@ -516,15 +518,18 @@ fn frame(micros: u64, dir: Direction) -> Frame {
 fn exchange(name: &str, micros: u64, target: &str) -> Flow {
     let redactor = Redactor::new();
     let bearer = HeaderValue::from_static("Bearer made-up");
+    let upstream = Arc::from("https://upstream.example");
     Flow {
-        id: FlowId(0),
-        name: name.to_owned(),
-        kind: FlowKind::Http,
         channel: Channel::of(target),
-        client: "127.0.0.1:50000".to_owned(),
-        upstream: Arc::from("https://upstream.example"),
-        started: at(micros),
         ended: Some(at(micros + 1500)),
+        connection: Some(Connection {
+            is_reused: false,
+            proxy: Some(Arc::from("http://proxy.example:3128")),
+            dns: Some(Duration::from_micros(10)),
+            connect: Some(Duration::from_micros(20)),
+            tls: None,
+        }),
+        connected_at: Some(at(micros + 40)),
         request: Request {
             head: Some(RequestHead {
                 method: "POST".to_owned(),
@@ -539,19 +544,16 @@ fn exchange(name: &str, micros: u64, target: &str) -> Flow {
                     plain("x-twice", b"2"),
                 ],
             }),
+            sent_at: Some(at(micros + 50)),
             ..Request::default()
         },
-        response: Response::default(),
-        frames: Vec::new(),
-        turn: None,
-        identity: Identity::default(),
-        model: None,
         gist: target.to_owned(),
-        is_warm_up: false,
-        failures: Vec::new(),
-        faults: Vec::new(),
-        close: None,
-        revision: 0,
+        ..Flow::new(
+            name.to_owned(),
+            "127.0.0.1:50000".to_owned(),
+            upstream,
+            at(micros),
+        )
     }
 }
 

@@ -4,13 +4,16 @@
 //! events, the assembled turn) is not in the line: it is found again from the texts.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, Version};
 use serde::Deserialize;
 
 use super::VERSION;
 use super::payload::{self, decoded};
-use super::record::{Close, Event, Failure, Frame, Header, Kind, Message, Record, Text};
+use super::record::{
+    Close, Connection, Event, Failure, Frame, Header, Kind, Message, Record, Text,
+};
 use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
 use crate::responses::Agent;
 use crate::tap::{
@@ -110,9 +113,12 @@ fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
         kind,
         channel: Channel::of(path),
         ended: record.ended.map(|ended| ended.0),
+        connection: record.connection.as_ref().map(connected),
+        connected_at: record.timings.connected.map(|t| later(started, t)),
         request: Request {
             head: request_head(&record.request)?,
             trailers: fields(&record.request.trailers)?,
+            sent_at: record.timings.sent.map(|t| later(started, t)),
             ..Request::default()
         },
         response: Response {
@@ -306,6 +312,16 @@ fn close(close: &Close<'_>) -> flow::Close {
         reason: close.reason.as_str().to_owned(),
         dir: close.dir.into(),
         is_framed: close.framed,
+    }
+}
+
+fn connected(connection: &Connection<'_>) -> tap::Connection {
+    tap::Connection {
+        is_reused: connection.reused,
+        proxy: connection.proxy.as_ref().map(|name| name.as_str().into()),
+        dns: connection.dns.map(Duration::from_micros),
+        connect: connection.connect.map(Duration::from_micros),
+        tls: connection.tls.map(Duration::from_micros),
     }
 }
 

@@ -1,11 +1,14 @@
 //! A flow as one line of JSON.
 
+use std::time::Duration;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::payload::{Payload, text_or_base64};
 use super::record::{
-    Close, Event, Failure, Fault, Frame, Header, Kind, Message, Record, Stamp, Text, Timings,
+    Close, Connection, Event, Failure, Fault, Frame, Header, Kind, Message, Record, Stamp, Text,
+    Timings,
 };
 use super::{Error, VERSION};
 use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
@@ -74,6 +77,7 @@ fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
         failures: flow.failures.iter().map(failure).collect(),
         faults: flow.faults.iter().map(fault).collect(),
         timings: timings(flow),
+        connection: flow.connection.as_ref().map(connected),
         frames: is_socket.then(|| flow.frames.iter().map(|row| frame(flow, row)).collect()),
         close: flow.close.as_ref().map(close),
     }
@@ -263,6 +267,8 @@ fn timings(flow: &Flow) -> Timings {
     let since = |at| micros(flow.started, at);
     let is_turn = matches!(flow.kind, FlowKind::WsTurn { .. });
     Timings {
+        connected: flow.connected_at.map(since),
+        sent: flow.request.sent_at.map(since),
         // A turn's head is the handshake's, which came before the turn began.
         response_head: flow.response.head_at.filter(|_| !is_turn).map(since),
         first_event: flow
@@ -272,6 +278,17 @@ fn timings(flow: &Flow) -> Timings {
             .map(|frame| since(frame.at)),
         first_delta: flow.first_delta().map(|delta| delta.as_micros() as u64),
         end: flow.ended.map(since),
+    }
+}
+
+fn connected(connection: &tap::Connection) -> Connection<'_> {
+    let micros = |duration: Option<Duration>| duration.map(|time| time.as_micros() as u64);
+    Connection {
+        reused: connection.is_reused,
+        proxy: connection.proxy.as_deref().map(Text::from),
+        dns: micros(connection.dns),
+        connect: micros(connection.connect),
+        tls: micros(connection.tls),
     }
 }
 

@@ -68,6 +68,9 @@ pub(super) struct Record<'a> {
     pub(super) faults: Vec<Fault<'a>>,
     #[serde(default)]
     pub(super) timings: Timings,
+    /// Missing where there was none, and on turns.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) connection: Option<Connection<'a>>,
     /// On sockets only.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) frames: Option<Vec<Frame<'a>>>,
@@ -222,6 +225,12 @@ pub(super) struct Fault<'a> {
 /// Moments in microseconds since the flow's start.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Timings {
+    /// The connection to the upstream was there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) connected: Option<u64>,
+    /// The request was sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sent: Option<u64>,
     #[serde(default)]
     pub(super) response_head: Option<u64>,
     #[serde(default)]
@@ -230,6 +239,22 @@ pub(super) struct Timings {
     pub(super) first_delta: Option<u64>,
     #[serde(default)]
     pub(super) end: Option<u64>,
+}
+
+/// The connection to the upstream; how long what took, in microseconds.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Connection<'a> {
+    #[serde(default)]
+    pub(super) reused: bool,
+    /// The outer proxy.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) proxy: Option<Text<'a>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) dns: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) connect: Option<u64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tls: Option<u64>,
 }
 
 /// A direction, as lines spell it.

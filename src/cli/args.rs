@@ -103,6 +103,16 @@ pub(super) struct Common {
     /// Another path prefix and where it goes; repeatable
     #[arg(long, global = true, value_name = "PREFIX=URL")]
     pub(super) route: Vec<String>,
+    /// Proxy on the way to the upstreams, WebSockets included: http, https, socks5 or socks5h, with
+    /// user:password@ if it wants them; `none` ignores `https_proxy` and its relatives
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "CODEXTAP_UPSTREAM_PROXY",
+        hide_env_values = true
+    )]
+    pub(super) upstream_proxy: Option<String>,
     /// PEM file with roots to trust besides the system's
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_UPSTREAM_CA")]
     pub(super) upstream_ca: Option<PathBuf>,

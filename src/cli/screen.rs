@@ -17,7 +17,7 @@ use crate::app::{App, Options};
 use crate::capture::{Loaded, Reader, Recording};
 use crate::config;
 use crate::flow::Store;
-use crate::proxy::{Route, Stage};
+use crate::proxy::{OuterProxies, Route, Stage};
 use crate::tap::{Clock, Redactor};
 use crate::tui::{self, Devices, End, Ended, Screen, Session, Terminal};
 use crate::view::Theme;
@@ -54,6 +54,7 @@ pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
             .map_err(|error| Error::new(error.to_string()))?,
         token: None,
         token_file: None,
+        outer: OuterProxies::default(),
     };
     let common = &Common {
         capture: Some(

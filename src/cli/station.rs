@@ -11,8 +11,8 @@ use super::ending::Ending;
 use super::error::Error;
 use super::runtime::{Announcement, Running};
 use crate::capture::{self, Recording};
-use crate::config::paths;
-use crate::proxy::{self, Proxy, Route, Stage, Token};
+use crate::config::{self, paths};
+use crate::proxy::{self, OuterProxies, Proxy, Route, Stage, Token};
 use crate::tap::{self, At, Clock, Redactor};
 
 /// A running proxy with its recording.
@@ -48,6 +48,8 @@ pub(super) struct Plan {
     pub(super) token: Option<Token>,
     /// The file that it is kept in, if it was made here.
     pub(super) token_file: Option<PathBuf>,
+    /// What leads there.
+    pub(super) outer: OuterProxies,
 }
 
 impl Plan {
@@ -74,7 +76,25 @@ impl Plan {
             routes,
             token,
             token_file,
+            outer: outer(common.upstream_proxy.as_deref())?,
         })
+    }
+}
+
+/// The outer proxies that the command line names, else those of the environment.
+fn outer(told: Option<&str>) -> Result<OuterProxies, Error> {
+    let variable = config::environment;
+    match told.filter(|url| !url.is_empty()) {
+        Some("none") => Ok(OuterProxies::default()),
+        Some(url) => {
+            let no_proxy = variable("no_proxy").or_else(|| variable("NO_PROXY"));
+            OuterProxies::named(url, &no_proxy.unwrap_or_default())
+                .map_err(|error| Error::usage(format!("--upstream-proxy: {error}")))
+        }
+        None => OuterProxies::of_variables(variable).map_err(|error| {
+            Error::new(error.to_string())
+                .hint("correct the variable, or ignore it with --upstream-proxy none")
+        }),
     }
 }
 
@@ -104,6 +124,7 @@ impl Station {
             upgrade_timeout: limits.handshake_timeout,
             drain: limits.drain,
             upstream_ca: common.upstream_ca.clone(),
+            outer: plan.outer,
             ws_idle_timeout: limits.ws_idle_timeout,
             ..proxy::Config::default()
         };

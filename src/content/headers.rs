@@ -106,6 +106,7 @@ fn facts(flow: &Flow) -> Vec<(&'static str, String, Role)> {
     let mut facts = vec![
         ("client", flow.client.clone(), Role::Text),
         ("upstream", flow.upstream.to_string(), Role::Text),
+        ("connection", connection(flow), Role::Text),
         ("transport", transport(flow), Role::Text),
         ("channel", flow.channel.as_str().to_owned(), Role::Text),
         ("flow", flow.name.clone(), Role::Text),
@@ -129,6 +130,7 @@ fn facts(flow: &Flow) -> Vec<(&'static str, String, Role)> {
         }
         None => facts.push(("ended", "not yet".to_owned(), Role::Live)),
     }
+    facts.push(("phases", phases(flow), Role::Number));
     facts.extend(sizes("sent", "digest sent", &flow.request.body));
     facts.extend(sizes("received", "digest received", &flow.response.body));
     if let Some(head) = &flow.response.head {
@@ -144,6 +146,31 @@ fn facts(flow: &Flow) -> Vec<(&'static str, String, Role)> {
     facts.extend(close(flow));
     facts.retain(|(_, value, _)| !value.is_empty());
     facts
+}
+
+/// Whether the connection to the upstream was there already, and the outer proxy on its way.
+fn connection(flow: &Flow) -> String {
+    let Some(connection) = &flow.connection else {
+        return String::new();
+    };
+    let age = if connection.is_reused {
+        "reused"
+    } else {
+        "new"
+    };
+    match &connection.proxy {
+        Some(proxy) => format!("{age}, through {proxy}"),
+        None => age.to_owned(),
+    }
+}
+
+/// Where the time went.
+fn phases(flow: &Flow) -> String {
+    let phases = flow.phases();
+    let phases: Vec<String> = (phases.iter())
+        .map(|(name, time)| format!("{name} {}", format::duration(time)))
+        .collect();
+    phases.join(" · ")
 }
 
 fn transport(flow: &Flow) -> String {

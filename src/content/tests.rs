@@ -29,6 +29,8 @@ pub(super) fn flow(kind: FlowKind, target: &str) -> Flow {
         upstream: "https://api.example".into(),
         started: START,
         ended: None,
+        connection: None,
+        connected_at: None,
         request: Request {
             head: Some(RequestHead {
                 method: "POST".into(),

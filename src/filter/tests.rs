@@ -272,6 +272,8 @@ fn flow() -> Flow {
         upstream: Arc::from("https://upstream.example"),
         started: At::from_micros(0),
         ended: None,
+        connection: None,
+        connected_at: None,
         request: Request {
             head: Some(RequestHead {
                 method: "POST".to_owned(),
@@ -280,7 +282,7 @@ fn flow() -> Flow {
                 fields: vec![field("x-one", "1")],
             }),
             body: body(b"a needle"),
-            trailers: Vec::new(),
+            ..Request::default()
         },
         response: Response {
             head: Some(ResponseHead {

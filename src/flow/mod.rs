@@ -10,6 +10,7 @@ mod channel;
 mod dissect;
 mod frame;
 mod http;
+mod phases;
 mod recorder;
 mod socket;
 mod store;
@@ -17,11 +18,12 @@ mod store;
 use std::sync::Arc;
 
 use crate::responses::{Agent, Identity, Status, Turn};
-use crate::tap::{At, Failure, Field, RequestHead, ResponseHead};
+use crate::tap::{At, Connection, Failure, Field, RequestHead, ResponseHead};
 
 pub use body::{Body, Fault};
 pub use channel::{Channel, Transport};
 pub use frame::{Frame, Op};
+pub use phases::Phases;
 pub use recorder::Recorder;
 pub use store::Store;
 
@@ -48,6 +50,10 @@ pub struct Flow {
     pub started: At,
     /// When it ended; `None` while it is live.
     pub ended: Option<At>,
+    /// The connection to the upstream that carries it; of a turn, its WebSocket connection has it.
+    pub connection: Option<Connection>,
+    /// When that connection was there.
+    pub connected_at: Option<At>,
     /// The request: of a turn on a WebSocket, the handshake's head with the body that Codex sent as a message.
     pub request: Request,
     /// The answer; its head is missing until it came.
@@ -99,6 +105,8 @@ pub struct Request {
     pub body: Body,
     /// Trailer fields.
     pub trailers: Vec<Field>,
+    /// When all of it was sent, or what will be sent of it.
+    pub sent_at: Option<At>,
 }
 
 /// What came back.
@@ -158,6 +166,8 @@ impl Flow {
             upstream,
             started,
             ended: None,
+            connection: None,
+            connected_at: None,
             request: Request::default(),
             response: Response::default(),
             frames: Vec::new(),

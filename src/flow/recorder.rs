@@ -74,6 +74,12 @@ impl Recorder {
         match kind {
             Kind::Opened { .. } => {}
             Kind::Request(head) => exchange.begin_request(store, head),
+            Kind::Connected(connection) => {
+                store.change(exchange.flow, |flow| {
+                    flow.connection = Some(connection);
+                    flow.connected_at = Some(at);
+                });
+            }
             Kind::Response(head) => exchange.begin_response(store, head, at),
             Kind::Upgraded => exchange.upgrade(store),
             Kind::Data { dir, bytes } => {
@@ -237,6 +243,7 @@ impl Exchange {
         store.change(flow, |flow| {
             body.finish(flow, how, at, redactor);
             if dir == Direction::Out {
+                flow.request.sent_at = Some(at);
                 flow.read_request();
             }
         });

@@ -1,151 +1,347 @@
-//! Connections to upstreams: TCP, and TLS on top for `https`.
+//! Connections to upstreams: names resolved, TCP, an outer proxy's tunnel where one is used, and TLS
+//! for `https`.
 //!
-//! TLS is set up when the first `https` upstream is asked for: reading the system's roots takes
-//! longer than everything else at start, and an `http` upstream needs none of it.
+//! TLS is set up when it is first needed: reading the system's roots takes longer than everything
+//! else at start, and an `http` upstream needs none of it.
+//!
+//! hyper-util has tunnels as well. They are not used here because they keep what an outer proxy said to
+//! themselves, resolve names on the calling thread, and take no time down.
 
+use std::convert::Infallible;
 use std::error::Error as StdError;
-use std::future::Future;
-use std::net::SocketAddr;
+use std::fmt;
+use std::future::{Ready, ready};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use http::Uri;
-use http::uri::Scheme;
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioIo;
+use hyper_util::client::legacy::connect::dns::Name;
 use rustls::ClientConfig;
-use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
 use super::error::{Error, reason};
+use super::outer::{OuterProxies, OuterProxy, Protocol};
+use super::route::Route;
+use super::stream::{MaybeTls, Stream};
+use super::tunnel::{self, Target, TunnelError};
+use crate::tap::{At, Clock, Connection};
 
-/// Makes connections. Clones share their TLS set-up.
-#[derive(Clone, Debug)]
-pub(super) struct Connector {
-    shared: Arc<Shared>,
-    /// Whether HTTP/2 may be negotiated.
-    http2: bool,
-}
-
+/// Makes connections.
 #[derive(Debug)]
-struct Shared {
-    tcp: HttpConnector,
+pub(super) struct Connector {
     /// Roots to trust besides the system's.
     roots: Vec<CertificateDer<'static>>,
-    /// Made by the first `https` connection; the error is kept, because trying again would not help.
-    tls: OnceLock<Result<ClientConfig, String>>,
+    /// Made by the first connection with TLS; the error is kept, because trying again would not help.
+    tls: OnceLock<Result<Tls, String>>,
+    outer: OuterProxies,
     timeout: Duration,
-    /// Where the proxy itself listens.
-    listen: SocketAddr,
+    clock: Clock,
+}
+
+/// TLS, by what it negotiates.
+#[derive(Clone)]
+struct Tls {
+    /// HTTP/2 or HTTP/1.1.
+    any: TlsConnector,
+    /// Nothing, and so HTTP/1.1.
+    http1: TlsConnector,
 }
 
 impl Connector {
-    /// A connector that negotiates HTTP/2, and within `timeout` resolves, connects and handshakes.
-    /// Connections to `listen` are refused as [`ConnectError::Loop`].
+    /// A connector that has a connection within `timeout` or gives up.
     pub(super) fn new(
         roots: Vec<CertificateDer<'static>>,
+        outer: OuterProxies,
         timeout: Duration,
-        listen: SocketAddr,
+        clock: Clock,
     ) -> Self {
-        let mut tcp = HttpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_keepalive(Some(KEEP_ALIVE));
-        let shared = Shared {
-            tcp,
+        Self {
             roots,
             tls: OnceLock::new(),
+            outer,
             timeout,
-            listen,
+            clock,
+        }
+    }
+
+    /// A connection to the upstream of `route`, on which HTTP/2 may be negotiated, and how it was made.
+    pub(super) async fn connect(
+        &self,
+        route: &Route,
+        http2: bool,
+    ) -> Result<(Stream, Connection), ConnectError> {
+        let (tls, host, port) = route.place();
+        let proxy = self.outer.find(tls, host, port);
+        let mut attempt = Attempt {
+            connector: self,
+            proxy: proxy.map(Arc::as_ref),
+            step: Step::Resolve,
+            connection: Connection {
+                proxy: proxy.map(|proxy| Arc::clone(&proxy.name)),
+                ..Connection::default()
+            },
+            begun: self.clock.now(),
         };
-        Self {
-            shared: Arc::new(shared),
-            http2: true,
+        let made = tokio::time::timeout(self.timeout, attempt.make(tls, host, port, http2)).await;
+        match made.unwrap_or(Err(Why::TimedOut(self.timeout))) {
+            Ok(stream) => Ok((stream, attempt.connection)),
+            Err(why) => Err(ConnectError {
+                step: attempt.step,
+                proxy: attempt.connection.proxy,
+                why,
+            }),
         }
     }
 
-    /// The same one without HTTP/2, for upgrades.
-    pub(super) fn http1(&self) -> Self {
-        Self {
-            http2: false,
-            ..self.clone()
-        }
-    }
-
-    async fn connect(self, uri: Uri) -> Result<Stream, ConnectError> {
-        if uri.scheme() == Some(&Scheme::HTTPS) {
-            return self.tls()?.call(uri).await.map_err(ConnectError::Failed);
-        }
-        let stream = self.shared.tcp.clone().call(uri).await;
-        let stream = stream.map_err(|error| ConnectError::Failed(error.into()))?;
-        // Over TLS nothing can loop: this listener does not speak it.
-        if is_loop(stream.inner(), self.shared.listen) {
-            return Err(ConnectError::Loop);
-        }
-        Ok(MaybeHttpsStream::Http(stream))
-    }
-
-    fn tls(&self) -> Result<HttpsConnector<HttpConnector>, ConnectError> {
-        let config = self
-            .shared
-            .tls
-            .get_or_init(|| tls_config(&self.shared.roots));
-        let config = config.clone().map_err(ConnectError::Tls)?;
-        let builder = HttpsConnectorBuilder::new()
-            .with_tls_config(config)
-            .https_only();
-        let tcp = self.shared.tcp.clone();
-        Ok(if self.http2 {
-            builder.enable_all_versions().wrap_connector(tcp)
-        } else {
-            builder.enable_http1().wrap_connector(tcp)
-        })
+    fn tls(&self) -> Result<&Tls, Why> {
+        let tls = self.tls.get_or_init(|| Tls::new(&self.roots));
+        let no_tls = |error: &String| Why::Said(format!("TLS cannot be set up: {error}"));
+        tls.as_ref().map_err(no_tls)
     }
 }
 
-impl Service<Uri> for Connector {
-    type Response = Stream;
-    type Error = ConnectError;
-    type Future = Pin<Box<dyn Future<Output = Result<Stream, ConnectError>> + Send>>;
-
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), ConnectError>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn call(&mut self, uri: Uri) -> Self::Future {
-        let timeout = self.shared.timeout;
-        let connecting = self.clone().connect(uri);
-        Box::pin(async move {
-            let connected = tokio::time::timeout(timeout, connecting).await;
-            connected.unwrap_or(Err(ConnectError::TimedOut(timeout)))
-        })
-    }
+/// A connection in the making.
+struct Attempt<'a> {
+    connector: &'a Connector,
+    proxy: Option<&'a OuterProxy>,
+    /// What is being done.
+    step: Step,
+    /// What took how long so far.
+    connection: Connection,
+    /// When the step began.
+    begun: At,
 }
 
-/// A connection to an upstream.
-pub(super) type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+impl Attempt<'_> {
+    async fn make(&mut self, tls: bool, host: &str, port: u16, http2: bool) -> Result<Stream, Why> {
+        let (near, near_port) = match self.proxy {
+            Some(proxy) => (&proxy.host[..], proxy.port),
+            None => (host, port),
+        };
+        let is_name = near.parse::<IpAddr>().is_err();
+        let addresses = resolve(near, near_port).await?;
+        let mut resolving = self.lap();
+        let mut target = Target::Host(host, port);
+        if self
+            .proxy
+            .is_some_and(|proxy| proxy.protocol == Protocol::Socks5)
+        {
+            self.step = Step::ResolveFar;
+            if let Some(address) = resolve(host, port).await?.first() {
+                target = Target::Address(*address);
+            }
+            resolving += self.lap();
+        }
+        let resolved = is_name || matches!(target, Target::Address(_));
+        self.connection.dns = resolved.then_some(resolving);
+
+        self.step = Step::Connect;
+        let mut stream = MaybeTls::Plain(tcp(addresses, near_port).await?);
+        if let Some(proxy) = self.proxy {
+            if proxy.protocol == Protocol::Https {
+                self.step = Step::ProxyTls;
+                stream = on(stream, &self.connector.tls()?.http1, near).await?;
+            }
+            self.step = Step::Tunnel;
+            match proxy.protocol {
+                Protocol::Http | Protocol::Https => {
+                    tunnel::connect(&mut stream, proxy, host, port).await?;
+                }
+                Protocol::Socks5 | Protocol::Socks5h => {
+                    tunnel::socks(&mut stream, proxy.credentials.as_ref(), target).await?;
+                }
+            }
+        }
+        self.connection.connect = Some(self.lap());
+
+        let stream = MaybeTls::Plain(stream);
+        if !tls {
+            return Ok(stream);
+        }
+        self.step = Step::Tls;
+        let tls = self.connector.tls()?;
+        let tls = if http2 { &tls.any } else { &tls.http1 };
+        let stream = on(stream, tls, host).await?;
+        self.connection.tls = Some(self.lap());
+        Ok(stream)
+    }
+
+    /// How long it is since this was last asked.
+    fn lap(&mut self) -> Duration {
+        let now = self.connector.clock.now();
+        now.since(std::mem::replace(&mut self.begun, now))
+    }
+}
 
 /// Why there is no connection to an upstream.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectError {
-    /// Resolving, connecting or the TLS handshake failed.
+#[error("{step}: {why}")]
+pub(super) struct ConnectError {
+    /// What failed.
+    pub(super) step: Step,
+    /// The outer proxy on the way.
+    pub(super) proxy: Option<Arc<str>>,
+    /// How.
+    #[source]
+    pub(super) why: Why,
+}
+
+/// The steps to a connection.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Step {
+    /// Resolving the name of the upstream, or of the outer proxy in front of it.
+    Resolve,
+    /// Resolving the name of an upstream for an outer proxy.
+    ResolveFar,
+    /// TCP to the upstream or to the outer proxy.
+    Connect,
+    /// TLS to the outer proxy.
+    ProxyTls,
+    /// Asking the outer proxy for a tunnel.
+    Tunnel,
+    /// TLS to the upstream.
+    Tls,
+    /// HTTP/2's beginning.
+    Http2,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Resolve | Self::ResolveFar => "resolve",
+            Self::Connect => "connect",
+            Self::ProxyTls => "TLS handshake with the outer proxy",
+            Self::Tunnel => "tunnel through the outer proxy",
+            Self::Tls => "TLS handshake",
+            Self::Http2 => "HTTP/2 handshake",
+        })
+    }
+}
+
+/// How a step failed.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Why {
+    /// A call did.
     #[error(transparent)]
-    Failed(Box<dyn StdError + Send + Sync>),
-    /// They took too long.
+    Failed(#[from] Box<dyn StdError + Send + Sync>),
+    /// It had no time left.
     #[error("no connection within {0:?}")]
     TimedOut(Duration),
-    /// TLS cannot be set up on this machine.
-    #[error("TLS cannot be set up: {0}")]
-    Tls(String),
-    /// The upstream is the proxy itself.
-    #[error("the upstream is codextap itself")]
-    Loop,
+    /// In the words for it.
+    #[error("{0}")]
+    Said(String),
+}
+
+impl From<std::io::Error> for Why {
+    fn from(error: std::io::Error) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+impl From<TunnelError> for Why {
+    fn from(error: TunnelError) -> Self {
+        match error {
+            TunnelError::Io(error) => error.into(),
+            TunnelError::Refused(_) => Self::Said(error.to_string()),
+        }
+    }
+}
+
+/// The addresses of `host`, a name or an address.
+async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Why> {
+    let found: Vec<SocketAddr> = tokio::net::lookup_host((host, port)).await?.collect();
+    if found.is_empty() {
+        return Err(Why::Said(format!("{host} has no address")));
+    }
+    Ok(found)
+}
+
+/// A connection to one of `addresses`, the first that answers; both families are tried side by side
+/// (RFC 8305).
+async fn tcp(addresses: Vec<SocketAddr>, port: u16) -> Result<TcpStream, Why> {
+    let mut connector = HttpConnector::new_with_resolver(Resolved(addresses));
+    connector.set_nodelay(true);
+    connector.set_keepalive(Some(KEEP_ALIVE));
+    // The resolver answers to any name.
+    let place = format!("http://resolved:{port}").parse::<Uri>();
+    let place = place.map_err(|error| Why::Failed(error.into()))?;
+    let stream = connector.call(place).await;
+    Ok(stream
+        .map_err(|error| Why::Failed(error.into()))?
+        .into_inner())
+}
+
+/// A resolver that was told already.
+#[derive(Clone)]
+struct Resolved(Vec<SocketAddr>);
+
+impl Service<Name> for Resolved {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Name) -> Self::Future {
+        ready(Ok(std::mem::take(&mut self.0).into_iter()))
+    }
+}
+
+/// TLS with `host` on `stream`.
+async fn on<S>(stream: MaybeTls<S>, tls: &TlsConnector, host: &str) -> Result<MaybeTls<S>, Why>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let MaybeTls::Plain(stream) = stream else {
+        return Ok(stream);
+    };
+    let name = ServerName::try_from(host.to_owned());
+    let name = name.map_err(|error| Why::Failed(error.into()))?;
+    let stream = tls.connect(name, stream).await?;
+    Ok(MaybeTls::Tls(Box::new(stream)))
+}
+
+impl Tls {
+    /// ring's ciphers, the system's verifier with `roots` added.
+    fn new(roots: &[CertificateDer<'static>]) -> Result<Self, String> {
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(
+            roots.iter().cloned(),
+            Arc::clone(&provider),
+        );
+        let verifier = verifier.map_err(|error| error.to_string())?;
+        let config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        // `dangerous` is rustls's word for any verifier of one's own; this one is the system's.
+        let http1 = config
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier))
+            .with_no_client_auth();
+        let mut any = http1.clone();
+        any.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        Ok(Self {
+            any: Arc::new(any).into(),
+            http1: Arc::new(http1).into(),
+        })
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tls")
+    }
 }
 
 /// Reads the certificates of a PEM file; at least one.
@@ -161,38 +357,6 @@ pub(super) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Er
         return Err(fail("there is no PEM certificate in it".to_owned()));
     }
     Ok(roots)
-}
-
-/// What every TLS connection shares: ring's ciphers, the system's verifier with `roots` added.
-fn tls_config(roots: &[CertificateDer<'static>]) -> Result<ClientConfig, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let verifier = rustls_platform_verifier::Verifier::new_with_extra_roots(
-        roots.iter().cloned(),
-        Arc::clone(&provider),
-    );
-    let verifier = verifier.map_err(|error| error.to_string())?;
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| error.to_string())?;
-    // `dangerous` is rustls's word for any verifier of one's own; this one is the system's.
-    Ok(config
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-/// Whether `stream` leads to the listener at `listen`.
-fn is_loop(stream: &TcpStream, listen: SocketAddr) -> bool {
-    let (Ok(peer), Ok(local)) = (stream.peer_addr(), stream.local_addr()) else {
-        return false;
-    };
-    let own = if listen.ip().is_unspecified() {
-        // A wildcard listens on every address of this machine, and those talk to themselves.
-        peer.ip() == local.ip() || peer.ip().is_loopback()
-    } else {
-        peer.ip() == listen.ip()
-    };
-    own && peer.port() == listen.port()
 }
 
 /// How long a connection is silent before TCP asks whether the peer is still there.

@@ -32,6 +32,9 @@ pub enum Error {
     /// A route's prefix is not a path.
     #[error("{0:?} is not a path that begins with a slash")]
     Prefix(String),
+    /// An outer proxy's URL cannot be used; its text is not told, because a password may be in it.
+    #[error("{0}")]
+    OuterProxy(String),
     /// The file of root certificates cannot be used.
     #[error("cannot use the certificates in {}: {reason}", path.display())]
     Roots {

@@ -16,6 +16,7 @@ use super::head::{Fault, RequestHead};
 use super::refusal::Refusal;
 use super::relay;
 use super::reply::Reply;
+use super::returned::InFlight;
 use super::route::{self, Route};
 use super::upload::Upload;
 use super::upstream::Upstreams;
@@ -26,6 +27,7 @@ use crate::tap::{Direction, Tap};
 pub(super) struct Forwarder {
     routes: Vec<Route>,
     pub(super) upstreams: Upstreams,
+    pub(super) in_flight: InFlight,
     tap: Tap,
     guard: Guard,
     /// How long a request's head may take from its first byte to its end.
@@ -42,10 +44,11 @@ impl Forwarder {
         roots: Vec<CertificateDer<'static>>,
         tap: Tap,
     ) -> Self {
-        let connector = Connector::new(roots, config.connect_timeout, listen);
+        let connector = Connector::new(roots, config.outer, config.connect_timeout, tap.clock());
         Self {
             routes: config.routes,
             upstreams: Upstreams::new(connector),
+            in_flight: InFlight::default(),
             tap,
             guard: Guard::new(listen, config.hosts, config.token),
             request_timeout: config.request_timeout,
@@ -65,7 +68,8 @@ impl Forwarder {
         mut head: RequestHead,
         checked: Result<(), Fault>,
     ) -> After {
-        // First of all: nobody behind this line sees the token.
+        let returned = self.not_returned(&head);
+        // Nobody behind this line sees the token.
         let admitted = self.guard.admit(&mut head, &self.routes);
         let head = &head;
         let route = route::find(&self.routes, head.path());
@@ -96,7 +100,9 @@ impl Forwarder {
             }
         };
         let mut upload = Upload::new(&mut client.source, Body::new(framing), out);
-        let admitted = admitted.and_then(|()| route.ok_or_else(|| self.unrouted(head.path())));
+        let admitted = returned
+            .and(admitted)
+            .and_then(|()| route.ok_or_else(|| self.unrouted(head.path())));
         match admitted {
             Ok(route) => {
                 let sink = &mut client.sink;
@@ -113,6 +119,13 @@ impl Forwarder {
                 reply.refuse(&mut client.sink, &refusal).await
             }
         }
+    }
+
+    fn not_returned(&self, head: &RequestHead) -> Result<(), Refusal> {
+        if self.in_flight.has(head.bytes()) {
+            return Err(Refusal::looped());
+        }
+        Ok(())
     }
 
     fn unrouted(&self, path: &[u8]) -> Refusal {

@@ -70,6 +70,11 @@ impl RequestHead {
         (head, checked)
     }
 
+    /// All of it, as it was sent.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.fields.bytes
+    }
+
     /// The path that chooses a route: the target without scheme, authority and query.
     pub(super) fn path(&self) -> &[u8] {
         let path = self.path_and_query();

@@ -16,14 +16,14 @@ use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
-use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::sync::mpsc;
 
 use super::body::{Framing, Piece};
-use super::connector::Stream;
 use super::head::{Fault, Fields, RequestHead, ResponseHead};
 use super::hop::Kept;
 use super::route::Route;
+use super::stream::Stream;
 use crate::tap::error_chain;
 
 /// Puts requests on a connection.
@@ -32,7 +32,7 @@ pub(super) type Sender = http2::SendRequest<Outbound>;
 /// Begins to speak HTTP/2 on `stream`; a task of its own runs the connection.
 pub(super) async fn handshake(stream: Stream) -> hyper::Result<Sender> {
     let builder = http2::Builder::new(TokioExecutor::new());
-    let (sender, connection) = builder.handshake(stream).await?;
+    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
     tokio::spawn(async move {
         // Its errors reach the exchanges that it carries.
         let _ = connection.await;

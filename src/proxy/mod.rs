@@ -25,12 +25,17 @@ mod head;
 mod hop;
 mod http2;
 mod listen;
+mod no_proxy;
+mod outer;
 mod pass;
 mod refusal;
 mod relay;
 mod reply;
+mod returned;
 mod route;
+mod stream;
 mod token;
+mod tunnel;
 mod upload;
 mod upstream;
 mod wire;
@@ -45,6 +50,7 @@ use tokio::sync::watch;
 
 pub use error::Error;
 pub use listen::Stage;
+pub use outer::OuterProxies;
 pub use route::Route;
 pub use token::{Token, TokenError};
 
@@ -65,7 +71,9 @@ pub struct Config {
     pub upstream_ca: Option<PathBuf>,
     /// How long a client may take from the first byte of a request's head to its end.
     pub request_timeout: Duration,
-    /// How long resolving, connecting and the TLS handshake may take together.
+    /// Which outer proxies lead to the upstreams.
+    pub outer: OuterProxies,
+    /// How long resolving, connecting, an outer proxy's tunnel and the TLS handshake may take together.
     pub connect_timeout: Duration,
     /// How long an upstream may take to its response head; `None`: as long as the client waits.
     pub head_timeout: Option<Duration>,
@@ -90,6 +98,7 @@ impl Default for Config {
             hosts: Vec::new(),
             upstream_ca: None,
             request_timeout: Duration::from_secs(60),
+            outer: OuterProxies::default(),
             connect_timeout: Duration::from_secs(10),
             head_timeout: None,
             upgrade_timeout: Duration::from_secs(60),

@@ -24,6 +24,7 @@ use super::listen::{Stage, reached};
 use super::refusal::Refusal;
 use super::relay::{Silence, relay};
 use super::reply::Reply;
+use super::returned::InFlight;
 use super::route::Route;
 use super::upload::{BeginError, Sink, Stop, Upload};
 use super::upstream::{Link, Upstream};
@@ -120,11 +121,12 @@ impl Forwarder {
     ) -> Result<Answer, Trouble> {
         loop {
             let is_upgrade = upload.is_upgrade;
+            let exchange = upload.lane.exchange().clone();
             let open = async {
                 if is_upgrade {
-                    self.upstreams.connect_http1(route).await
+                    self.upstreams.connect_http1(route, &exchange).await
                 } else {
-                    self.upstreams.open(route).await
+                    self.upstreams.open(route, &exchange).await
                 }
             };
             let opened = tokio::select! {
@@ -133,7 +135,9 @@ impl Forwarder {
             };
             match opened.map_err(|error| unreachable(route, &error))? {
                 Upstream::Http1(link) => {
-                    if let Some(answer) = ask_http1(link, route, head, upload, sink).await? {
+                    let in_flight = &self.in_flight;
+                    let asked = ask_http1(link, route, head, in_flight, upload, sink);
+                    if let Some(answer) = asked.await? {
                         return Ok(answer);
                     }
                 }
@@ -163,6 +167,7 @@ impl Forwarder {
             no_answer(route, &word, word.clone())
         })?;
         upload.begin_http2(body);
+        let exchange = upload.lane.exchange().clone();
         let expects = head.fields.lists("expect", "100-continue");
         if expects && upload.is_awaited() && head.version == Version::HTTP_11 {
             // hyper does not pass on what the upstream might say to it.
@@ -175,7 +180,8 @@ impl Forwarder {
                 Err(error) => error,
             };
             if let Some(request) = error.take_message()
-                && let Ok(Upstream::Http2(mut sender)) = self.upstreams.connect(route).await
+                && let Ok(Upstream::Http2(mut sender)) =
+                    self.upstreams.connect(route, &exchange).await
             {
                 return sender.send_request(request).await;
             }
@@ -304,6 +310,7 @@ async fn ask_http1(
     link: Link,
     route: &Route,
     head: &RequestHead,
+    in_flight: &InFlight,
     upload: &mut Upload<'_, '_>,
     sink: &mut WriteHalf<'_>,
 ) -> Result<Option<Answer>, Trouble> {
@@ -320,6 +327,7 @@ async fn ask_http1(
     };
     let kept = Kept::request(head, route.host(), upload.is_upgrade);
     let text = kept.write(&[&head.method, b" ", &target, version]);
+    let _sent = in_flight.enter(text.clone());
     match upload.begin(link.sink, link.reset, text).await {
         Ok(()) => {}
         Err(BeginError::Stop(stop)) => return Err(stop.into()),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::StatusCode;
 
-use super::connector::ConnectError;
+use super::connector::{ConnectError, Step, Why};
 use super::error::reason;
 use super::head::Fault;
 use super::wire::NoHead;
@@ -77,18 +77,11 @@ impl Refusal {
         }
     }
 
-    /// The upstream leads back to the proxy itself.
-    pub(super) fn looped(upstream: &str) -> Self {
-        let message = format!("{upstream} is codextap itself; the upstream must be another server");
-        let status = StatusCode::LOOP_DETECTED;
-        let refusal = Self::client(status, "codextap_loop", "loop", &message);
-        Self {
-            failure: Failure {
-                side: Side::Upstream,
-                ..refusal.failure
-            },
-            ..refusal
-        }
+    /// The request is one that the proxy itself sent to an upstream.
+    pub(super) fn looped() -> Self {
+        let message = "this request was sent by codextap itself, so the upstream that it was for \
+                       leads back here; the upstream must be another server";
+        Self::client(StatusCode::LOOP_DETECTED, "codextap_loop", "loop", message)
     }
 
     /// The upstream answered 101 although nobody asked it to.
@@ -106,29 +99,34 @@ impl Refusal {
 
     /// There is no connection to `upstream`.
     pub(super) fn unreachable(upstream: &str, error: &ConnectError) -> Self {
-        let io = causes(error)
+        let io = causes(&error.why)
             .filter_map(|cause| cause.downcast_ref::<io::Error>())
             .last();
-        let is_late = io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut);
-        let word = match error {
-            ConnectError::Loop => return Self::looped(upstream),
-            ConnectError::TimedOut(after) => format!("timed out after {after:?}"),
-            ConnectError::Failed(_) | ConnectError::Tls(_) => io.map_or_else(
-                || {
-                    causes(error)
-                        .last()
-                        .map_or_else(String::new, ToString::to_string)
-                },
-                reason,
-            ),
+        let is_late = matches!(error.why, Why::TimedOut(_))
+            || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut);
+        let word = word(&error.why, io);
+        let short = match (&error.proxy, error.step) {
+            (Some(proxy), Step::Resolve | Step::Connect | Step::ProxyTls) => {
+                format!("cannot connect to the proxy {proxy} for {upstream}: {word}")
+            }
+            (Some(proxy), Step::Tunnel) => {
+                format!("the proxy {proxy} does not lead to {upstream}: {word}")
+            }
+            (Some(proxy), Step::ResolveFar | Step::Tls | Step::Http2) => {
+                format!("cannot connect to {upstream} through the proxy {proxy}: {word}")
+            }
+            (None, _) => format!("cannot connect to {upstream}: {word}"),
         };
-        let (status, code) = if is_late || matches!(error, ConnectError::TimedOut(_)) {
-            (StatusCode::GATEWAY_TIMEOUT, "connect_timeout")
-        } else {
-            (StatusCode::BAD_GATEWAY, "connect_failed")
+        let (status, code) = match error.step {
+            _ if is_late => (StatusCode::GATEWAY_TIMEOUT, "connect_timeout"),
+            Step::Tunnel => (StatusCode::BAD_GATEWAY, "proxy_refused"),
+            _ => (StatusCode::BAD_GATEWAY, "connect_failed"),
         };
-        let short = format!("cannot connect to {upstream}: {word}");
-        Self::upstream(status, code, Phase::Connect, &short, error_chain(error))
+        let mut detail = error_chain(error);
+        if let Some(proxy) = &error.proxy {
+            detail = format!("{detail} (outer proxy {proxy})");
+        }
+        Self::upstream(status, code, Phase::Connect, &short, detail)
     }
 
     /// `upstream` took the request, or part of it, and gave no response head.
@@ -219,6 +217,43 @@ impl Refusal {
             }
         });
         Bytes::from(body.to_string())
+    }
+}
+
+/// How a step to a connection failed, in the reader's words; `io`: the call that did.
+fn word(why: &Why, io: Option<&io::Error>) -> String {
+    match (why, io) {
+        (Why::TimedOut(after), _) => format!("timed out after {after:?}"),
+        (Why::Said(what), _) => what.clone(),
+        (Why::Failed(_), Some(io)) => {
+            let tls = io.get_ref().and_then(|inner| inner.downcast_ref());
+            tls.map_or_else(|| reason(io), untrusted)
+        }
+        (Why::Failed(error), None) => causes(&**error)
+            .last()
+            .map_or_else(String::new, ToString::to_string),
+    }
+}
+
+/// Why a TLS handshake failed, and what to do where the certificate is to blame.
+fn untrusted(error: &rustls::Error) -> String {
+    use rustls::CertificateError as Fault;
+    let rustls::Error::InvalidCertificate(fault) = error else {
+        return format!("TLS: {error}");
+    };
+    match fault {
+        Fault::Expired | Fault::ExpiredContext { .. } => "its certificate has expired".to_owned(),
+        Fault::NotValidYet | Fault::NotValidYetContext { .. } => {
+            "its certificate is not valid yet; is the clock right?".to_owned()
+        }
+        Fault::NotValidForName | Fault::NotValidForNameContext { .. } => {
+            "its certificate is for another name".to_owned()
+        }
+        Fault::UnknownIssuer => "its certificate comes from an unknown issuer; if that is one to \
+                                 trust, name its root with --upstream-ca FILE"
+            .to_owned(),
+        Fault::Revoked => "its certificate was revoked".to_owned(),
+        other => format!("its certificate is not accepted: {other}"),
     }
 }
 

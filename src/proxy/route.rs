@@ -112,6 +112,14 @@ impl Route {
             .build()
     }
 
+    /// Whether the upstream is asked over TLS, its name or address (IPv6 without brackets), its port.
+    pub(super) fn place(&self) -> (bool, &str, u16) {
+        let tls = self.scheme == Scheme::HTTPS;
+        let port = self.authority.port_u16();
+        let host = self.authority.host().trim_matches(['[', ']']);
+        (tls, host, port.unwrap_or(if tls { 443 } else { 80 }))
+    }
+
     /// What a path and query become at the upstream: its own path stands in front, and their
     /// spelling is not touched. `*` (RFC 9112 §3.2.4) stays what it is.
     pub(super) fn target(&self, path_and_query: &[u8]) -> Vec<u8> {

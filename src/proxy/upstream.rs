@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use hyper_util::client::legacy::connect::Connection as _;
 use tokio::io::{ReadHalf, WriteHalf};
-use tower_service::Service;
 
-use super::connector::{ConnectError, Connector, Stream};
+use super::connector::{ConnectError, Connector, Step, Why};
 use super::http2::{self, Sender};
 use super::route::Route;
+use super::stream::Stream;
 use super::wire::{Reset, Source, Wire};
+use crate::tap::{Connection, Exchange};
 
 /// Makes and keeps the connections.
 #[derive(Debug)]
@@ -32,6 +32,8 @@ struct Kept {
     idle: Vec<Idle<Link>>,
     /// The connection that takes all requests, when the origin speaks HTTP/2.
     http2: Option<Idle<Sender>>,
+    /// The outer proxy that they all go through.
+    proxy: Option<Arc<str>>,
 }
 
 /// Something that waits for its next use.
@@ -85,33 +87,64 @@ impl Upstreams {
         }
     }
 
-    /// A connection for a request to `route`, a kept one if there is one.
-    pub(super) async fn open(&self, route: &Route) -> Result<Upstream, ConnectError> {
-        if let Some(kept) = self.take(route.origin()) {
+    /// A connection for a request to `route`, a kept one if there is one; `exchange` is told.
+    pub(super) async fn open(
+        &self,
+        route: &Route,
+        exchange: &Exchange,
+    ) -> Result<Upstream, ConnectError> {
+        if let Some((kept, proxy)) = self.take(route.origin()) {
+            exchange.connected(Connection {
+                is_reused: true,
+                proxy,
+                ..Connection::default()
+            });
             return Ok(kept);
         }
-        self.connect(route).await
+        self.connect(route, exchange).await
     }
 
-    /// A new connection for a request to `route`.
-    pub(super) async fn connect(&self, route: &Route) -> Result<Upstream, ConnectError> {
-        let stream = self.dial(&self.connector, route).await?;
-        if !stream.connected().is_negotiated_h2() {
+    /// A new connection for a request to `route`; `exchange` is told.
+    pub(super) async fn connect(
+        &self,
+        route: &Route,
+        exchange: &Exchange,
+    ) -> Result<Upstream, ConnectError> {
+        let (stream, connection) = self.connector.connect(route, true).await?;
+        let proxy = connection.proxy.clone();
+        if !stream.is_http2() {
+            self.with(route.origin(), |kept| kept.proxy = proxy);
+            exchange.connected(connection);
             return Ok(Upstream::Http1(Link::new(stream)));
         }
-        let sender = http2::handshake(stream).await;
-        let sender = sender.map_err(|error| ConnectError::Failed(error.into()))?;
+        let sender = http2::handshake(stream)
+            .await
+            .map_err(|error| ConnectError {
+                step: Step::Http2,
+                proxy: proxy.clone(),
+                why: Why::Failed(error.into()),
+            })?;
+        exchange.connected(connection);
         let idle = Idle {
             it: sender.clone(),
             sweeps: 0,
         };
-        self.with(route.origin(), |kept| kept.http2 = Some(idle));
+        self.with(route.origin(), |kept| {
+            kept.http2 = Some(idle);
+            kept.proxy = proxy;
+        });
         Ok(Upstream::Http2(sender))
     }
 
-    /// A new HTTP/1.1 connection for an upgrade to a protocol that HTTP/2 does not carry.
-    pub(super) async fn connect_http1(&self, route: &Route) -> Result<Upstream, ConnectError> {
-        let stream = self.dial(&self.connector.http1(), route).await?;
+    /// A new HTTP/1.1 connection for an upgrade to a protocol that HTTP/2 does not carry; `exchange`
+    /// is told.
+    pub(super) async fn connect_http1(
+        &self,
+        route: &Route,
+        exchange: &Exchange,
+    ) -> Result<Upstream, ConnectError> {
+        let (stream, connection) = self.connector.connect(route, false).await?;
+        exchange.connected(connection);
         Ok(Upstream::Http1(Link::new(stream)))
     }
 
@@ -146,17 +179,18 @@ impl Upstreams {
         });
     }
 
-    fn take(&self, origin: &Arc<str>) -> Option<Upstream> {
+    fn take(&self, origin: &Arc<str>) -> Option<(Upstream, Option<Arc<str>>)> {
         self.with(origin, |kept| {
+            let proxy = kept.proxy.clone();
             if let Some(idle) = &mut kept.http2
                 && !idle.it.is_closed()
             {
                 idle.sweeps = 0;
-                return Some(Upstream::Http2(idle.it.clone()));
+                return Some((Upstream::Http2(idle.it.clone()), proxy));
             }
             while let Some(mut idle) = kept.idle.pop() {
                 if idle.it.is_open() {
-                    return Some(Upstream::Http1(idle.it));
+                    return Some((Upstream::Http1(idle.it), proxy));
                 }
             }
             None
@@ -166,12 +200,6 @@ impl Upstreams {
     fn with<T>(&self, origin: &Arc<str>, change: impl FnOnce(&mut Kept) -> T) -> T {
         let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         change(all.entry(Arc::clone(origin)).or_default())
-    }
-
-    async fn dial(&self, connector: &Connector, route: &Route) -> Result<Stream, ConnectError> {
-        let url = route.url();
-        let url = url.map_err(|error| ConnectError::Failed(error.into()))?;
-        connector.clone().call(url).await
     }
 }
 

@@ -8,13 +8,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::{Bytes, BytesMut};
-use hyper_rustls::MaybeHttpsStream;
-use hyper_util::rt::TokioIo;
 use memchr::memchr;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
 
-use super::connector::Stream;
 use super::head::{Fault, MAX_HEAD, MAX_TARGET, TARGET_TOO_LONG, TOO_LARGE};
+use super::stream::Stream;
 
 /// A reading end and its buffer. Dropping any of its futures loses nothing.
 #[derive(Debug)]
@@ -111,7 +109,7 @@ fn head_end(bytes: &[u8], line: &mut usize) -> Option<usize> {
 /// A connection to an upstream.
 #[derive(Debug)]
 pub(super) struct Wire {
-    stream: TokioIo<Stream>,
+    stream: Stream,
     reset: Reset,
 }
 
@@ -127,22 +125,15 @@ impl Reset {
 
 impl Wire {
     pub(super) fn new(stream: Stream, reset: Reset) -> Self {
-        Self {
-            stream: TokioIo::new(stream),
-            reset,
-        }
+        Self { stream, reset }
     }
 }
 
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.reset.0.load(Ordering::Relaxed) {
-            let tcp = match self.stream.inner() {
-                MaybeHttpsStream::Http(stream) => stream.inner(),
-                MaybeHttpsStream::Https(stream) => stream.inner().get_ref().0.inner().inner(),
-            };
             // Without it the upstream sees a FIN, which is the best that is left then.
-            let _ = tcp.set_zero_linger();
+            let _ = self.stream.tcp().set_zero_linger();
         }
     }
 }

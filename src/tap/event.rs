@@ -6,6 +6,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -59,6 +60,9 @@ pub enum Kind {
     },
     /// The request's head, as the client sent it.
     Request(RequestHead),
+    /// There is a connection to the upstream. Told again when another one takes its place, because it
+    /// turned out to be closed before it took anything.
+    Connected(Connection),
     /// The final response head (or the 101), as the client gets it.
     Response(ResponseHead),
     /// The connection now carries another protocol: all [`Kind::Data`] from here on are its bytes.
@@ -93,6 +97,21 @@ pub enum Kind {
         /// Whether it came to its proper end.
         how: End,
     },
+}
+
+/// The connection to an upstream that carries an exchange, and how long it took to have it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Connection {
+    /// Whether it carried another exchange before, or still does; the durations are missing then.
+    pub is_reused: bool,
+    /// Scheme, host and port of the outer proxy that it goes through.
+    pub proxy: Option<Arc<str>>,
+    /// How long names took to resolve; missing when there was none but addresses.
+    pub dns: Option<Duration>,
+    /// How long TCP took, and an outer proxy with its own TLS handshake and its tunnel.
+    pub connect: Option<Duration>,
+    /// How long the TLS handshake with the upstream took.
+    pub tls: Option<Duration>,
 }
 
 /// How a direction ended.
@@ -167,7 +186,7 @@ impl Side {
 pub enum Phase {
     /// Choosing an upstream.
     Route,
-    /// Resolving, connecting or the TLS handshake.
+    /// Resolving, connecting, an outer proxy's tunnel or the TLS handshake.
     Connect,
     /// Passing the request on.
     Request,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use http::Version;
 
 use super::channel::Shared;
-use super::event::{Direction, ExchangeId, Failure, Kind};
+use super::event::{Connection, Direction, ExchangeId, Failure, Kind};
 use super::head::{RequestHead, ResponseHead, masked};
 use super::lane::Lane;
 
@@ -99,6 +99,11 @@ impl Exchange {
             version,
             fields: masked(lines, &shared.redactor),
         }));
+    }
+
+    /// Tells that there is a connection to the upstream.
+    pub fn connected(&self, connection: Connection) {
+        self.send(Kind::Connected(connection));
     }
 
     /// Tells the response's head, as the client gets it, with the upstream's `version`.

@@ -18,7 +18,7 @@ mod secret;
 
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
-pub use event::{CUT, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
+pub use event::{CUT, Connection, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
 pub use exchange::{Exchange, error_chain};
 pub use head::{Field, RequestHead, ResponseHead, Value, field, fields};
 pub use lane::Lane;

@@ -121,6 +121,7 @@ pub fn story(events: &[Event]) -> Vec<String> {
             Kind::Opened { .. } => "opened".to_owned(),
             Kind::Request(head) => format!("{} {}", head.method, head.target),
             Kind::Response(head) => head.status.to_string(),
+            Kind::Connected(_) => continue,
             Kind::Upgraded => "upgraded".to_owned(),
             Kind::Data { .. } => continue,
             Kind::Trailers { dir, fields } => {
