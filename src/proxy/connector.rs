@@ -73,6 +73,12 @@ impl Connector {
         }
     }
 
+    /// The outer proxy on the way to the upstream of `route`.
+    pub(super) fn proxy(&self, route: &Route) -> Option<&Arc<str>> {
+        let (tls, host, port) = route.place();
+        self.outer.find(tls, host, port).map(|proxy| &proxy.name)
+    }
+
     /// A connection to the upstream of `route`, on which HTTP/2 may be negotiated, and how it was made.
     pub(super) async fn connect(
         &self,

@@ -80,9 +80,10 @@ impl OuterProxies {
     /// The proxy that leads to `host` (IPv6 without brackets) for an upstream with TLS or without.
     pub(super) fn find(&self, tls: bool, host: &str, port: u16) -> Option<&Arc<OuterProxy>> {
         let proxy = if tls { &self.https } else { &self.http };
-        let goes_without = (self.spares_loopback && is_loopback(host))
-            || (proxy.is_some() && self.except.lists(host, port));
-        proxy.as_ref().filter(|_| !goes_without)
+        proxy.as_ref().filter(|_| {
+            let is_spared = self.spares_loopback && is_loopback(host);
+            !is_spared && !self.except.lists(host, port)
+        })
     }
 }
 
@@ -212,15 +213,12 @@ fn decoded(text: &str) -> Vec<u8> {
             .get(..2)
             .filter(|code| code.iter().all(u8::is_ascii_hexdigit));
         let code = code.and_then(|code| u8::from_str_radix(str::from_utf8(code).ok()?, 16).ok());
-        match code.filter(|_| *first == b'%') {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &behind[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = behind;
-            }
+        if let Some(byte) = code.filter(|_| *first == b'%') {
+            bytes.push(byte);
+            rest = &behind[2..];
+        } else {
+            bytes.push(*first);
+            rest = behind;
         }
     }
     bytes
@@ -351,6 +349,13 @@ mod tests {
         assert!(OuterProxy::parse(&long).is_err());
     }
 
+    /// Variables, and the proxies for an `http` and an `https` upstream.
+    type Row = (
+        &'static [(&'static str, &'static str)],
+        Option<&'static str>,
+        Option<&'static str>,
+    );
+
     fn of(variables: &[(&str, &str)]) -> Result<OuterProxies, Error> {
         OuterProxies::of_variables(|name| {
             let set = variables.iter().find(|(set, _)| *set == name);
@@ -360,7 +365,7 @@ mod tests {
 
     #[test]
     fn variables_are_read_as_curl_reads_them() {
-        let table: [(&[(&str, &str)], Option<&str>, Option<&str>); 8] = [
+        let table: [Row; 8] = [
             (&[], None, None),
             (&[("HTTPS_PROXY", "a")], None, Some("http://a:80")),
             (

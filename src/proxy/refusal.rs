@@ -99,12 +99,11 @@ impl Refusal {
 
     /// There is no connection to `upstream`.
     pub(super) fn unreachable(upstream: &str, error: &ConnectError) -> Self {
-        let io = causes(&error.why)
-            .filter_map(|cause| cause.downcast_ref::<io::Error>())
-            .last();
-        let is_late = matches!(error.why, Why::TimedOut(_))
-            || io.is_some_and(|io| io.kind() == io::ErrorKind::TimedOut);
-        let word = word(&error.why, io);
+        let (word, is_late) = match &error.why {
+            Why::TimedOut(after) => (format!("timed out after {after:?}"), true),
+            Why::Said(what) => (what.clone(), false),
+            Why::Failed(error) => word(&**error),
+        };
         let short = match (&error.proxy, error.step) {
             (Some(proxy), Step::Resolve | Step::Connect | Step::ProxyTls) => {
                 format!("cannot connect to the proxy {proxy} for {upstream}: {word}")
@@ -220,19 +219,17 @@ impl Refusal {
     }
 }
 
-/// How a step to a connection failed, in the reader's words; `io`: the call that did.
-fn word(why: &Why, io: Option<&io::Error>) -> String {
-    match (why, io) {
-        (Why::TimedOut(after), _) => format!("timed out after {after:?}"),
-        (Why::Said(what), _) => what.clone(),
-        (Why::Failed(_), Some(io)) => {
-            let tls = io.get_ref().and_then(|inner| inner.downcast_ref());
-            tls.map_or_else(|| reason(io), untrusted)
-        }
-        (Why::Failed(error), None) => causes(&**error)
-            .last()
-            .map_or_else(String::new, ToString::to_string),
-    }
+/// What a call on the way to a connection failed with, in the reader's words, and whether it took
+/// too long.
+fn word(error: &(dyn StdError + 'static)) -> (String, bool) {
+    let io = causes(error).filter_map(|cause| cause.downcast_ref::<io::Error>());
+    let Some(io) = io.last() else {
+        let last = causes(error).last();
+        return (last.map_or_else(String::new, ToString::to_string), false);
+    };
+    let tls = io.get_ref().and_then(|inner| inner.downcast_ref());
+    let is_late = io.kind() == io::ErrorKind::TimedOut;
+    (tls.map_or_else(|| reason(io), untrusted), is_late)
 }
 
 /// Why a TLS handshake failed, and what to do where the certificate is to blame.

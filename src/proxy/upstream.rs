@@ -32,8 +32,6 @@ struct Kept {
     idle: Vec<Idle<Link>>,
     /// The connection that takes all requests, when the origin speaks HTTP/2.
     http2: Option<Idle<Sender>>,
-    /// The outer proxy that they all go through.
-    proxy: Option<Arc<str>>,
 }
 
 /// Something that waits for its next use.
@@ -93,10 +91,10 @@ impl Upstreams {
         route: &Route,
         exchange: &Exchange,
     ) -> Result<Upstream, ConnectError> {
-        if let Some((kept, proxy)) = self.take(route.origin()) {
+        if let Some(kept) = self.take(route.origin()) {
             exchange.connected(Connection {
                 is_reused: true,
-                proxy,
+                proxy: self.connector.proxy(route).cloned(),
                 ..Connection::default()
             });
             return Ok(kept);
@@ -111,9 +109,7 @@ impl Upstreams {
         exchange: &Exchange,
     ) -> Result<Upstream, ConnectError> {
         let (stream, connection) = self.connector.connect(route, true).await?;
-        let proxy = connection.proxy.clone();
         if !stream.is_http2() {
-            self.with(route.origin(), |kept| kept.proxy = proxy);
             exchange.connected(connection);
             return Ok(Upstream::Http1(Link::new(stream)));
         }
@@ -121,7 +117,7 @@ impl Upstreams {
             .await
             .map_err(|error| ConnectError {
                 step: Step::Http2,
-                proxy: proxy.clone(),
+                proxy: connection.proxy.clone(),
                 why: Why::Failed(error.into()),
             })?;
         exchange.connected(connection);
@@ -129,10 +125,7 @@ impl Upstreams {
             it: sender.clone(),
             sweeps: 0,
         };
-        self.with(route.origin(), |kept| {
-            kept.http2 = Some(idle);
-            kept.proxy = proxy;
-        });
+        self.with(route.origin(), |kept| kept.http2 = Some(idle));
         Ok(Upstream::Http2(sender))
     }
 
@@ -179,18 +172,17 @@ impl Upstreams {
         });
     }
 
-    fn take(&self, origin: &Arc<str>) -> Option<(Upstream, Option<Arc<str>>)> {
+    fn take(&self, origin: &Arc<str>) -> Option<Upstream> {
         self.with(origin, |kept| {
-            let proxy = kept.proxy.clone();
             if let Some(idle) = &mut kept.http2
                 && !idle.it.is_closed()
             {
                 idle.sweeps = 0;
-                return Some((Upstream::Http2(idle.it.clone()), proxy));
+                return Some(Upstream::Http2(idle.it.clone()));
             }
             while let Some(mut idle) = kept.idle.pop() {
                 if idle.it.is_open() {
-                    return Some((Upstream::Http1(idle.it), proxy));
+                    return Some(Upstream::Http1(idle.it));
                 }
             }
             None

@@ -7,6 +7,7 @@
 )]
 
 pub mod frames;
+pub mod outer;
 pub mod peer;
 pub mod proxied;
 pub mod tls;
