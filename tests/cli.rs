@@ -105,6 +105,12 @@ mod tests {
             "",
         ),
         (
+            "record --upstream-proxy gopher://u:p@h",
+            2,
+            "--upstream-proxy: not a proxy's URL: expected http://",
+            "",
+        ),
+        (
             "--theme neon",
             2,
             "--theme neon: there is no theme",

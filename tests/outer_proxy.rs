@@ -1,25 +1,26 @@
-//! Upstreams behind outer proxies, what goes wrong on the way to an upstream, and ways that lead back.
+//! Upstreams behind outer proxies.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod support;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::process::Stdio;
 use std::time::Duration;
 
 use bytes::Bytes;
-use codextap::proxy::{Config, OuterProxies, Route};
-use codextap::tap::{Connection, Failure, Kind, Limits};
+use codextap::proxy::{Config, OuterProxies};
+use codextap::tap::{Connection, Kind, Limits};
 use http::Response;
 use http_body_util::Full;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use support::outer::{self, Outer};
-use support::peer::{Peer, Server, within};
+use support::peer::{Peer, Server, vacant, within};
 use support::proxied::Proxied;
 use support::tls;
-use tokio::net::{TcpListener, TcpStream};
-use tokio_rustls::TlsAcceptor;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpListener;
+use tokio::process::Command;
 
 const GET: &str = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const UPGRADE: &str = "GET /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
@@ -37,32 +38,6 @@ async fn through(proxy: &str, url: &str) -> Proxied {
     .await
 }
 
-/// Asks once; gives the status and the message of an answer of the proxy's own, and the failure.
-async fn refused(proxied: &mut Proxied, request: &str) -> (u16, String, Failure) {
-    let mut client = Peer::connect(proxied.addr).await;
-    client.send(request).await;
-    let head = client.head().await;
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let length = head
-        .split("content-length: ")
-        .nth(1)
-        .unwrap()
-        .split("\r\n")
-        .next()
-        .unwrap();
-    let body = client.read(length.parse().unwrap()).await;
-    let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
-    let message = body["error"]["message"].as_str().unwrap().to_owned();
-    proxied.story(1).await;
-    let failures = proxied.events.iter().filter_map(|event| match &event.kind {
-        Kind::Failed(failure) => Some(failure.clone()),
-        _ => None,
-    });
-    let failure = failures.last().unwrap();
-    proxied.events.clear();
-    (status, message, failure)
-}
-
 /// The connections that were told.
 fn connections(proxied: &Proxied) -> Vec<Connection> {
     let told = proxied.events.iter().filter_map(|event| match &event.kind {
@@ -70,15 +45,6 @@ fn connections(proxied: &Proxied) -> Vec<Connection> {
         _ => None,
     });
     told.collect()
-}
-
-/// A loopback address that nobody listens on.
-async fn vacant() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0")
-        .await
-        .unwrap()
-        .local_addr()
-        .unwrap()
 }
 
 #[tokio::test]
@@ -253,7 +219,7 @@ async fn what_an_http_proxy_refuses_is_told() {
     let mut proxied = through(&proxy, "https://upstream.test").await;
     for (answer, said) in table {
         for request in [GET, UPGRADE] {
-            let asking = refused(&mut proxied, request);
+            let asking = proxied.refused(request);
             let answering = async {
                 let mut peer = server.accept().await;
                 peer.head().await;
@@ -310,7 +276,7 @@ async fn what_a_socks_proxy_refuses_is_told() {
     for (scheme, answers, said) in table {
         let mut proxied =
             through(&format!("{scheme}{}", server.addr), "http://upstream.test").await;
-        let asking = refused(&mut proxied, GET);
+        let asking = proxied.refused(GET);
         let answering = async {
             let mut peer = server.accept().await;
             for answer in answers {
@@ -345,7 +311,7 @@ async fn a_proxy_that_is_silent_is_given_up() {
             },
         )
         .await;
-        let (status, message, failure) = refused(&mut proxied, GET).await;
+        let (status, message, failure) = proxied.refused(GET).await;
         assert_eq!(status, 504);
         assert!(
             message.contains(&name) && message.ends_with(": timed out after 50ms"),
@@ -383,7 +349,7 @@ async fn a_proxy_that_is_not_there_is_named() {
     ];
     for (proxy, name, word) in table {
         let mut proxied = through(&proxy, "https://upstream.test").await;
-        let (status, message, failure) = refused(&mut proxied, GET).await;
+        let (status, message, failure) = proxied.refused(GET).await;
         assert_eq!(status, 502);
         let expected = format!(
             "codextap: cannot connect to the proxy {name} for https://upstream.test: {word}"
@@ -397,163 +363,71 @@ async fn a_proxy_that_is_not_there_is_named() {
     }
 }
 
-/// A server that only shakes hands.
-async fn shaking(acceptor: TlsAcceptor) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let port = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((stream, _)) = listener.accept().await {
-            // The other side breaks it off.
-            let _ = acceptor.accept(stream).await;
-        }
-    });
-    port
-}
-
 #[tokio::test]
-async fn what_is_wrong_with_an_upstream_is_told_with_the_step() {
-    let (good, expired) = (
-        shaking(tls::acceptor(&[])).await,
-        shaking(tls::expired()).await,
-    );
-    let plain = plain_server().await;
-    let gone = vacant().await;
-    let table = [
-        (
-            format!("https://localhost:{expired}"),
-            "expired-ca",
-            "its certificate has expired",
-            "TLS handshake: ",
-        ),
-        (
-            format!("https://localhost:{good}"),
-            "expired-ca",
-            "its certificate comes from an unknown issuer; ",
-            "TLS handshake: ",
-        ),
-        (
-            format!("https://127.0.0.2:{}", forwarded(good).await),
-            "ca",
-            "its certificate is for another name",
-            "TLS handshake: ",
-        ),
-        (
-            format!("https://{plain}"),
-            "ca",
-            "TLS: received corrupt message",
-            "TLS handshake: ",
-        ),
-        (
-            format!("https://{gone}"),
-            "ca",
-            "connection refused",
-            "connect: ",
-        ),
-        ("https://no-such.invalid".to_owned(), "ca", "", "resolve: "),
-    ];
-    for (url, ca, word, step) in table {
-        let mut proxied = Proxied::with(&url, Limits::default(), |config: &mut Config| {
-            config.upstream_ca = Some(format!("tests/support/tls/{ca}.pem").into());
-        })
-        .await;
-        for request in [GET, UPGRADE] {
-            let (status, message, failure) = refused(&mut proxied, request).await;
-            assert_eq!(status, 502, "{url}");
-            let expected = format!("codextap: cannot connect to {url}: {word}");
-            assert!(message.starts_with(&expected), "{message}");
-            assert!(
-                failure
-                    .to_string()
-                    .starts_with(&format!("upstream side, connect: {step}")),
-                "{failure}"
-            );
-        }
-    }
-}
-
-/// A server that answers everything with a few bytes of HTTP.
-async fn plain_server() -> SocketAddr {
+async fn variables_name_the_proxy_and_nothing_tells_the_password() {
     let server = Server::bind().await;
-    let addr = server.addr;
-    tokio::spawn(async move {
-        loop {
-            let mut peer = server.accept().await;
-            tokio::spawn(async move {
-                peer.send("HTTP/1.1 400 Bad Request\r\n\r\n").await;
-                peer.rest().await;
-            });
-        }
-    });
-    addr
-}
-
-/// A port on 127.0.0.2 that leads to `port` on 127.0.0.1.
-async fn forwarded(port: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.2:0").await.unwrap();
-    let forwarded = listener.local_addr().unwrap().port();
-    tokio::spawn(async move {
-        while let Ok((mut near, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let mut far = TcpStream::connect(("127.0.0.1", port)).await.unwrap();
-                // However it ends, it does.
-                let _ = tokio::io::copy_bidirectional(&mut near, &mut far).await;
-            });
-        }
-    });
-    forwarded
-}
-
-#[tokio::test]
-async fn every_way_back_is_a_508_after_one_round() {
-    let routes = |urls: [&str; 2]| {
-        ["/v1", "/backend-api"]
-            .iter()
-            .zip(urls)
-            .map(|(prefix, url)| Route::new(prefix, url).unwrap())
-            .collect()
-    };
-    let addr = vacant().await;
-    let port = addr.port();
-    let outer = Outer::start(outer::Kind::Http, false, addr).await;
-    let elsewhere = format!("http://127.0.0.2:{}/v1", forwarded(port).await);
-    let own = format!("http://{addr}");
-    let table: [(&str, &str, Option<&Outer>); 6] = [
-        ("127.0.0.1", &own, None),
-        ("0.0.0.0", &format!("http://127.0.0.2:{port}"), None),
-        ("127.0.0.1", &format!("http://localhost:{port}"), None),
-        // A forwarded port, and the other route in between.
-        ("127.0.0.1", &elsewhere, None),
-        // Names that only the outer proxy knows.
-        ("127.0.0.1", "http://loop.test", Some(&outer)),
-        ("127.0.0.1", &own, Some(&outer)),
+    let home = tempfile::tempdir().unwrap();
+    let through = format!("the proxy {} does not lead to ", server.url());
+    let table: [(&[&str], &str, &str); 4] = [
+        (&[], "HTTPS_PROXY", &through),
+        (&[], "CODEXTAP_UPSTREAM_PROXY", &through),
+        (
+            &["--upstream-proxy", "none"],
+            "https_proxy",
+            "cannot connect to ",
+        ),
+        (&["--upstream-proxy", &server.url()], "all_proxy", &through),
     ];
-    for (listen, url, outer) in table {
-        let mut proxied = Proxied::with(&own, Limits::default(), |config: &mut Config| {
-            config.listen = SocketAddr::new(listen.parse().unwrap(), port);
-            let back = format!("{}/backend-api", url.trim_end_matches("/v1"));
-            config.routes = routes([if url == elsewhere { &back } else { url }, url]);
-            if let Some(outer) = outer {
-                config.outer = OuterProxies::named(&format!("http://{}", outer.addr), "").unwrap();
-            }
-        })
-        .await;
-        for request in [GET, UPGRADE] {
-            let mut client = Peer::connect(addr).await;
-            client.send(request).await;
-            let head = client.head().await;
-            assert!(
-                head.starts_with("HTTP/1.1 508 Loop Detected\r\n"),
-                "{url}: {head}"
-            );
-            let rounds = proxied.story(2).await;
-            let opened = rounds.iter().filter(|line| *line == "opened").count();
-            assert_eq!(opened, 2, "{url}: {rounds:?}");
-            assert!(
-                rounds.contains(&"failed client route".to_owned()),
-                "{url}: {rounds:?}"
-            );
-            proxied.events.clear();
+    for (number, (arguments, variable, says)) in table.into_iter().enumerate() {
+        let (log, capture) = (format!("{number}.log"), format!("{number}.jsonl"));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .env_clear()
+            .env("HOME", home.path())
+            .env(variable, format!("http://u:hush-hush@{}", server.addr))
+            .args([
+                "record",
+                "--listen",
+                "127.0.0.1:0",
+                "--api-upstream",
+                "https://no-such.invalid",
+            ])
+            .args(["--log-level", "trace", "--log", &log, "--capture", &capture])
+            .args(arguments)
+            .current_dir(home.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let listening = within(lines.next_line()).await.unwrap().unwrap();
+        let address = listening.strip_prefix("listening on http://").unwrap();
+        let mut client = Peer::connect(address.parse().unwrap()).await;
+        client
+            .send(GET.replace("\r\n\r\n", "\r\nConnection: close\r\n\r\n"))
+            .await;
+        if says == through {
+            let mut peer = server.accept().await;
+            let asked = peer.head().await;
+            let has_password = asked.contains("Proxy-Authorization: Basic dTpodXNoLWh1c2g=\r\n");
+            assert_eq!(has_password, arguments.is_empty(), "{asked}");
+            peer.send("HTTP/1.1 407 No\r\n\r\n").await;
         }
-        proxied.stop().await;
+        let answer = String::from_utf8(client.rest().await).unwrap();
+        assert!(
+            answer.starts_with("HTTP/1.1 502 ") && answer.contains(says),
+            "{answer}"
+        );
+        let line = within(lines.next_line()).await.unwrap().unwrap();
+        assert!(line.contains("FAIL"), "{line}");
+        let text = |file: &str| std::fs::read_to_string(home.path().join(file)).unwrap();
+        let (log, capture) = (text(&log), text(&capture));
+        assert!(
+            log.contains("ERROR") && log.contains("side=\"upstream\" phase=\"connect\""),
+            "{log}"
+        );
+        for told in [answer, line, log, capture] {
+            assert!(!told.contains("hush") && !told.contains("dTpo"), "{told}");
+        }
     }
 }

@@ -130,9 +130,13 @@ async fn run_codex(
         .ok()
         .and_then(|state| runtime::find(&state.join("running"), common.listen));
     if let Some(proxy) = running.filter(|_| !common.has_upstreams()) {
-        if common.capture.is_some() && !common.quiet {
+        let told = [
+            ("--capture", common.capture.is_some()),
+            ("--upstream-proxy", common.upstream_proxy.is_some()),
+        ];
+        for (flag, _) in told.iter().filter(|(_, told)| *told && !common.quiet) {
             report(&format!(
-                "the codextap on {} records this; --capture has no effect",
+                "the codextap on {} records this; {flag} has no effect",
                 proxy.address
             ));
         }

@@ -66,7 +66,7 @@ impl Drop for Outer {
     }
 }
 
-async fn by_connect<S>(mut stream: S, server: SocketAddr, heard: &Mutex<Vec<String>>)
+async fn by_connect<S>(mut stream: S, server: SocketAddr, asked: &Mutex<Vec<String>>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -74,7 +74,7 @@ where
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());
     }
-    heard.lock().unwrap().push(String::from_utf8(head).unwrap());
+    asked.lock().unwrap().push(String::from_utf8(head).unwrap());
     let established = b"HTTP/1.1 200 Connection established\r\nvia: outer\r\n\r\n";
     stream.write_all(established).await.unwrap();
     stream.flush().await.unwrap();
@@ -82,7 +82,7 @@ where
 }
 
 /// RFC 1928 and 1929.
-async fn by_socks<S>(mut stream: S, is_closed: bool, server: SocketAddr, heard: &Mutex<Vec<String>>)
+async fn by_socks<S>(mut stream: S, is_closed: bool, server: SocketAddr, asked: &Mutex<Vec<String>>)
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -115,8 +115,8 @@ where
         _ => Ok(String::from_utf8(short(&mut stream).await).unwrap()),
     };
     let port = stream.read_u16().await.unwrap();
-    told.push_str(&format!("{}:{port}", host.unwrap()));
-    heard.lock().unwrap().push(told);
+    let place = format!("{told}{}:{port}", host.unwrap());
+    asked.lock().unwrap().push(place);
     // Where the tunnel begins, as a name: whoever reads on must have read all of it.
     stream
         .write_all(b"\x05\x00\x00\x03\x04here\x00\x07")

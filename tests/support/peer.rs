@@ -138,6 +138,15 @@ impl Peer {
     }
 }
 
+/// A loopback address that nobody listens on.
+pub async fn vacant() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0")
+        .await
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
+
 /// The header lines of a head without its first line, sorted.
 pub fn lines(head: &str) -> Vec<&str> {
     let mut lines: Vec<&str> = head.trim_end().split("\r\n").skip(1).collect();

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 
 use codextap::proxy::{Config, Proxy, Route, Stage};
-use codextap::tap::{Clock, Direction, Event, Kind, Limits, Receiver, Redactor, channel};
+use codextap::tap::{Clock, Direction, Event, Failure, Kind, Limits, Receiver, Redactor, channel};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::peer::within;
+use super::peer::{Peer, within};
 
 /// A running proxy. Dropped, it ends.
 pub struct Proxied {
@@ -80,6 +80,27 @@ impl Proxied {
         story(&self.events)
     }
 
+    /// Asks once; gives the status and the message of an answer of the proxy's own, and the failure.
+    pub async fn refused(&mut self, request: &str) -> (u16, String, Failure) {
+        let mut client = Peer::connect(self.addr).await;
+        client.send(request).await;
+        let head = client.head().await;
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        let length = head.split("content-length: ").nth(1).unwrap();
+        let length = length.split("\r\n").next().unwrap();
+        let body = client.read(length.parse().unwrap()).await;
+        let body: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        let message = body["error"]["message"].as_str().unwrap().to_owned();
+        self.story(1).await;
+        let failures = self.events.iter().filter_map(|event| match &event.kind {
+            Kind::Failed(failure) => Some(failure.clone()),
+            _ => None,
+        });
+        let failure = failures.last().unwrap();
+        self.events.clear();
+        (status, message, failure)
+    }
+
     /// The bytes copied one way.
     pub fn copied(&self, way: Direction) -> Vec<u8> {
         let mut copied = Vec::new();
@@ -121,9 +142,8 @@ pub fn story(events: &[Event]) -> Vec<String> {
             Kind::Opened { .. } => "opened".to_owned(),
             Kind::Request(head) => format!("{} {}", head.method, head.target),
             Kind::Response(head) => head.status.to_string(),
-            Kind::Connected(_) => continue,
             Kind::Upgraded => "upgraded".to_owned(),
-            Kind::Data { .. } => continue,
+            Kind::Connected(_) | Kind::Data { .. } => continue,
             Kind::Trailers { dir, fields } => {
                 let fields: Vec<String> = (fields.iter())
                     .map(|field| format!("{}: {}", field.name, field.value.as_text()))
