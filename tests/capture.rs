@@ -6,7 +6,6 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use codextap::capture::{self, Existing, Writer};
 use codextap::flow::{
@@ -56,6 +55,8 @@ fn what_is_read_is_what_was_written() {
     for (read, was) in loaded.store.flows().iter().zip(store.flows()) {
         assert_eq!(text_of(read, &loaded.store), text_of(was, &store));
         assert_eq!(read.kind, was.kind, "{}", was.name);
+        assert_eq!(read.connection, was.connection);
+        assert_eq!(read.phases(), was.phases());
         assert_eq!(read.request.head, was.request.head, "{}", was.name);
         assert_eq!(read.response.head, was.response.head, "{}", was.name);
         assert_eq!(read.identity, was.identity, "{}", was.name);
@@ -523,11 +524,10 @@ fn exchange(name: &str, micros: u64, target: &str) -> Flow {
         channel: Channel::of(target),
         ended: Some(at(micros + 1500)),
         connection: Some(Connection {
-            is_reused: false,
             proxy: Some(Arc::from("http://proxy.example:3128")),
-            dns: Some(Duration::from_micros(10)),
-            connect: Some(Duration::from_micros(20)),
-            tls: None,
+            dns: Some(std::time::Duration::from_micros(10)),
+            connect: Some(std::time::Duration::from_micros(20)),
+            ..Connection::default()
         }),
         connected_at: Some(at(micros + 40)),
         request: Request {

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use codextap::flow::{Channel, Flow, FlowKind, Op, Recorder, State, Store, Transport};
 use codextap::responses::{EventKind, Status};
 use codextap::tap::{
-    At, Direction, End, Event, ExchangeId, Failure, Field, Kind, Phase, Redactor, RequestHead,
-    ResponseHead, Side, Value, fields,
+    At, Connection, Direction, End, Event, ExchangeId, Failure, Field, Kind, Phase, Redactor,
+    RequestHead, ResponseHead, Side, Value, fields,
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Version};
 
@@ -260,6 +260,29 @@ fn the_portions_in_which_bytes_arrive_change_nothing() {
         };
         assert_eq!(spans(&split), spans(&whole));
     }
+}
+
+#[test]
+fn the_last_connection_that_was_told_is_the_one_that_counts() {
+    let mut script = Script::new();
+    script.request("GET", "/v1/models", &[]);
+    for is_reused in [true, false] {
+        script.tell(Kind::Connected(Connection {
+            is_reused,
+            ..Connection::default()
+        }));
+    }
+    script.end(Direction::Out);
+    script.response(200, &[]);
+    script.end(Direction::In);
+    let flow = script.flow(0);
+    assert!(!flow.connection.as_ref().unwrap().is_reused);
+    let phases = flow.phases();
+    assert!(
+        [phases.send, phases.wait, phases.receive]
+            .iter()
+            .all(Option::is_some)
+    );
 }
 
 #[test]

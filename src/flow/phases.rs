@@ -66,3 +66,75 @@ impl Flow {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tap::{At, Connection};
+
+    /// A flow with a new connection at 60 µs; the request sent, the answer there, its end.
+    fn flow(sent: Option<u64>, answered: Option<u64>, ended: Option<u64>) -> Flow {
+        let at = |micros| At::from_micros(1_000 + micros);
+        let mut flow = Flow::new(String::new(), String::new(), "".into(), at(0));
+        flow.connection = Some(Connection {
+            dns: Some(Duration::from_micros(10)),
+            connect: Some(Duration::from_micros(20)),
+            tls: Some(Duration::from_micros(30)),
+            ..Connection::default()
+        });
+        flow.connected_at = Some(at(60));
+        flow.request.sent_at = sent.map(at);
+        flow.response.head_at = answered.map(at);
+        flow.ended = ended.map(at);
+        flow
+    }
+
+    fn told(flow: &Flow) -> String {
+        let phases = flow.phases();
+        let phases = phases
+            .iter()
+            .map(|(name, time)| format!("{name} {}", time.as_micros()));
+        phases.collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn phases_follow_each_other() {
+        let table = [
+            (None, None, None, ""),
+            (Some(70), None, None, " send 10"),
+            (Some(70), Some(170), None, " send 10 wait 100"),
+            (
+                Some(70),
+                Some(170),
+                Some(1170),
+                " send 10 wait 100 receive 1000",
+            ),
+            // An answer that came before the request's end.
+            (
+                Some(500),
+                Some(170),
+                Some(1170),
+                " send 110 wait 0 receive 1000",
+            ),
+            (None, Some(170), None, " send 110 wait 0"),
+            // A request that was given up before there was a connection.
+            (Some(5), None, None, " send 0"),
+        ];
+        for (sent, answered, ended, expected) in table {
+            let expected = format!("dns 10 connect 20 tls 30{expected}");
+            assert_eq!(told(&flow(sent, answered, ended)), expected);
+        }
+        let mut socket = flow(Some(9_000), Some(170), None);
+        socket.kind = FlowKind::Ws;
+        assert_eq!(told(&socket), "dns 10 connect 20 tls 30 send 0 wait 110");
+        let mut refused = flow(Some(70), Some(170), Some(180));
+        refused.connection = None;
+        assert_eq!(told(&refused), "");
+        let mut reused = flow(Some(70), Some(170), Some(180));
+        reused.connection = Some(Connection {
+            is_reused: true,
+            ..Connection::default()
+        });
+        assert_eq!(told(&reused), "send 10 wait 100 receive 10");
+    }
+}

@@ -3,7 +3,7 @@
 use super::super::tests::{TURN, answered, at, body, field, flow, frame, plain, shown, streamed};
 use super::*;
 use crate::flow::{Close, Fault, FlowKind, Op};
-use crate::tap::{Failure, Phase, Redactor, Side, Value};
+use crate::tap::{Connection, Failure, Phase, Redactor, Side, Value};
 
 fn tab(flow: &Flow, tab: Tab) -> String {
     plain(&payload(flow, tab, &Folds::default()))
@@ -136,6 +136,14 @@ fn heads_are_aligned_and_secrets_marked() {
         dir: Direction::In,
         is_framed: true,
     });
+    flow.connection = Some(Connection {
+        proxy: Some("http://proxy:3128".into()),
+        connect: Some(std::time::Duration::from_millis(12)),
+        ..Connection::default()
+    });
+    flow.connected_at = Some(at(13));
+    flow.request.sent_at = Some(at(14));
+    flow.response.head_at = Some(at(314));
     let document = payload(&flow, Tab::Headers, &Folds::default());
     let text = plain(&document);
     for expected in [
@@ -143,7 +151,8 @@ fn heads_are_aligned_and_secrets_marked() {
         "\n429 HTTP/1.1\n",
         "\nTrailers\nx-sum  1\n",
         "\nclient           127.0.0.1:50000\n",
-        "\nended            not yet\n",
+        "\nconnection       new, through http://proxy:3128\n",
+        "\nended            not yet\nphases           connect 12 ms · send 1 ms · wait 300 ms\n",
         "\nclosed           by the upstream, 1011 bye\n",
     ] {
         assert!(text.contains(expected), "{expected:?} in {text}");
