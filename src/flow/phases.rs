@@ -127,9 +127,9 @@ mod tests {
         let mut socket = flow(Some(9_000), Some(170), None);
         socket.kind = FlowKind::Ws;
         assert_eq!(told(&socket), "dns 10 connect 20 tls 30 send 0 wait 110");
-        let mut refused = flow(Some(70), Some(170), Some(180));
-        refused.connection = None;
-        assert_eq!(told(&refused), "");
+        let mut alone = flow(Some(70), Some(170), Some(180));
+        alone.connection = None;
+        assert_eq!(told(&alone), "");
         let mut reused = flow(Some(70), Some(170), Some(180));
         reused.connection = Some(Connection {
             is_reused: true,

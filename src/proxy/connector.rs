@@ -133,27 +133,32 @@ impl Attempt<'_> {
             Some(proxy) => (&proxy.host[..], proxy.port),
             None => (host, port),
         };
-        let is_name = near.parse::<IpAddr>().is_err();
+        let speaks = |protocol| self.proxy.is_some_and(|proxy| proxy.protocol == protocol);
+        let (is_socks5, proxy_tls) = (speaks(Protocol::Socks5), speaks(Protocol::Https));
+        if tls || proxy_tls {
+            // Its roots may take a while to read, which is no part of a handshake.
+            self.step = Step::Tls;
+            self.connector.tls()?;
+            self.lap();
+        }
+
+        self.step = Step::Resolve;
         let addresses = resolve(near, near_port).await?;
-        let mut resolving = self.lap();
         let mut target = Target::Host(host, port);
-        if self
-            .proxy
-            .is_some_and(|proxy| proxy.protocol == Protocol::Socks5)
-        {
+        if is_socks5 {
             self.step = Step::ResolveFar;
             if let Some(address) = resolve(host, port).await?.first() {
                 target = Target::Address(*address);
             }
-            resolving += self.lap();
         }
-        let resolved = is_name || matches!(target, Target::Address(_));
-        self.connection.dns = resolved.then_some(resolving);
+        let (took, is_name) = (self.lap(), |host: &str| host.parse::<IpAddr>().is_err());
+        let has_resolved = is_name(near) || (is_socks5 && is_name(host));
+        self.connection.dns = has_resolved.then_some(took);
 
         self.step = Step::Connect;
         let mut stream = MaybeTls::Plain(tcp(addresses, near_port).await?);
         if let Some(proxy) = self.proxy {
-            if proxy.protocol == Protocol::Https {
+            if proxy_tls {
                 self.step = Step::ProxyTls;
                 stream = on(stream, &self.connector.tls()?.http1, near).await?;
             }
