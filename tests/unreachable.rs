@@ -19,6 +19,8 @@ const GET: &str = "GET /v1/models HTTP/1.1\r\nHost: localhost\r\n\r\n";
 const UPGRADE: &str = "GET /v1/responses HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
                        Upgrade: websocket\r\n\r\n";
 
+const TOKEN: &str = "a-token-of-the-tests-0123456789";
+
 /// A server that only shakes hands.
 async fn shaking(acceptor: TlsAcceptor) -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -152,6 +154,8 @@ async fn every_way_back_is_a_508_after_one_round() {
     for (listen, url, outer) in table {
         let mut proxied = Proxied::with(&own, Limits::default(), |config: &mut Config| {
             config.listen = SocketAddr::new(listen.parse().unwrap(), port);
+            // A wildcard wants one; what comes back has it no more, and is a loop all the same.
+            config.token = Some(TOKEN.parse().unwrap());
             let back = format!("{}/backend-api", url.trim_end_matches("/v1"));
             config.routes = routes([if url == elsewhere { &back } else { url }, url]);
             if let Some(outer) = outer {
@@ -161,7 +165,10 @@ async fn every_way_back_is_a_508_after_one_round() {
         .await;
         for request in [GET, UPGRADE] {
             let mut client = Peer::connect(addr).await;
-            client.send(request).await;
+            let shown = format!("X-Codextap-Token: {TOKEN}\r\n\r\n");
+            client
+                .send(request.replacen("\r\n\r\n", &format!("\r\n{shown}"), 1))
+                .await;
             let head = client.head().await;
             assert!(
                 head.starts_with("HTTP/1.1 508 Loop Detected\r\n"),
