@@ -174,7 +174,7 @@ pub(super) fn head(
 #[derive(Debug)]
 pub(super) struct Inbound {
     body: Incoming,
-    /// `None` once the end was given.
+    /// How what is to come is framed; `None` once the end was given.
     framing: Option<Framing>,
     behind: Behind,
 }
@@ -201,8 +201,11 @@ impl Inbound {
 
     /// The next part. What is there already comes as one; nothing is waited for behind the first
     /// frame.
+    ///
+    /// A client that reads HTTP/1.1 takes what is beyond the framing that it was told for another
+    /// answer, and waits for what is missing: frames are held to it here.
     pub(super) async fn next(&mut self) -> Result<Option<Piece>, String> {
-        let Some(framing) = self.framing else {
+        let Some(framing) = self.framing.filter(|framing| *framing != Framing::Empty) else {
             return Ok(None);
         };
         let first = match std::mem::replace(&mut self.behind, Behind::Nothing) {
@@ -212,6 +215,10 @@ impl Inbound {
         };
         let Some(frame) = first else {
             self.framing = None;
+            if let Framing::Length(1..) = framing {
+                // hyper takes a stream that was reset with NO_ERROR or CANCEL for one that ended.
+                return Err("read: the stream ended before the body did".to_owned());
+            }
             return Ok((framing == Framing::Chunked).then(|| last_chunk(&HeaderMap::new())));
         };
         let frame = frame.map_err(|error| error_chain(&error))?;
@@ -242,6 +249,10 @@ impl Inbound {
                     break;
                 }
             }
+        }
+        if let Some(Framing::Length(left)) = &mut self.framing {
+            let longer = || "read: the body is longer than its length".to_owned();
+            *left = left.checked_sub(len as u64).ok_or_else(longer)?;
         }
         Ok(Some(piece(parts, len, framing)))
     }
