@@ -439,6 +439,38 @@ async fn an_unread_tap_never_stops_the_traffic() {
 }
 
 #[tokio::test]
+async fn a_slow_watcher_misses_nothing_that_it_is_waited_for() {
+    let server = Server::bind().await;
+    let limits = Limits {
+        budget: 10_000,
+        pause: Duration::from_secs(3600),
+    };
+    let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
+    let mut client = Peer::connect(proxied.addr).await;
+    client
+        .send("POST /v1/x HTTP/1.1\r\nhost: localhost\r\ncontent-length: 9900\r\n\r\n")
+        .await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    // The budget is spent when the last bytes come …
+    for part in [9000, 900] {
+        client.send("q".repeat(part)).await;
+        upstream.expect("q".repeat(part)).await;
+    }
+    // … and several chunks come at once.
+    let answer = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    let chunks = format!("1400\r\n{}\r\n", "a".repeat(0x1400)).repeat(3);
+    upstream.send(format!("{answer}{chunks}0\r\n\r\n")).await;
+    client.head().await;
+    assert_eq!(client.chunked().await.0.len(), 3 * 0x1400);
+    let story = proxied.story(1).await;
+    assert!(!story.iter().any(|line| line.contains("missed")));
+    assert!(story.contains(&"out Complete".to_owned()));
+    assert_eq!(proxied.copied(Direction::Out).len(), 9900);
+    assert_eq!(proxied.copied(Direction::In).len(), 3 * 0x1400);
+}
+
+#[tokio::test]
 async fn without_a_watcher_everything_is_forwarded() {
     let (mut proxied, server, mut client) = setup().await;
     proxied.tap = None;

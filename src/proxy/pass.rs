@@ -220,7 +220,7 @@ impl Forwarder {
     ) -> After {
         let was_upgrade = std::mem::replace(&mut upload.is_upgrade, false);
         if was_upgrade {
-            upload.lane.end(End::Complete);
+            upload.tell_end().await;
         }
         let ending = reply.ending(&answer, &upload);
         let kept = Kept::response(&answer.head, ending);
@@ -278,6 +278,9 @@ impl Forwarder {
             }
         }
         let is_complete = upload.is_complete();
+        if is_complete {
+            upload.tell_end().await;
+        }
         if !was_upgrade
             && !has_ended
             && let Content::Http1(source, _) = answer.content

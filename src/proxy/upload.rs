@@ -183,7 +183,7 @@ impl<'a, 'c> Upload<'a, 'c> {
                     self.sink = Sink::Ended;
                 }
                 if !self.is_upgrade {
-                    self.lane.end(End::Complete);
+                    self.tell_end().await;
                 }
                 return Ok(());
             }
@@ -249,9 +249,15 @@ impl<'a, 'c> Upload<'a, 'c> {
         // When the time is over the answer is given all the same.
         let _ = tokio::time::timeout(DRAIN_TIME, draining).await;
         if self.body.is_over() {
-            self.lane.end(End::Complete);
+            self.tell_end().await;
         }
         self.body.is_over()
+    }
+
+    /// Tells that all was sent; only the first call counts.
+    pub(super) async fn tell_end(&mut self) {
+        poll_fn(|cx| self.lane.poll_ready(cx)).await;
+        self.lane.end(End::Complete);
     }
 
     /// The next part of the body.

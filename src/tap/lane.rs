@@ -1,18 +1,20 @@
 //! One direction of an exchange: copies what was forwarded, within the channel's budget.
 //!
-//! The owner forwards a chunk, then calls [`Lane::data`], which never waits. Before it takes the next
-//! chunk it calls [`Lane::poll_ready`]: that is the one place where the observed waits for the
-//! observer, for [`Limits::pause`](super::Limits) in all. After that the lane copies what finds
-//! room, counts what does not, and says so before the next event it sends.
+//! The owner forwards chunks, then calls [`Lane::data`] for each, which never waits. Before it takes
+//! the next ones, and before it tells the end, it calls [`Lane::poll_ready`]: that is the one place
+//! where the observed waits for the observer, for [`Limits::pause`](super::Limits) in all. After that
+//! the lane copies what finds room, counts what does not, and says so before the next event it sends.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::channel::Shared;
 use super::clock::At;
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
@@ -23,8 +25,9 @@ use super::head::masked;
 pub struct Lane {
     exchange: Exchange,
     dir: Direction,
-    /// A forwarded chunk that found no room yet, and when it was forwarded.
-    held: Option<(At, Bytes)>,
+    /// Forwarded chunks that found no room yet, and when they were forwarded: at most what the owner
+    /// forwards between two calls of [`Lane::poll_ready`].
+    held: VecDeque<(At, Bytes)>,
     /// Bytes forwarded without a copy since the last event.
     missed: u64,
     /// How long this lane may still pause.
@@ -40,7 +43,7 @@ impl Lane {
         Self {
             exchange,
             dir,
-            held: None,
+            held: VecDeque::new(),
             missed: 0,
             patience,
             pause: None,
@@ -59,59 +62,47 @@ impl Lane {
         if bytes.is_empty() || self.over || self.exchange.shared().is_closed() {
             return;
         }
-        self.settle();
         let at = self.exchange.shared().clock.now();
-        if self.exchange.shared().reserve(bytes.len()) {
+        let is_next = self.held.is_empty();
+        if is_next && self.exchange.shared().reserve(bytes.len()) {
             self.copy(at, bytes.clone());
-        } else if self.patience.is_zero() || self.exchange.shared().cost(bytes.len()).is_none() {
+        } else if is_next
+            && (self.patience.is_zero() || self.exchange.shared().cost(bytes.len()).is_none())
+        {
             self.missed += bytes.len() as u64;
         } else {
-            self.held = Some((at, bytes.clone()));
+            self.held.push_back((at, bytes.clone()));
         }
     }
 
     /// Ready when the next chunk may be forwarded: at once, unless the budget is spent.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let Some((_, bytes)) = &self.held else {
-            return Poll::Ready(());
-        };
-        let shared = self.exchange.shared();
-        if self.pause.is_none() {
-            if shared.reserve(bytes.len()) {
-                self.copy_held();
-                return Poll::Ready(());
-            }
-            let cost = shared.cost(bytes.len()).unwrap_or_default();
-            let room = Arc::clone(&shared.room).acquire_many_owned(cost);
-            let patience = self.patience;
-            let granted = Box::pin(async move {
-                match tokio::time::timeout(patience, room).await {
-                    Ok(Ok(permit)) => {
-                        permit.forget();
-                        true
+        while let Some((_, bytes)) = self.held.front() {
+            let shared = self.exchange.shared();
+            let pause = match &mut self.pause {
+                Some(pause) => pause,
+                none => {
+                    if shared.reserve(bytes.len()) {
+                        self.copy_held();
+                        continue;
                     }
-                    Ok(Err(_)) | Err(_) => false,
+                    let cost = shared.cost(bytes.len());
+                    let Some(cost) = cost.filter(|_| !self.patience.is_zero()) else {
+                        self.miss_held();
+                        continue;
+                    };
+                    none.insert(Pause::new(shared, cost, self.patience))
                 }
-            });
-            self.pause = Some(Pause {
-                since: shared.clock.now(),
-                granted,
-            });
-        }
-        let Some(pause) = &mut self.pause else {
-            return Poll::Ready(());
-        };
-        let Poll::Ready(granted) = pause.granted.as_mut().poll(cx) else {
-            return Poll::Pending;
-        };
-        let waited = shared.clock.now().since(pause.since);
-        self.pause = None;
-        if granted {
-            self.patience = self.patience.saturating_sub(waited);
-            self.copy_held();
-        } else {
-            self.patience = Duration::ZERO;
-            self.miss_held();
+            };
+            let granted = ready!(pause.granted.as_mut().poll(cx));
+            let waited = shared.clock.now().since(pause.since);
+            self.pause = None;
+            if granted {
+                self.patience = self.patience.saturating_sub(waited);
+                self.copy_held();
+            } else {
+                self.patience = Duration::ZERO;
+            }
         }
         Poll::Ready(())
     }
@@ -163,26 +154,29 @@ impl Lane {
         self.dir
     }
 
-    /// Sends the held chunk if there is room now, or counts it: what follows must not overtake it.
+    /// Sends of the held chunks what there is room for now, and counts the rest: what follows must
+    /// not overtake them.
     fn settle(&mut self) {
         self.pause = None;
-        let Some((_, bytes)) = &self.held else { return };
-        if self.exchange.shared().reserve(bytes.len()) {
-            self.copy_held();
-        } else {
-            self.miss_held();
+        while let Some((_, bytes)) = self.held.front() {
+            if self.exchange.shared().reserve(bytes.len()) {
+                self.copy_held();
+            } else {
+                self.miss_held();
+            }
         }
     }
 
-    /// Sends the held chunk, whose room is reserved.
+    /// Sends the first held chunk, whose room is reserved.
     fn copy_held(&mut self) {
-        if let Some((at, bytes)) = self.held.take() {
+        if let Some((at, bytes)) = self.held.pop_front() {
             self.copy(at, bytes);
         }
     }
 
+    /// Counts the first held chunk.
     fn miss_held(&mut self) {
-        if let Some((_, bytes)) = self.held.take() {
+        if let Some((_, bytes)) = self.held.pop_front() {
             self.missed += bytes.len() as u64;
         }
     }
@@ -223,6 +217,26 @@ struct Pause {
     since: At,
     /// Whether the room was granted before patience ran out.
     granted: Pin<Box<dyn Future<Output = bool> + Send>>,
+}
+
+impl Pause {
+    /// A wait of at most `patience` for room that costs `cost`.
+    fn new(shared: &Shared, cost: u32, patience: Duration) -> Self {
+        let room = Arc::clone(&shared.room).acquire_many_owned(cost);
+        let granted = async move {
+            match tokio::time::timeout(patience, room).await {
+                Ok(Ok(permit)) => {
+                    permit.forget();
+                    true
+                }
+                Ok(Err(_)) | Err(_) => false,
+            }
+        };
+        Self {
+            since: shared.clock.now(),
+            granted: Box::pin(granted),
+        }
+    }
 }
 
 impl std::fmt::Debug for Pause {
@@ -288,6 +302,31 @@ mod tests {
         assert!(paused);
         lane.end(End::Complete);
         assert_eq!(told(&mut receiver), ["data 99", "ended Complete"]);
+    }
+
+    #[tokio::test]
+    async fn chunks_that_are_told_together_wait_together() {
+        let (_tap, mut lane, mut receiver) = lane(Duration::from_secs(3600));
+        for len in [100, 90, 80, 70] {
+            lane.data(&chunk(len));
+        }
+        let mut seen = Vec::new();
+        poll_fn(|cx| {
+            let ready = lane.poll_ready(cx);
+            seen.extend(told(&mut receiver));
+            ready
+        })
+        .await;
+        lane.end(End::Complete);
+        seen.extend(told(&mut receiver));
+        let all = [
+            "data 100",
+            "data 90",
+            "data 80",
+            "data 70",
+            "ended Complete",
+        ];
+        assert_eq!(seen, all);
     }
 
     #[tokio::test]
