@@ -93,11 +93,13 @@ impl Exchange {
             return;
         }
         let target = String::from_utf8_lossy(target);
+        // First, because credentials in the fields may stand in the target as well.
+        let fields = masked(lines, &shared.redactor);
         self.send(Kind::Request(RequestHead {
             method: String::from_utf8_lossy(method).into_owned(),
             target: shared.redactor.target(&target).into_owned(),
             version,
-            fields: masked(lines, &shared.redactor),
+            fields,
         }));
     }
 

@@ -9,6 +9,7 @@
 //! credential that was seen in a header field is masked in later bodies too, under whatever name.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -49,8 +50,8 @@ pub struct Redactor {
     /// `None` keeps everything readable: the user asked for it with `--no-redact`.
     key: Option<Arc<hmac::Key>>,
     /// Credentials seen in header fields, to be masked wherever else they turn up: an account's id
-    /// stands under other names in the bodies of its own requests.
-    seen: Arc<RwLock<Vec<String>>>,
+    /// stands under other names in the bodies of its own requests. The newest comes first.
+    seen: Arc<RwLock<VecDeque<String>>>,
 }
 
 impl fmt::Debug for Redactor {
@@ -104,15 +105,21 @@ impl Redactor {
             }
             return Value::Secret(Secret(self.credential(&text)));
         }
-        let Ok(text) = value.to_str() else {
-            return Value::Plain(value.clone());
+        // A byte that is no UTF-8 must not hide what stands beside it.
+        let text = String::from_utf8_lossy(value.as_bytes());
+        let masked = self.json(&text);
+        let masked = match name {
+            "location" | "content-location" | "referer" => match self.target(&masked) {
+                Cow::Borrowed(_) => masked,
+                Cow::Owned(target) => target.into(),
+            },
+            _ => masked,
         };
-        let masked = self.json(text);
-        match masked {
-            Cow::Borrowed(_) => Value::Plain(value.clone()),
-            Cow::Owned(text) => HeaderValue::from_str(&text)
-                .map_or_else(|_| Value::Secret(Secret(text)), Value::Plain),
+        if masked == text {
+            return Value::Plain(value.clone());
         }
+        HeaderValue::from_str(&masked)
+            .map_or_else(|_| Value::Secret(Secret(masked.into_owned())), Value::Plain)
     }
 
     /// A request target or URL: user-info, secret query parameters and credentials that are known
@@ -206,13 +213,13 @@ impl Redactor {
         if !(SHORTEST_SEEN..=LONGEST_SEEN).contains(&secret.len()) {
             return;
         }
-        let is_new = |seen: &Vec<String>| {
-            seen.len() < MOST_SEEN && !seen.iter().any(|known| known == secret)
-        };
+        let is_new = |seen: &VecDeque<String>| !seen.iter().any(|known| known == secret);
         if is_new(&self.seen.read().unwrap_or_else(PoisonError::into_inner)) {
             let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
             if is_new(&seen) {
-                seen.push(secret.to_owned());
+                // The oldest are the least likely to turn up again: tokens are renewed.
+                seen.truncate(MOST_SEEN - 1);
+                seen.push_front(secret.to_owned());
             }
         }
     }
@@ -293,17 +300,16 @@ fn is_secret_field(name: &str) -> bool {
     matches!(
         name,
         "authorization"
-            | "proxy-authorization"
             | "cookie"
             | "set-cookie"
-            | "api-key"
-            | "x-api-key"
             | "chatgpt-account-id"
             | "x-codex-turn-state"
             | "x-codex-installation-id"
             | "x-oai-attestation"
-            | "x-codextap-token"
-    )
+            | "ocp-apim-subscription-key"
+    ) || ["api-key", "-token", "-secret", "-authorization"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// Whether the credential in the header field `name` stays the same over many requests.
@@ -399,6 +405,76 @@ mod tests {
         assert!(!masked.contains("12345678"), "{masked}");
         assert!(masked.contains(&redactor.mark("acct-12345678")), "{masked}");
         assert_eq!(redactor.json(r#"{"id":"acct"}"#), r#"{"id":"acct"}"#);
+    }
+
+    #[test]
+    fn a_credential_of_a_header_is_masked_in_targets() {
+        let redactor = Redactor::new();
+        shown(&redactor, "chatgpt-account-id", "acct-12345678");
+        let mark = redactor.mark("acct-12345678");
+        assert_eq!(
+            redactor.target("/backend-api/accounts/acct-12345678/x?a=1"),
+            format!("/backend-api/accounts/{mark}/x?a=1")
+        );
+    }
+
+    #[test]
+    fn a_renewed_credential_is_learnt_however_many_came_before_it() {
+        let redactor = Redactor::new();
+        for number in 0..=MOST_SEEN {
+            shown(
+                &redactor,
+                "authorization",
+                &format!("Bearer token-{number:04}"),
+            );
+        }
+        let newest = format!("token-{MOST_SEEN:04}");
+        assert!(!redactor.json(&newest).contains(&newest));
+    }
+
+    #[test]
+    fn a_byte_beyond_ascii_hides_no_secret_in_a_field() {
+        let redactor = Redactor::new();
+        for cwd in [&b"\xc3\xa9"[..], b"\xff"] {
+            let value = [br#"{"cwd":""#, cwd, br#"","installation_id":"i-123"}"#].concat();
+            let value = HeaderValue::from_bytes(&value).unwrap();
+            let text = redactor.field("x-codex-turn-metadata", &value);
+            assert!(!text.as_text().contains("i-123"), "{text:?}");
+        }
+        let plain = HeaderValue::from_bytes(b"caf\xe9").unwrap();
+        assert_eq!(redactor.field("x-a", &plain), Value::Plain(plain.clone()));
+    }
+
+    #[test]
+    fn fields_are_secret_by_the_ends_of_their_names_and_urls_by_their_queries() {
+        let redactor = Redactor::new();
+        for name in [
+            "proxy-authorization",
+            "x-goog-api-key",
+            "api-key",
+            "openai-api-key",
+            "x-amz-security-token",
+            "x-client-secret",
+            "x-codextap-token",
+        ] {
+            assert_eq!(
+                shown(&redactor, name, "abc"),
+                redactor.mark("abc"),
+                "{name}"
+            );
+        }
+        for name in [
+            "sec-websocket-key",
+            "idempotency-key",
+            "x-ratelimit-limit-tokens",
+        ] {
+            assert_eq!(shown(&redactor, name, "abc"), "abc");
+        }
+        let mark = redactor.mark("abc");
+        assert_eq!(
+            shown(&redactor, "location", "https://h/cb?state=1&code=abc"),
+            format!("https://h/cb?state=1&code={mark}")
+        );
     }
 
     #[test]
