@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::forward::Forwarder;
 use super::head::{Fault, RequestHead};
 use super::listen::{Stage, reached};
+use super::upstream::Link;
 use super::wire::{NoHead, Source};
 
 /// A client's connection, as its exchanges know it.
@@ -23,6 +24,8 @@ pub(super) struct Client<'c> {
     pub(super) addr: SocketAddr,
     pub(super) source: Source<ReadHalf<'c>>,
     pub(super) sink: WriteHalf<'c>,
+    /// The upstream's connection, while it waits for the next request.
+    pub(super) kept: Option<Link>,
     /// How far the proxy's shutdown is.
     pub(super) stage: watch::Receiver<Stage>,
 }
@@ -53,13 +56,19 @@ impl Client<'_> {
         self.source.skip_empty_lines();
         while matches!(&self.source.buffer[..], b"" | b"\r") {
             let read = tokio::select! {
-                read = timeout(IDLE, self.source.fill()) => read,
+                biased;
+                read = self.source.fill() => read,
+                after = ended(&mut self.kept) => return Err(after),
                 () = reached(&mut self.stage, Stage::Draining) => return Err(After::Drop),
             };
-            let Ok(Ok(1..)) = read else {
-                return Err(After::Drop);
-            };
-            self.source.skip_empty_lines();
+            match (read, &self.kept) {
+                (Ok(1..), _) => self.source.skip_empty_lines(),
+                (Err(_), Some(link)) => {
+                    link.reset.arm();
+                    return Err(After::Drop);
+                }
+                _ => return Err(After::Drop),
+            }
         }
         let fault = match timeout(limit, self.source.head()).await {
             Ok(Ok(bytes)) => return Ok(RequestHead::parse(&bytes)),
@@ -86,6 +95,19 @@ impl Client<'_> {
     }
 }
 
+/// Waits for the end of an idle connection: its upstream's when there is one, else [`IDLE`].
+async fn ended(kept: &mut Option<Link>) -> After {
+    let Some(link) = kept else {
+        tokio::time::sleep(IDLE).await;
+        return After::Drop;
+    };
+    match link.source.fill().await {
+        Err(_) => After::Reset,
+        // What it says unasked is no answer, and ends it as well.
+        Ok(_) => After::Close,
+    }
+}
+
 /// Serves one client. Everything that belongs to it lives in this future and ends with it.
 pub(super) async fn serve(
     mut stream: TcpStream,
@@ -100,6 +122,7 @@ pub(super) async fn serve(
         addr,
         source: Source::new(read),
         sink: write,
+        kept: None,
         stage,
     };
     let after = loop {
@@ -111,6 +134,7 @@ pub(super) async fn serve(
             break after;
         }
     };
+    client.kept = None;
     match after {
         After::Close => client.linger().await,
         After::Reset => {
@@ -122,7 +146,7 @@ pub(super) async fn serve(
     }
 }
 
-/// How long a connection may be idle: longer than clients keep theirs.
+/// How long a connection may be idle where no upstream's end says so: longer than clients keep theirs.
 const IDLE: Duration = Duration::from_secs(180);
 
 /// How long a connection that was ended is read on.

@@ -13,6 +13,7 @@ use super::client::{After, Client};
 use super::connector::Connector;
 use super::guard::Guard;
 use super::head::{Fault, RequestHead};
+use super::hop;
 use super::refusal::Refusal;
 use super::relay;
 use super::reply::Reply;
@@ -78,9 +79,8 @@ impl Forwarder {
         let lines = head.fields.iter().map(|line| (line.name, line.value));
         exchange.request(&head.method, &head.target, head.version, lines);
         let (out, back) = (exchange.lane(Direction::Out), exchange.lane(Direction::In));
-        let persists = head.version != Version::HTTP_10
-            && !head.fields.lists("connection", "close")
-            && !client.is_closing();
+        let persists =
+            head.version != Version::HTTP_10 && !hop::closes(&head.fields) && !client.is_closing();
         let mut reply = Reply {
             head,
             exchange,
@@ -105,8 +105,8 @@ impl Forwarder {
             .and_then(|()| route.ok_or_else(|| self.unrouted(head.path())));
         match admitted {
             Ok(route) => {
-                let sink = &mut client.sink;
-                self.pass(route, framing, upload, sink, reply).await
+                let (sink, kept) = (&mut client.sink, &mut client.kept);
+                self.pass(route, framing, upload, sink, kept, reply).await
             }
             Err(refusal) => {
                 if refusal.status() == StatusCode::UNAUTHORIZED && framing != Framing::Empty {

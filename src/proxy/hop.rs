@@ -1,5 +1,6 @@
 //! Heads for the next hop: every line as it came and where it stood, but for the fields that belong
-//! to one connection and not to the message (RFC 9110 §7.6.1), and `Host`.
+//! to one connection and not to the message (RFC 9110 §7.6.1), and `Host`. `Connection: close` goes
+//! on, because the connections on the two sides end together.
 //!
 //! The body keeps its framing, so `Transfer-Encoding` stays, and so do trailers.
 
@@ -38,9 +39,12 @@ impl<'a> Kept<'a> {
     /// What the upstream at `host` gets of a request; `upgrade`: it asks for a WebSocket.
     pub(super) fn request(head: &'a RequestHead, host: &'a [u8], upgrade: bool) -> Self {
         let nominated = nominated(&head.fields);
+        let mut closes = closes(&head.fields);
         let keep = |line: FieldLine<'a>| match &line.name.to_ascii_lowercase()[..] {
             "host" => Some(Line::New(line.name, host)),
-            "connection" | "upgrade" => upgrade.then_some(Line::Same(line)),
+            "connection" | "upgrade" if upgrade => Some(Line::Same(line)),
+            "connection" => std::mem::take(&mut closes).then(|| option(line, b"close")),
+            "upgrade" => None,
             // Of the codings that TE may list we can pass on none but "trailers", which is no
             // coding.
             "te" => {
@@ -63,13 +67,13 @@ impl<'a> Kept<'a> {
     pub(super) fn response(head: &'a ResponseHead, ending: Ending) -> Self {
         let close = match ending {
             Ending::Open => false,
-            Ending::Told => head.fields.lists("connection", "close"),
+            Ending::Told => closes(&head.fields),
             Ending::Said => true,
         };
         let is_switch = head.status == StatusCode::SWITCHING_PROTOCOLS;
         // RFC 9110 §15.5.22: a 426 says which protocol it requires.
         let is_required = head.status == StatusCode::UPGRADE_REQUIRED;
-        let option: &[u8] = match (close, is_required) {
+        let options: &[u8] = match (close, is_required) {
             (true, true) => b"close, Upgrade",
             (true, false) => b"close",
             (false, true) => b"Upgrade",
@@ -79,9 +83,8 @@ impl<'a> Kept<'a> {
         let mut said = false;
         let keep = |line: FieldLine<'a>| match &line.name.to_ascii_lowercase()[..] {
             "connection" if is_switch => Some(Line::Same(line)),
-            "connection" if option.is_empty() || std::mem::replace(&mut said, true) => None,
-            "connection" if line.value.eq_ignore_ascii_case(option) => Some(Line::Same(line)),
-            "connection" => Some(Line::New(line.name, option)),
+            "connection" if options.is_empty() || std::mem::replace(&mut said, true) => None,
+            "connection" => Some(option(line, options)),
             "upgrade" => (is_switch || is_required).then_some(Line::Same(line)),
             "te" => None,
             name => (!is_of_hop(name, &nominated)).then_some(Line::Same(line)),
@@ -89,7 +92,7 @@ impl<'a> Kept<'a> {
         let mut lines: Vec<Line<'a>> = head.fields.iter().filter_map(keep).collect();
         if close && !said && !is_switch {
             // RFC 9112 §9.6: who closes says so.
-            lines.push(Line::New("Connection", option));
+            lines.push(Line::New("Connection", options));
         }
         Self { lines }
     }
@@ -121,6 +124,20 @@ impl<'a> Kept<'a> {
         head.extend_from_slice(b"\r\n");
         head.freeze()
     }
+}
+
+/// The `Connection` line that says `options` where `line` stood.
+fn option<'a>(line: FieldLine<'a>, options: &'a [u8]) -> Line<'a> {
+    if line.value.eq_ignore_ascii_case(options) {
+        Line::Same(line)
+    } else {
+        Line::New(line.name, options)
+    }
+}
+
+/// Whether the sender ends the connection behind this message (RFC 9112 §9.6).
+pub(super) fn closes(fields: &Fields) -> bool {
+    fields.lists("connection", "close")
 }
 
 /// Whether the fields ask for a WebSocket (RFC 6455 §4.1).

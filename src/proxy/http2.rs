@@ -60,9 +60,9 @@ pub(super) fn request(
     *request.uri_mut() = Uri::from_parts(url)?;
     *request.version_mut() = Version::HTTP_2;
     let kept = Kept::request(head, route.host(), false);
-    // Those two say what frames and the authority say in HTTP/2; the last one is ours to meet.
+    // In HTTP/2 frames and the authority say what the first three do; the last one is ours to meet.
     let carried = |name: &str| {
-        !["host", "transfer-encoding", "expect"]
+        !["connection", "host", "transfer-encoding", "expect"]
             .iter()
             .any(|other| name.eq_ignore_ascii_case(other))
     };

@@ -4,7 +4,8 @@
 //! to the upstream, WebSocket upgrades upstream-first and then as raw bytes. Both ways it streams
 //! with backpressure. HTTP/1.1 it relays itself, to the byte: a head is parsed, and its lines go on
 //! as they came; a body's framing is watched, and its bytes go on as they came. It adds no field but
-//! `Connection: close` where it closes, follows no redirect and never repeats a request. A client
+//! `Connection: close` where it closes, follows no redirect and never repeats a request. To each
+//! client's connection belongs one of its own to the upstream, and the two end together: a client
 //! that goes away aborts the upstream, and the reverse. What passes is copied to the [`Tap`], which
 //! may pause a stream for a moment but never fail one.
 //!

@@ -6,6 +6,7 @@
 
 use std::future::pending;
 use std::io::Cursor;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{StatusCode, Version};
@@ -50,15 +51,18 @@ impl From<Stop> for Trouble {
 }
 
 impl Forwarder {
-    /// Passes a request on to `route`, and the answer to `sink`.
+    /// Passes a request on to `route`, and the answer to `sink`. `kept`: the connection that the
+    /// request before it left.
     pub(super) async fn pass(
         &self,
         route: &Route,
         framing: Framing,
         mut upload: Upload<'_, '_>,
         sink: &mut WriteHalf<'_>,
+        kept: &mut Option<Link>,
         mut reply: Reply<'_>,
     ) -> After {
+        let used = kept.take().filter(|link| link.origin == *route.origin());
         let head = reply.head;
         upload.is_upgrade = &head.method[..] == b"GET"
             && head.version == Version::HTTP_11
@@ -70,7 +74,7 @@ impl Forwarder {
             self.head_timeout
         };
         let asked = tokio::select! {
-            asked = self.ask(route, head, framing, &mut upload, sink) => asked,
+            asked = self.ask(route, used, head, framing, &mut upload, sink) => asked,
             limit = elapsed(limit) => {
                 Err(Trouble::Refused(Refusal::timed_out(route.origin(), limit)))
             }
@@ -86,7 +90,7 @@ impl Forwarder {
             asked => asked,
         };
         match answer {
-            Ok(answer) => self.answer(route, answer, upload, sink, reply).await,
+            Ok(answer) => Self::answer(route, answer, upload, sink, kept, reply).await,
             Err(Trouble::Refused(refusal)) => {
                 reply.give_up(&mut upload).await;
                 drop(upload);
@@ -114,6 +118,7 @@ impl Forwarder {
     async fn ask(
         &self,
         route: &Route,
+        mut used: Option<Link>,
         head: &RequestHead,
         framing: Framing,
         upload: &mut Upload<'_, '_>,
@@ -121,9 +126,13 @@ impl Forwarder {
     ) -> Result<Answer, Trouble> {
         loop {
             let is_upgrade = upload.is_upgrade;
+            let used = used.take().and_then(Link::if_open);
             let exchange = upload.lane.exchange().clone();
             let open = async {
-                if is_upgrade {
+                if let Some(link) = used {
+                    self.upstreams.reuse(route, &exchange);
+                    Ok(Upstream::Http1(link))
+                } else if is_upgrade {
                     self.upstreams.connect_http1(route, &exchange).await
                 } else {
                     self.upstreams.open(route, &exchange).await
@@ -211,21 +220,20 @@ impl Forwarder {
 
     /// Passes `answer` on, and what is left of the request.
     async fn answer(
-        &self,
         route: &Route,
         mut answer: Answer,
         mut upload: Upload<'_, '_>,
         sink: &mut WriteHalf<'_>,
+        kept: &mut Option<Link>,
         mut reply: Reply<'_>,
     ) -> After {
-        let was_upgrade = std::mem::replace(&mut upload.is_upgrade, false);
-        if was_upgrade {
+        if std::mem::replace(&mut upload.is_upgrade, false) {
             upload.tell_end().await;
         }
-        let ending = reply.ending(&answer, &upload);
-        let kept = Kept::response(&answer.head, ending);
-        reply.tell(&answer, &kept);
-        let head = kept.write(&[&answer.head.line]);
+        let ending = reply.ending(&answer);
+        let fields = Kept::response(&answer.head, ending);
+        reply.tell(&answer, &fields);
+        let head = fields.write(&[&answer.head.line]);
         let sent = tokio::select! {
             biased;
             stop = upload.drive() => return stopped(stop, upload),
@@ -277,32 +285,29 @@ impl Forwarder {
                 return After::Close;
             }
         }
-        let is_complete = upload.is_complete();
-        if is_complete {
-            upload.tell_end().await;
+        if !upload.is_complete() {
+            return After::Close;
         }
-        if !was_upgrade
-            && !has_ended
-            && let Content::Http1(source, _) = answer.content
-            && answer.framing != Framing::Close
-            && answer.head.version != Version::HTTP_10
-            && reply.head.version != Version::HTTP_10
-            && !answer.head.fields.lists("connection", "close")
-            && source.buffer.is_empty()
-            && let Some(sink) = upload.reusable()
-        {
-            let link = Link {
-                source,
-                sink,
-                reset: upload.reset.clone(),
-                is_used: true,
-            };
-            self.upstreams.keep(route.origin(), link);
+        upload.tell_end().await;
+        if has_ended || ending != Ending::Open {
+            return After::Close;
         }
-        if is_complete && ending == Ending::Open {
-            After::Next
-        } else {
-            After::Close
+        let Content::Http1(source, _) = answer.content else {
+            return After::Next;
+        };
+        // What stands behind the answer belongs to none, and ends the connection.
+        match upload.reusable().filter(|_| source.buffer.is_empty()) {
+            Some(sink) => {
+                *kept = Some(Link {
+                    source,
+                    sink,
+                    reset: upload.reset.clone(),
+                    origin: Arc::clone(route.origin()),
+                    is_used: true,
+                });
+                After::Next
+            }
+            None => After::Close,
         }
     }
 }

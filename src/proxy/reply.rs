@@ -8,7 +8,7 @@ use super::answer::Answer;
 use super::body::Framing;
 use super::client::After;
 use super::head::RequestHead;
-use super::hop::{Ending, Kept};
+use super::hop::{Ending, Kept, closes};
 use super::listen::Stage;
 use super::refusal::Refusal;
 use super::upload::Upload;
@@ -28,12 +28,15 @@ pub(super) struct Reply<'a> {
 
 impl Reply<'_> {
     /// What becomes of the client's connection behind `answer`.
-    pub(super) fn ending(&self, answer: &Answer, upload: &Upload<'_, '_>) -> Ending {
-        let is_told = answer.framing == Framing::Close || answer.head.version == Version::HTTP_10;
-        // An upstream that closes in the middle of a request will not have the rest of it.
-        let is_cut = !upload.is_complete() && answer.head.fields.lists("connection", "close");
-        match self.persists && !is_cut {
-            _ if is_told || self.head.version == Version::HTTP_10 => Ending::Told,
+    pub(super) fn ending(&self, answer: &Answer) -> Ending {
+        let is_told = answer.framing == Framing::Close
+            || answer.head.version == Version::HTTP_10
+            || self.head.version == Version::HTTP_10
+            || closes(&answer.head.fields)
+            // The upstream was told so, too, and says what it has to say.
+            || (closes(&self.head.fields) && answer.version != Version::HTTP_2);
+        match self.persists {
+            _ if is_told => Ending::Told,
             true => Ending::Open,
             false => Ending::Said,
         }

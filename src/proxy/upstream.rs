@@ -1,11 +1,12 @@
 //! Connections to upstreams: which to use, and which to keep for the next request.
 //!
-//! HTTP/1.1 is spoken on connections of our own, HTTP/2 where TLS negotiates it; an upgrade gets a
-//! fresh HTTP/1.1 connection. A kept connection that turns out to be closed is replaced before any
-//! byte of a request was accepted, never after: requests are not repeated.
+//! HTTP/1.1 is spoken on a connection that belongs to one client's connection and ends with it, so
+//! that each sees the other's end when it comes, idle or not, and nobody gets an answer or a stale
+//! connection that another client left behind. HTTP/2, where TLS negotiates it, carries the requests
+//! of all.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -18,27 +19,19 @@ use super::stream::Stream;
 use super::wire::{Reset, Source, Wire};
 use crate::tap::{Connection, Exchange};
 
-/// Makes and keeps the connections.
+/// Makes the connections, and keeps those of HTTP/2.
 #[derive(Debug)]
 pub(super) struct Upstreams {
     connector: Connector,
-    kept: Mutex<HashMap<Arc<str>, Kept>>,
+    /// The connection that takes all requests to an origin that speaks HTTP/2.
+    http2: Mutex<HashMap<Arc<str>, Idle>>,
 }
 
-/// What is kept for one origin.
-#[derive(Default, Debug)]
-struct Kept {
-    /// HTTP/1.1 connections without a request, the one used last at the end.
-    idle: Vec<Idle<Link>>,
-    /// The connection that takes all requests, when the origin speaks HTTP/2.
-    http2: Option<Idle<Sender>>,
-}
-
-/// Something that waits for its next use.
+/// A connection for HTTP/2.
 #[derive(Debug)]
-struct Idle<T> {
-    it: T,
-    /// How many sweeps it has waited for.
+struct Idle {
+    sender: Sender,
+    /// How many sweeps it has waited for its next use.
     sweeps: u8,
 }
 
@@ -54,26 +47,29 @@ pub(super) struct Link {
     pub(super) source: Source<ReadHalf<Wire>>,
     pub(super) sink: WriteHalf<Wire>,
     pub(super) reset: Reset,
+    /// Where it leads to.
+    pub(super) origin: Arc<str>,
     /// Whether it carried a request before.
     pub(super) is_used: bool,
 }
 
 impl Link {
-    fn new(stream: Stream) -> Self {
+    fn new(stream: Stream, origin: &Arc<str>) -> Self {
         let reset = Reset::default();
         let (read, write) = tokio::io::split(Wire::new(stream, reset.clone()));
         Self {
             reset,
             source: Source::new(read),
             sink: write,
+            origin: Arc::clone(origin),
             is_used: false,
         }
     }
 
-    /// Whether its upstream keeps it open and has said nothing that nobody asked for.
-    fn is_open(&mut self) -> bool {
+    /// Itself, if its upstream keeps it open and has said nothing that nobody asked for.
+    pub(super) fn if_open(mut self) -> Option<Self> {
         // Whoever uses it next reads it again, with a waker.
-        self.source.buffer.is_empty() && self.source.fill().now_or_never().is_none()
+        self.source.fill().now_or_never().is_none().then_some(self)
     }
 }
 
@@ -81,7 +77,7 @@ impl Upstreams {
     pub(super) fn new(connector: Connector) -> Self {
         Self {
             connector,
-            kept: Mutex::default(),
+            http2: Mutex::default(),
         }
     }
 
@@ -91,15 +87,20 @@ impl Upstreams {
         route: &Route,
         exchange: &Exchange,
     ) -> Result<Upstream, ConnectError> {
-        if let Some(kept) = self.take(route.origin()) {
-            exchange.connected(Connection {
-                is_reused: true,
-                proxy: self.connector.proxy(route).cloned(),
-                ..Connection::default()
-            });
-            return Ok(kept);
+        if let Some(sender) = self.take(route.origin()) {
+            self.reuse(route, exchange);
+            return Ok(Upstream::Http2(sender));
         }
         self.connect(route, exchange).await
+    }
+
+    /// Tells `exchange` that it has a connection that was used before.
+    pub(super) fn reuse(&self, route: &Route, exchange: &Exchange) {
+        exchange.connected(Connection {
+            is_reused: true,
+            proxy: self.connector.proxy(route).cloned(),
+            ..Connection::default()
+        });
     }
 
     /// A new connection for a request to `route`; `exchange` is told.
@@ -111,7 +112,7 @@ impl Upstreams {
         let (stream, connection) = self.connector.connect(route, true).await?;
         if !stream.is_http2() {
             exchange.connected(connection);
-            return Ok(Upstream::Http1(Link::new(stream)));
+            return Ok(Upstream::Http1(Link::new(stream, route.origin())));
         }
         let sender = http2::handshake(stream)
             .await
@@ -122,10 +123,10 @@ impl Upstreams {
             })?;
         exchange.connected(connection);
         let idle = Idle {
-            it: sender.clone(),
+            sender: sender.clone(),
             sweeps: 0,
         };
-        self.with(route.origin(), |kept| kept.http2 = Some(idle));
+        self.http2().insert(Arc::clone(route.origin()), idle);
         Ok(Upstream::Http2(sender))
     }
 
@@ -138,66 +139,31 @@ impl Upstreams {
     ) -> Result<Upstream, ConnectError> {
         let (stream, connection) = self.connector.connect(route, false).await?;
         exchange.connected(connection);
-        Ok(Upstream::Http1(Link::new(stream)))
-    }
-
-    /// Keeps a connection on which an exchange came to its proper end.
-    pub(super) fn keep(&self, origin: &Arc<str>, mut link: Link) {
-        link.is_used = true;
-        self.with(origin, |kept| {
-            if kept.idle.len() < MAX_IDLE {
-                kept.idle.push(Idle {
-                    it: link,
-                    sweeps: 0,
-                });
-            }
-        });
+        Ok(Upstream::Http1(Link::new(stream, route.origin())))
     }
 
     /// Closes connections that were idle for two sweeps, or that their upstream closed; called
     /// every [`SWEEP`].
     pub(super) fn sweep(&self) {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        all.retain(|_, kept| {
-            kept.idle.retain_mut(|idle| {
-                idle.sweeps += 1;
-                idle.sweeps <= 2 && idle.it.is_open()
-            });
-            // Exchanges in flight have a sender of their own, and it lives on with them.
-            kept.http2.take_if(|idle| {
-                idle.sweeps += 1;
-                idle.sweeps > 2 || idle.it.is_closed()
-            });
-            !kept.idle.is_empty() || kept.http2.is_some()
+        // Exchanges in flight have a sender of their own, and the connection lives on with them.
+        self.http2().retain(|_, idle| {
+            idle.sweeps += 1;
+            idle.sweeps <= 2 && !idle.sender.is_closed()
         });
     }
 
-    fn take(&self, origin: &Arc<str>) -> Option<Upstream> {
-        self.with(origin, |kept| {
-            if let Some(idle) = &mut kept.http2
-                && !idle.it.is_closed()
-            {
-                idle.sweeps = 0;
-                return Some(Upstream::Http2(idle.it.clone()));
-            }
-            while let Some(mut idle) = kept.idle.pop() {
-                if idle.it.is_open() {
-                    return Some(Upstream::Http1(idle.it));
-                }
-            }
-            None
-        })
+    fn take(&self, origin: &Arc<str>) -> Option<Sender> {
+        let mut all = self.http2();
+        let idle = all.get_mut(origin)?;
+        idle.sweeps = 0;
+        (!idle.sender.is_closed()).then(|| idle.sender.clone())
     }
 
-    fn with<T>(&self, origin: &Arc<str>, change: impl FnOnce(&mut Kept) -> T) -> T {
-        let mut all = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        change(all.entry(Arc::clone(origin)).or_default())
+    fn http2(&self) -> MutexGuard<'_, HashMap<Arc<str>, Idle>> {
+        self.http2.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// How often idle connections are looked at. Twice this is less than upstreams keep theirs, so that
 /// one is rarely closed under a request.
 pub(super) const SWEEP: Duration = Duration::from_secs(15);
-
-/// How many idle connections are kept for one upstream.
-const MAX_IDLE: usize = 64;

@@ -3,12 +3,10 @@
 use crate::script::Difference;
 
 /// All of them, in the order of the table.
-pub(crate) const ALL: [&Difference; 10] = [
+pub(crate) const ALL: [&Difference; 8] = [
     &HOST,
     &TOKEN,
     &HOP,
-    &CLOSE,
-    &KEPT,
     &HEAD_HELD,
     &EMPTY_LINE,
     &UNREACHABLE,
@@ -30,23 +28,9 @@ pub(crate) const TOKEN: Difference = Difference {
 
 pub(crate) const HOP: Difference = Difference {
     name: "hop-by-hop fields",
-    why: "`Connection` and the fields it names, `Keep-Alive`, `Proxy-Connection`, `TE` other than \
-          `trailers`, and an `Upgrade` to anything but WebSocket speak of one connection, not of \
+    why: "`Connection` other than `close` and the fields it names, `Keep-Alive`, \
+          `Proxy-Connection`, `TE` other than `trailers`, and an `Upgrade` to anything but WebSocket speak of one connection, not of \
           the message (RFC 9110 §7.6.1).",
-};
-
-pub(crate) const CLOSE: Difference = Difference {
-    name: "own `Connection`",
-    why: "The connections on the two sides are two: each is told of its own end \
-          (RFC 9112 §9.6).",
-};
-
-pub(crate) const KEPT: Difference = Difference {
-    name: "kept connections",
-    why: "A connection to an upstream on which an exchange came to its end is kept for the next \
-          request, whoever sends it, and an upgrade gets a connection to itself. So requests that \
-          came on one connection may leave on several, and the end of an idle one is told to \
-          nobody.",
 };
 
 pub(crate) const HEAD_HELD: Difference = Difference {

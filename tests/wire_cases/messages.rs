@@ -374,7 +374,27 @@ fn hops() -> Vec<Case> {
             "http/response-keep-alive",
             "Connection: keep-alive\r\nKeep-Alive: timeout=5\r\n",
         ),
-        back("http/response-connection-close", "Connection: close\r\n"),
+        Case::exchange(
+            "http/response-connection-close",
+            GET,
+            answer("Connection: close\r\n"),
+        ),
+        Case::exchange(
+            "http/request-connection-close",
+            request("Connection: close\r\n"),
+            OK,
+        ),
+        Case::exchange(
+            "http/request-closes-and-nominates",
+            request("connection: x-gone, Close\r\nX-GONE: 1\r\nConnection: close\r\n"),
+            OK,
+        )
+        .edit(
+            &HOP,
+            Upstream,
+            "connection: x-gone, Close\r\nX-GONE: 1\r\nConnection: close\r\n",
+            "connection: close\r\n",
+        ),
         back(
             "http/response-nominates",
             "Connection: x-hop\r\nX-Hop: 1\r\n",

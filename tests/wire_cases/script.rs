@@ -2,7 +2,7 @@
 
 use codextap::proxy::Config;
 
-use crate::difference::{BAD_ANSWER, KEPT};
+use crate::difference::BAD_ANSWER;
 
 /// One named conversation between a client and an upstream.
 pub(crate) struct Case {
@@ -228,11 +228,6 @@ impl Case {
             });
         }
         self
-    }
-
-    /// The upstream may get what it gets on other connections.
-    pub(crate) fn reconnected(self) -> Self {
-        self.edit(&KEPT, Role::Upstream, "", "")
     }
 
     /// `lines` do not reach `receiver`.

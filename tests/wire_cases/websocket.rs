@@ -207,8 +207,7 @@ fn handshakes() -> Vec<Case> {
                 .send(ACCEPTED)
                 .until(&eager)
                 .ended(),
-        )
-        .reconnected(),
+        ),
     ]
 }
 
@@ -239,7 +238,6 @@ fn refusals() -> Vec<Case> {
                     .message(OK),
                 script().head().send(&answer).message(post).send(OK),
             )
-            .reconnected()
         })
         .collect();
     cases.extend([
