@@ -31,9 +31,9 @@ impl Route {
         if !prefix.starts_with('/') || prefix.contains(['?', '#']) {
             return Err(Error::Prefix(prefix.to_owned()));
         }
-        let not_http = || Error::NotHttp(url.to_owned());
+        let not_http = || Error::NotHttp(without_user(url));
         let extra = |part| Error::UrlPart {
-            url: url.to_owned(),
+            url: without_user(url),
             part,
         };
         if url.contains('#') {
@@ -141,6 +141,15 @@ impl Route {
     }
 }
 
+/// `url` without its user-info (RFC 3986 §3.2.1): a password is not shown.
+fn without_user(url: &str) -> String {
+    let Some((user, rest)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    let scheme = user.find("://").map_or(0, |at| at + 3);
+    format!("{}…@{rest}", &user[..scheme])
+}
+
 /// The route with the longest prefix that matches `path`.
 pub(super) fn find<'a>(routes: &'a [Route], path: &[u8]) -> Option<&'a Route> {
     routes
@@ -201,7 +210,11 @@ mod tests {
         }
         assert_eq!(
             error("http://u:p@h"),
-            r#""http://u:p@h" must not have a user name or password"#
+            r#""http://…@h" must not have a user name or password"#
+        );
+        assert_eq!(
+            error("http://u:p w@h"),
+            r#""http://…@h" is not an http or https URL"#
         );
         assert_eq!(
             error("http://h/?a=b"),
