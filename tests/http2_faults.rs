@@ -5,6 +5,8 @@
 
 mod support;
 
+use std::io::ErrorKind;
+
 use codextap::proxy::Config;
 use codextap::tap::Limits;
 use support::peer::{Peer, within};
@@ -164,6 +166,24 @@ async fn a_stream_that_is_reset_before_its_length_is_reached_is_seen_to_be_cut()
 }
 
 #[tokio::test]
+async fn a_stream_that_is_reset_before_its_answer_resets_the_client() {
+    let mut setup = Setup::new().await;
+    let mut frames = None;
+    for reason in [CANCEL, INTERNAL_ERROR, REFUSED_STREAM] {
+        setup.proxied.events.clear();
+        let (mut client, stream) = setup.ask("GET", &mut frames).await;
+        let upstream = frames.as_mut().unwrap();
+        upstream
+            .send(RST_STREAM, 0, stream, &[0, 0, 0, reason])
+            .await;
+        let read = within(client.stream.read(&mut [0])).await;
+        assert_eq!(read.unwrap_err().kind(), ErrorKind::ConnectionReset);
+        let story = setup.proxied.story(1).await;
+        assert!(story.contains(&"failed upstream response head".to_owned()));
+    }
+}
+
+#[tokio::test]
 async fn an_interim_answer_is_none() {
     let setup = Setup::new().await;
     let mut frames = None;
@@ -214,4 +234,5 @@ const END_HEADERS: u8 = 4;
 
 const NO_ERROR: u8 = 0;
 const INTERNAL_ERROR: u8 = 2;
+const REFUSED_STREAM: u8 = 7;
 const CANCEL: u8 = 8;

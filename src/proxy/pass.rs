@@ -204,7 +204,13 @@ impl Forwarder {
         let response = response.map_err(|error| {
             let detail = error_chain(&error);
             let word = detail.rsplit(": ").next().unwrap_or_default().to_owned();
-            no_answer(route, &word, detail)
+            match no_answer(route, &word, detail) {
+                // A stream that is reset is to HTTP/2 what a connection is to HTTP/1.1.
+                Trouble::Refused(refusal) if !error.is_user() => {
+                    Trouble::Dropped(refusal.failure(), After::Reset)
+                }
+                trouble => trouble,
+            }
         })?;
         let is_head = head.is_head();
         let answer = http2::head(&response, is_head, head.version != Version::HTTP_10)
