@@ -1,18 +1,20 @@
 //! The channel between the proxy and whoever watches, bounded by bytes.
 //!
-//! Sending never waits and takes no lock that a receiver holds; a burst of events wakes the receiver
-//! once, because [`Receiver::recv_many`] takes all there is. Copied bytes count against the budget
+//! Sending never waits and takes no lock that a receiver holds. A wake-up costs more than an event, so
+//! [`Receiver::recv_many`] takes all there is, and after that is not woken again for a few milliseconds. Copied bytes count against the budget
 //! from the moment they are sent until the receiver took them. Only [`Event`]s with payload bytes
 //! are counted: heads and ends are few, bounded by the proxy's limits, and never dropped.
 //!
 //! When the receiver is gone, everything is forwarded without copies.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::time::Sleep;
 
 use super::clock::{At, Clock};
 use super::event::{Event, ExchangeId, Kind};
@@ -56,7 +58,11 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
         Tap {
             shared: Arc::new(shared),
         },
-        Receiver { events, room },
+        Receiver {
+            events,
+            room,
+            lull: None,
+        },
     )
 }
 
@@ -140,17 +146,24 @@ pub struct Receiver {
     events: mpsc::UnboundedReceiver<Event>,
     /// Where the bytes taken are given back.
     room: Arc<Semaphore>,
+    /// A time in which nothing is waited for, since there were events just now.
+    lull: Option<Pin<Box<Sleep>>>,
 }
 
 impl Receiver {
-    /// Waits until there is an event, then appends all that are there to `events`.
+    /// Waits until there is an event, then appends all that are there to `events`. The first event
+    /// after a while comes at once, those right behind it together, a few milliseconds later.
     ///
     /// Returns how many; 0 means that every [`Tap`] and [`Exchange`] is gone. Dropping the future
-    /// loses nothing. A caller that comes back only every few milliseconds spares the proxy's
-    /// threads a wake-up per event.
+    /// loses nothing.
     pub async fn recv_many(&mut self, events: &mut Vec<Event>) -> usize {
         let before = events.len();
+        if let Some(lull) = &mut self.lull {
+            lull.await;
+        }
         let count = self.events.recv_many(events, BATCH).await;
+        // A full batch means that there is more already.
+        self.lull = (count < BATCH).then(|| Box::pin(tokio::time::sleep(LULL)));
         self.release(&events[before..]);
         count
     }
@@ -188,6 +201,10 @@ impl Drop for Receiver {
 const fn cost(len: usize) -> usize {
     len.saturating_add(size_of::<Event>())
 }
+
+/// How long a receiver that took all there was is not woken: half of what a screen shows a frame for,
+/// and many times what comes between two events of a stream.
+const LULL: Duration = Duration::from_millis(8);
 
 /// How many events are taken at once: enough to make a wake-up cheap, few enough that a caller with
 /// other work gets back to it.
@@ -233,6 +250,22 @@ mod tests {
         assert_eq!(bytes, (0..20).collect::<Vec<_>>());
         assert_eq!(receiver.room.available_permits(), 1000);
         assert!(events.is_sorted_by_key(|event| event.at));
+    }
+
+    #[tokio::test]
+    async fn a_receiver_is_woken_once_for_what_comes_in_quick_succession() {
+        let (tap, mut receiver) = channel(Limits::default(), Clock::start(), Redactor::off());
+        let mut events = Vec::new();
+        let first = tap.open(1, client(), "".into());
+        assert_eq!(receiver.recv_many(&mut events).await, 1);
+        let telling = async {
+            for _ in 0..5 {
+                first.upgraded();
+                tokio::task::yield_now().await;
+            }
+        };
+        let (count, ()) = tokio::join!(receiver.recv_many(&mut events), telling);
+        assert_eq!(count, 5);
     }
 
     #[test]
