@@ -85,7 +85,7 @@ impl Tap {
 
     /// Masks `secret`, the proxy's own, wherever it should turn up.
     pub fn hide(&self, secret: &str) {
-        self.shared.redactor.learn(secret);
+        self.shared.redactor.hide(secret);
     }
 
     /// The clock that stamps the events.

@@ -11,7 +11,7 @@
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use http::HeaderValue;
 use memchr::memmem;
@@ -52,6 +52,8 @@ pub struct Redactor {
     /// Credentials seen in header fields, to be masked wherever else they turn up: an account's id
     /// stands under other names in the bodies of its own requests. The newest comes first.
     seen: Arc<RwLock<VecDeque<String>>>,
+    /// The proxy's own credential, which no other one displaces.
+    own: Arc<OnceLock<String>>,
 }
 
 impl fmt::Debug for Redactor {
@@ -74,6 +76,7 @@ impl Redactor {
         Self {
             key: Some(Arc::new(key)),
             seen: Arc::default(),
+            own: Arc::default(),
         }
     }
 
@@ -83,6 +86,7 @@ impl Redactor {
         Self {
             key: None,
             seen: Arc::default(),
+            own: Arc::default(),
         }
     }
 
@@ -199,7 +203,7 @@ impl Redactor {
     fn mask_seen(&self, text: &str) -> Option<String> {
         let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
         let mut masked: Option<String> = None;
-        for secret in seen.iter() {
+        for secret in self.own.get().into_iter().chain(seen.iter()) {
             let text = masked.as_deref().unwrap_or(text);
             if memmem::find(text.as_bytes(), secret.as_bytes()).is_some() {
                 masked = Some(text.replace(secret.as_str(), &self.mark(secret)));
@@ -208,8 +212,13 @@ impl Redactor {
         masked
     }
 
+    /// Masks `secret`, the proxy's own, wherever it turns up; only the first one counts.
+    pub(super) fn hide(&self, secret: &str) {
+        self.own.get_or_init(|| secret.to_owned());
+    }
+
     /// Remembers a credential, to be masked wherever it turns up.
-    pub(super) fn learn(&self, secret: &str) {
+    fn learn(&self, secret: &str) {
         if !(SHORTEST_SEEN..=LONGEST_SEEN).contains(&secret.len()) {
             return;
         }
@@ -421,6 +430,7 @@ mod tests {
     #[test]
     fn a_renewed_credential_is_learnt_however_many_came_before_it() {
         let redactor = Redactor::new();
+        redactor.hide("own-token");
         for number in 0..=MOST_SEEN {
             shown(
                 &redactor,
@@ -430,6 +440,7 @@ mod tests {
         }
         let newest = format!("token-{MOST_SEEN:04}");
         assert!(!redactor.json(&newest).contains(&newest));
+        assert!(!redactor.json("own-token").contains("own-token"));
     }
 
     #[test]
