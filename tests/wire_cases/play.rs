@@ -21,8 +21,8 @@ pub(crate) struct Stage {
     listener: TcpListener,
     pub(crate) upstream: SocketAddr,
     proxied: Proxied,
-    /// How many pieces of bodies the proxy has told of.
-    pieces: Arc<AtomicUsize>,
+    /// What its tap has told so far.
+    told: Arc<Told>,
 }
 
 /// Whom the client speaks to.
@@ -67,6 +67,15 @@ pub(crate) enum End {
     Reset,
 }
 
+/// What a tap has told.
+#[derive(Default)]
+struct Told {
+    /// Pieces of bodies.
+    pieces: AtomicUsize,
+    /// Ends of a direction.
+    ends: AtomicUsize,
+}
+
 impl Stage {
     pub(crate) async fn new(case: &Case) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -79,28 +88,37 @@ impl Stage {
         .await;
         // Somebody watches, as in life.
         let mut tap = proxied.tap.take().unwrap();
-        let pieces = Arc::new(AtomicUsize::new(0));
-        let told = Arc::clone(&pieces);
+        let told = Arc::new(Told::default());
+        let telling = Arc::clone(&told);
         tokio::spawn(async move {
             let mut events = Vec::new();
             while tap.recv_many(&mut events).await > 0 {
-                let pieces = events.drain(..);
-                let pieces = pieces.filter(|event| matches!(event.kind, Kind::Data { .. }));
-                told.fetch_add(pieces.count(), Ordering::Relaxed);
+                for event in events.drain(..) {
+                    match event.kind {
+                        Kind::Data { .. } => telling.pieces.fetch_add(1, Ordering::Relaxed),
+                        Kind::Ended { .. } => telling.ends.fetch_add(1, Ordering::Relaxed),
+                        _ => 0,
+                    };
+                }
             }
         });
         Self {
             listener,
             upstream,
             proxied,
-            pieces,
+            told,
         }
     }
 
-    /// How many pieces of bodies the proxy has told of.
+    /// How many pieces of bodies the proxy has told of, when both ways of an exchange are over.
     pub(crate) async fn pieces(&self) -> usize {
-        settle(8).await;
-        self.pieces.load(Ordering::Relaxed)
+        let over = async {
+            while self.told.ends.load(Ordering::Relaxed) < 2 {
+                settle(1).await;
+            }
+        };
+        tokio::time::timeout(DEADLINE, over).await.unwrap();
+        self.told.pieces.load(Ordering::Relaxed)
     }
 
     /// Plays `case`, the client's bytes cut as `cuts.0` says and the upstream's as `cuts.1`.
