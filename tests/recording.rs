@@ -530,11 +530,41 @@ fn a_refused_upgrade_keeps_the_refusal() {
     script.end(Direction::In);
     let flow = script.flow(0);
     assert_eq!(flow.kind, FlowKind::Ws);
-    assert_eq!(flow.state(), State::Failed);
+    assert_eq!((flow.state(), flow.is_error()), (State::Partial, false));
     assert_eq!(
         flow.response.body.text(),
         Some(r#"{"detail":"Upgrade Required"}"#)
     );
+}
+
+#[test]
+fn a_client_that_leaves_before_it_is_answered_is_no_success() {
+    let mut script = Script::new();
+    script.request("GET", "/v1/responses", &[("upgrade", "websocket")]);
+    script.end(Direction::Out);
+    script.end(Direction::In);
+    let flow = script.flow(0);
+    assert_eq!(flow.state(), State::Failed);
+    assert!(flow.failures[0].message.contains("before it was answered"));
+}
+
+#[test]
+fn a_reset_is_a_failure_unless_the_client_had_closed() {
+    for (is_closed, state) in [(true, State::Complete), (false, State::Failed)] {
+        let mut script = Script::new();
+        script.socket(None);
+        if is_closed {
+            script.data(Direction::Out, &frame(Direction::Out, 0x88, &[3, 0xe8]));
+        }
+        script.tell(Kind::Failed(Failure {
+            side: Side::Client,
+            phase: Phase::Relay,
+            message: "read: connection reset by peer".to_owned(),
+        }));
+        script.end(Direction::Out);
+        script.end(Direction::In);
+        assert_eq!(script.flow(0).state(), state);
+    }
 }
 
 #[test]

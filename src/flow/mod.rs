@@ -144,7 +144,7 @@ pub enum State {
     Streaming,
     /// Ended as it should.
     Complete,
-    /// Ended with less than was asked for: incomplete, cancelled.
+    /// Ended with less than was asked for: incomplete, cancelled, HTTP in place of a WebSocket.
     Partial,
     /// Ended with an error: status 400 and above, a failed turn, a lost connection.
     Failed,
@@ -254,8 +254,12 @@ impl Flow {
             Some(Status::Failed | Status::Error | Status::Lost) => return State::Failed,
             Some(Status::InProgress) | None => {}
         }
-        if !self.failures.is_empty() || self.status().is_some_and(|status| status >= 400) {
+        let is_refused = self.status().is_some_and(|status| status >= 400);
+        if !self.failures.is_empty() || is_refused && !self.is_referred_to_http() {
             return State::Failed;
+        }
+        if is_refused {
+            return State::Partial;
         }
         // Codex drops its sockets without a close frame, and is done with them after 1000 and 1001.
         let code = self.close.as_ref().and_then(|close| close.code);
@@ -272,6 +276,13 @@ impl Flow {
     #[must_use]
     pub fn is_refused_upgrade(&self) -> bool {
         self.kind == FlowKind::Ws && self.status().is_some_and(|status| status != 101)
+    }
+
+    /// Whether it is a handshake that was answered with 426. Codex goes on over HTTP then, and
+    /// nothing has failed (RFC 9110 §15.5.22).
+    #[must_use]
+    pub fn is_referred_to_http(&self) -> bool {
+        self.kind == FlowKind::Ws && self.status() == Some(426)
     }
 
     /// Whether it failed itself: an error status, a failed or lost turn, a broken exchange. A

@@ -107,7 +107,9 @@ impl Recorder {
                 }
             }
             Kind::Failed(failure) => {
-                exchange.failed(store, &failure);
+                if !exchange.may_leave(store, &failure) {
+                    exchange.failed(store, &failure);
+                }
             }
             Kind::Ended { dir, how } => {
                 exchange.end(store, dir, how, at, &self.redactor, &mut self.finished);
@@ -178,6 +180,19 @@ impl Exchange {
             Direction::Out => &mut self.request,
             Direction::In => &mut self.response,
         }
+    }
+
+    /// Whether a failure is no more than the end of a connection that Codex has closed: the
+    /// upstream's close frame, on its way to a Codex that has gone, makes a reset of that.
+    fn may_leave(&self, store: &Store, failure: &Failure) -> bool {
+        let is_idle = self
+            .socket
+            .as_ref()
+            .is_some_and(|socket| !socket.is_in_turn());
+        let flow = store.get(self.flow);
+        let close = flow.and_then(|flow| flow.close.as_ref());
+        let is_closed = close.is_some_and(|close| close.is_framed && close.dir == Direction::Out);
+        is_idle && is_closed && failure.side == Side::Client && failure.phase == Phase::Relay
     }
 
     fn begin_request(&mut self, store: &mut Store, head: RequestHead) {
@@ -257,6 +272,13 @@ impl Exchange {
         store.change(self.flow, |flow| {
             flow.ended = Some(at);
             flow.conclude();
+            if flow.response.head.is_none() && flow.failures.is_empty() {
+                flow.failures.push(Failure {
+                    side: Side::Client,
+                    phase: Phase::Head,
+                    message: "the client went away before it was answered".to_owned(),
+                });
+            }
             let is_cut = flow.response.head.is_some()
                 && !flow.response.body.is_complete
                 && flow.kind == FlowKind::Http

@@ -381,7 +381,12 @@ fn status(flow: &Flow) -> (String, Role) {
         Some(Status::Completed | Status::InProgress) | None => None,
     };
     if let Some(code @ 400..) = flow.status() {
-        return (code.to_string(), Role::Error);
+        let role = if flow.is_referred_to_http() {
+            Role::Warning
+        } else {
+            Role::Error
+        };
+        return (code.to_string(), role);
     }
     if let Some((word, role)) = word {
         return (word.to_owned(), role);

@@ -33,13 +33,12 @@ fn an_open_connection_that_rests_lets_the_screen_rest() {
 }
 
 #[test]
-fn a_refused_upgrade_is_an_error_and_shows_the_refusal() {
+fn an_upgrade_refused_in_favour_of_http_is_no_error_and_shows_the_refusal() {
     let mut scene = Scene::new();
-    scene.refused_upgrade();
+    scene.refused_upgrade(426);
     scene.wait(0);
-    assert_eq!(scene.app.list().totals().failed, 1);
-    scene.press("/~e<enter>");
-    assert_eq!(scene.app.list().rows().len(), 1);
+    assert_eq!(scene.app.list().totals().failed, 0);
+    assert_eq!(scene.app.store().flows()[0].state(), State::Partial);
     let mut text = |keys: &str| {
         let buf = screen(&mut scene, (160, 50), keys, "default-dark");
         (0..50).map(|y| row_of(&buf, y) + "\n").collect::<String>()
@@ -50,6 +49,16 @@ fn a_refused_upgrade_is_an_error_and_shows_the_refusal() {
     assert!(response.contains("use HTTP instead"), "{response}");
     let raw = text("]]");
     assert!(raw.contains("use HTTP instead"), "{raw}");
+}
+
+#[test]
+fn any_other_refused_upgrade_is_an_error() {
+    let mut scene = Scene::new();
+    scene.refused_upgrade(403);
+    scene.wait(0);
+    assert_eq!(scene.app.list().totals().failed, 1);
+    scene.press("/~e<enter>");
+    assert_eq!(scene.app.list().rows().len(), 1);
 }
 
 #[test]

@@ -167,8 +167,8 @@ impl Scene {
         self.pass(700);
     }
 
-    /// A WebSocket handshake that is refused with 426.
-    pub(crate) fn refused_upgrade(&mut self) {
+    /// A WebSocket handshake that is refused with this status.
+    pub(crate) fn refused_upgrade(&mut self, status: u16) {
         self.request(
             "GET",
             "/v1/responses",
@@ -176,7 +176,7 @@ impl Scene {
             &Value::Null,
         );
         self.pass(95);
-        self.response(426, "text/plain");
+        self.response(status, "text/plain");
         self.data(Direction::In, b"use HTTP instead\n");
         self.end();
         self.pass(700);
