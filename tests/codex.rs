@@ -35,6 +35,7 @@ mod tests {
         login: Login::ApiKey,
         websocket: false,
         model: None,
+        limits: None,
     };
     const CHATGPT: Run = Run {
         login: Login::ChatGpt,

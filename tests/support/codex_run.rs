@@ -64,6 +64,26 @@ pub(crate) struct Run {
     pub(crate) websocket: bool,
     /// A model other than the default one.
     pub(crate) model: Option<&'static str>,
+    /// Limits other than Codex's own; the provider is then one that is configured, for those of
+    /// the built-in one cannot be changed.
+    pub(crate) limits: Option<Limits>,
+}
+
+/// When Codex gives up.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Limits {
+    /// How often it repeats a request, and how often a stream.
+    pub(crate) retries: u8,
+    /// How long it waits for an upgrade to be answered, and for the next event of a stream.
+    pub(crate) wait_ms: u32,
+}
+
+/// How a run ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: String,
+    pub(crate) errors: String,
 }
 
 impl Run {
@@ -71,24 +91,11 @@ impl Run {
     ///
     /// Panics, with everything it printed, when it fails or does not end.
     pub(crate) fn exec(self, codex: &Path, port: u16, prompt: &str) -> String {
-        let home = TempDir::new().unwrap();
-        let project = home.path().join("project");
-        let codex_home = home.path().join(".codex");
-        std::fs::create_dir(&project).unwrap();
-        std::fs::create_dir(&codex_home).unwrap();
-        if self.login == Login::ChatGpt {
-            std::fs::write(codex_home.join("auth.json"), auth().to_string()).unwrap();
-        }
-        let mut command = isolated(codex, home.path());
-        command
-            .args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"])
-            .current_dir(&project)
-            .env("CODEX_HOME", &codex_home);
-        self.point(&mut command, port);
-        if let Some(model) = self.model {
-            command.args(["-m", model]);
-        }
-        let (status, output, errors) = Running::spawn(command.arg(prompt)).wait();
+        let Ended {
+            status,
+            output,
+            errors,
+        } = self.run(codex, port, prompt);
         assert!(
             status.success(),
             "codex: {status}\n--- stdout\n{output}\n--- stderr\n{errors}"
@@ -96,42 +103,108 @@ impl Run {
         output
     }
 
+    /// The same, however it ends.
+    ///
+    /// Panics when it does not end.
+    pub(crate) fn run(self, codex: &Path, port: u16, prompt: &str) -> Ended {
+        let point = |command: &mut Command| self.point(command, port);
+        self.start(|home| isolated(codex, home), point, prompt)
+    }
+
+    /// Runs what `program` gives for a home, with `point` adding the way to the upstream.
+    ///
+    /// Panics when it does not end.
+    pub(crate) fn start(
+        self,
+        program: impl FnOnce(&Path) -> Command,
+        point: impl FnOnce(&mut Command),
+        prompt: &str,
+    ) -> Ended {
+        let home = TempDir::new().unwrap();
+        let project = home.path().join("project");
+        let codex_home = home.path().join(".codex");
+        std::fs::create_dir(&project).unwrap();
+        std::fs::create_dir(&codex_home).unwrap();
+        let mut command = program(home.path());
+        match self.login {
+            Login::ApiKey => _ = command.env("CODEX_API_KEY", "sk-test-not-a-real-key"),
+            Login::ChatGpt => {
+                std::fs::write(codex_home.join("auth.json"), auth().to_string()).unwrap();
+            }
+        }
+        command
+            .args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"])
+            .current_dir(&project)
+            .env("CODEX_HOME", &codex_home);
+        if self.version == Version::V0_169 {
+            command.args(["-c", "analytics.enabled=false"]);
+            command.args(["--disable", "plugins", "--disable", "apps"]);
+        } else if self.websocket {
+            command.args(["--enable", "responses_websockets"]);
+        }
+        if let Some(model) = self.model {
+            command.args(["-m", model]);
+        }
+        point(&mut command);
+        let (status, output, errors) = Running::spawn(command.arg(prompt)).wait();
+        Ended {
+            status,
+            output,
+            errors,
+        }
+    }
+
     /// Sends everything to `port`, the way each version and login wants it.
     fn point(self, command: &mut Command, port: u16) {
         let origin = format!("http://127.0.0.1:{port}");
         let base = match self.login {
-            Login::ApiKey => {
-                command.env("CODEX_API_KEY", "sk-test-not-a-real-key");
-                format!("{origin}/v1")
-            }
+            Login::ApiKey => format!("{origin}/v1"),
             Login::ChatGpt => {
+                // Where the login is renewed is no setting.
+                let renewal = format!("{origin}/oauth/token");
+                command.env("CODEX_REFRESH_TOKEN_URL_OVERRIDE", renewal);
                 command.args(["-c", &format!("chatgpt_base_url=\"{origin}/backend-api/\"")]);
                 format!("{origin}/backend-api/codex")
             }
         };
-        match self.version {
-            Version::V0_98 => {
-                command.env("OPENAI_BASE_URL", base);
-                if self.websocket {
-                    command.args(["--enable", "responses_websockets"]);
-                }
+        // The built-in provider of 0.169 always tries a WebSocket; one of one's own need not.
+        let is_plain = self.login == Login::ApiKey && !self.websocket;
+        if self.limits.is_some() || self.version == Version::V0_169 && is_plain {
+            self.configure(command, &base);
+        } else if self.version == Version::V0_169 {
+            // Codex goes elsewhere when both base URLs have the same origin.
+            let base = base.replace("127.0.0.1", "localhost");
+            command.args(["-c", &format!("openai_base_url=\"{base}\"")]);
+        } else {
+            command.env("OPENAI_BASE_URL", base);
+        }
+    }
+
+    /// Makes a provider of one's own the one that is used.
+    fn configure(self, command: &mut Command, base: &str) {
+        let login = match self.login {
+            Login::ApiKey => "env_key=\"CODEX_API_KEY\"",
+            Login::ChatGpt => "requires_openai_auth=true",
+        };
+        let mut provider = format!("name=\"tap\",base_url=\"{base}\",{login}");
+        if self.websocket {
+            provider += ",supports_websockets=true";
+        }
+        if let Some(Limits { retries, wait_ms }) = self.limits {
+            let mut limits = vec![
+                ("request_max_retries", u32::from(retries)),
+                ("stream_max_retries", u32::from(retries)),
+                ("stream_idle_timeout_ms", wait_ms),
+            ];
+            if self.version == Version::V0_169 {
+                limits.push(("websocket_connect_timeout_ms", wait_ms));
             }
-            Version::V0_169 => {
-                command.args(["-c", "analytics.enabled=false"]);
-                command.args(["--disable", "plugins", "--disable", "apps"]);
-                // The built-in provider always tries a WebSocket; a provider of one's own does not.
-                if self.websocket || self.login == Login::ChatGpt {
-                    // Codex goes elsewhere when both base URLs have the same origin.
-                    let base = base.replace("127.0.0.1", "localhost");
-                    command.args(["-c", &format!("openai_base_url=\"{base}\"")]);
-                } else {
-                    let base = format!("model_providers.tap.base_url=\"{base}\"");
-                    command.args(["-c", "model_provider=\"tap\"", "-c", &base]);
-                    command.args(["-c", "model_providers.tap.name=\"tap\""]);
-                    command.args(["-c", "model_providers.tap.env_key=\"CODEX_API_KEY\""]);
-                }
+            for (name, limit) in limits {
+                provider.extend([",", name, "=", &limit.to_string()]);
             }
         }
+        command.args(["-c", "model_provider=\"tap\""]);
+        command.args(["-c", &format!("model_providers.tap={{{provider}}}")]);
     }
 }
 
