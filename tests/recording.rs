@@ -120,7 +120,7 @@ impl Script {
     }
 
     fn flow(&self, index: usize) -> &Flow {
-        &self.store.flows()[index]
+        self.store.flows()[index]
     }
 
     fn finished(&mut self) -> Vec<String> {
@@ -490,7 +490,8 @@ fn a_turn_asked_for_in_fragments_or_in_bad_json_still_ends() {
         {
             script.data(Direction::In, &frame(Direction::In, TEXT, line.as_bytes()));
         }
-        let turn = script.store.flows().last().unwrap();
+        let flows = script.store.flows();
+        let turn = flows.last().unwrap();
         assert_eq!(turn.state(), State::Complete, "{create}");
         assert_eq!(turn.turn.as_ref().unwrap().output_text(), "Hello");
         assert_eq!(

@@ -87,6 +87,7 @@ mod tests {
                 let devices = Devices {
                     input: Box::pin(keys),
                     events: Some(events),
+                    loading: None,
                     screen: &screen,
                     terminal: None,
                     size,

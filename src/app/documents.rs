@@ -167,10 +167,11 @@ impl Sheet {
             Pane::Output => return self.output.update(&mut self.document, show.flow),
             Pane::Frames => {
                 let turns: Vec<_> = turns(show).collect();
+                let hidden = show.store.turns(show.flow.id).len() - turns.len();
                 let document = &mut self.document;
                 return self
                     .timeline
-                    .update(document, show.flow, &turns, show.folds);
+                    .update(document, show.flow, &turns, hidden, show.folds);
             }
         };
         let pairs = self.document.lines.iter().zip(&document.lines);
@@ -232,8 +233,9 @@ fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
             u64::from(flow.is_live()),
         ],
         (Pane::Frames, _) => {
-            let turns = turns(show).map(|turn| turn.revision).max();
-            [flow.revision, turns.unwrap_or(0), 0, 0, 0, 0]
+            let newest = turns(show).map(|turn| turn.revision).max();
+            let shown = turns(show).count() as u64;
+            [flow.revision, newest.unwrap_or(0), shown, 0, 0, 0]
         }
         _ => [flow.revision, 0, 0, 0, 0, 0],
     }
@@ -246,4 +248,5 @@ fn turns(show: Show<'_>) -> impl Iterator<Item = &Flow> {
         .then(|| show.store.turns(show.flow.id))
         .into_iter()
         .flatten()
+        .filter_map(|turn| show.store.get(*turn))
 }

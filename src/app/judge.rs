@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowId, State, Store};
+use crate::flow::{Flow, FlowId, State, Store, Summary};
 
 /// Applies the filter.
 #[derive(Default, Debug)]
@@ -19,6 +19,8 @@ pub(super) struct Judge {
     verdicts: Vec<Verdict>,
     /// Flows that must be looked at.
     due: BTreeSet<FlowId>,
+    /// Flows that must be read back to be looked at.
+    unread: BTreeSet<FlowId>,
     /// Whether the filter is new, and not all flows were looked at yet.
     is_round: bool,
 }
@@ -49,11 +51,20 @@ impl Judge {
         !self.due.is_empty()
     }
 
+    /// Flows that must be read back from the capture to be looked at, the newest first.
+    pub(super) fn unread(&self) -> impl Iterator<Item = FlowId> {
+        self.unread.iter().rev().copied()
+    }
+
     /// How far a new filter is: flows looked at, of how many. `None` when it is through.
     pub(super) fn progress(&self) -> Option<(usize, usize)> {
         let total = self.verdicts.len();
-        self.is_round
-            .then(|| (total.saturating_sub(self.due.len()), total))
+        (self.is_round || !self.unread.is_empty()).then(|| {
+            (
+                total.saturating_sub(self.due.len() + self.unread.len()),
+                total,
+            )
+        })
     }
 
     /// Takes another filter. Says whether the verdicts changed at once.
@@ -62,6 +73,7 @@ impl Judge {
             return false;
         }
         self.filter = filter;
+        self.unread.clear();
         if self.filter.is_some() {
             self.due = (0..self.verdicts.len() as u32).map(FlowId).collect();
             self.is_round = true;
@@ -76,8 +88,8 @@ impl Judge {
     }
 
     /// Takes in that a flow came or changed.
-    pub(super) fn take(&mut self, flow: &Flow) {
-        let stand = (flow.state(), flow.is_live());
+    pub(super) fn take(&mut self, flow: &Summary) {
+        let stand = (flow.state, flow.is_live());
         let Some(verdict) = self.verdicts.get_mut(flow.id.0 as usize) else {
             let shown = self.filter.is_none();
             self.verdicts.push(Verdict {
@@ -94,7 +106,7 @@ impl Judge {
         if self.filter.is_none() {
             return;
         }
-        let size = size(flow);
+        let size = flow.text_len;
         let is_grown = size <= SMALL || size >= verdict.read + verdict.read / 8;
         if verdict.stand != stand || is_grown {
             verdict.stand = stand;
@@ -114,8 +126,8 @@ impl Judge {
         if self.filter.is_none() {
             return;
         }
-        for (flow, verdict) in store.flows().iter().zip(&self.verdicts) {
-            if flow.is_live() && size(flow) != verdict.read {
+        for (flow, verdict) in store.summaries().zip(&self.verdicts) {
+            if flow.is_live() && flow.text_len != verdict.read {
                 self.due.insert(flow.id);
             }
         }
@@ -128,28 +140,71 @@ impl Judge {
         while spent < STEP
             && let Some(id) = self.due.pop_first()
         {
-            let (Some(flow), Some(filter)) = (store.get(id), &self.filter) else {
+            let (Some(summary), Some(filter)) = (store.summary(id), &self.filter) else {
                 continue;
             };
-            let Some(verdict) = self.verdicts.get_mut(id.0 as usize) else {
-                continue;
-            };
-            verdict.read = size(flow);
-            verdict.found = filter.matches(flow, marks.contains(&id));
-            spent += verdict.read + HEADS;
-            if !self.is_round {
-                has_changed |= verdict.shown != verdict.found;
-                verdict.shown = verdict.found;
+            let flow = store.get(id);
+            if let Some(flow) = flow {
+                spent += size(flow);
+            }
+            spent += HEADS;
+            self.unread.remove(&id);
+            match filter.judge(&summary, flow, marks.contains(&id)) {
+                Some(found) => has_changed |= self.decide(id, summary.text_len, found),
+                None if store.place(id).is_some() => {
+                    self.unread.insert(id);
+                }
+                // It is nowhere to be read.
+                None => has_changed |= self.decide(id, 0, false),
             }
         }
-        if self.is_round && self.due.is_empty() {
-            self.is_round = false;
-            for verdict in &mut self.verdicts {
-                verdict.shown = verdict.found;
-            }
-            return true;
+        self.end_round() || has_changed
+    }
+
+    /// Looks at a flow that was read back, or could not be. Says whether verdicts changed.
+    pub(super) fn answer(
+        &mut self,
+        id: FlowId,
+        flow: Option<(&Summary, &Flow)>,
+        is_marked: bool,
+    ) -> bool {
+        if !self.unread.remove(&id) {
+            return false;
         }
+        let filter = self.filter.as_ref();
+        let found = filter
+            .zip(flow)
+            .and_then(|(filter, (summary, flow))| filter.judge(summary, Some(flow), is_marked));
+        let has_changed = self.decide(id, 0, found.unwrap_or_default());
+        self.end_round() || has_changed
+    }
+
+    /// Takes note of what was found. Says whether that counts at once and is new.
+    fn decide(&mut self, id: FlowId, read: u64, found: bool) -> bool {
+        let Some(verdict) = self.verdicts.get_mut(id.0 as usize) else {
+            return false;
+        };
+        verdict.read = read;
+        verdict.found = found;
+        if self.is_round {
+            return false;
+        }
+        let has_changed = verdict.shown != found;
+        verdict.shown = found;
         has_changed
+    }
+
+    /// Has all verdicts count if the round is over, but for flows that must be read back first: those
+    /// show up as they are found. Says whether it is.
+    fn end_round(&mut self) -> bool {
+        if !self.is_round || !self.due.is_empty() {
+            return false;
+        }
+        self.is_round = false;
+        for verdict in &mut self.verdicts {
+            verdict.shown = verdict.found;
+        }
+        true
     }
 }
 
@@ -197,14 +252,14 @@ mod tests {
                 &[b'x'; 1_000]
             };
             store.change(id, |flow| flow.response.body.push(text));
-            judge.take(&store.flows()[0]);
+            judge.take(&store.summary(id).unwrap());
             looks += usize::from(judge.is_busy());
             judge.step(&store, &marks);
         }
         assert!((66..120).contains(&looks), "{looks}");
         assert!(!judge.passes(id), "not yet");
         store.change(id, |flow| flow.ended = Some(At::default()));
-        judge.take(&store.flows()[0]);
+        judge.take(&store.summary(id).unwrap());
         judge.step(&store, &marks);
         assert!(judge.passes(id));
     }

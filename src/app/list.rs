@@ -9,7 +9,7 @@ use std::collections::{BTreeSet, HashSet};
 use super::judge::Judge;
 use super::scroll::{Motion, Scroll};
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowId, FlowKind, State, Store};
+use crate::flow::{Flow, FlowId, FlowKind, State, Store, Summary};
 
 /// The request list.
 #[derive(Default, Debug)]
@@ -188,7 +188,7 @@ impl List {
     pub fn sync(&mut self, store: &Store) {
         if store.revision() != self.seen {
             for flow in store.changed_since(self.seen) {
-                self.take(flow);
+                self.take(&flow);
             }
             self.seen = store.revision();
         }
@@ -229,7 +229,19 @@ impl List {
     pub fn is_settled(&mut self, store: &Store) -> bool {
         self.judge.refresh(store);
         self.sync(store);
-        !self.is_busy()
+        self.judge.progress().is_none() && !self.is_busy()
+    }
+
+    /// Flows that the filter needs to have read back from the capture, the newest first.
+    pub fn unread(&self) -> impl Iterator<Item = FlowId> {
+        self.judge.unread()
+    }
+
+    /// Has the filter look at a flow that was read back; `None` if it cannot be.
+    pub fn answer(&mut self, id: FlowId, flow: Option<&Flow>, store: &Store) {
+        let summary = store.summary(id);
+        let pair = summary.as_deref().zip(flow);
+        self.is_stale |= self.judge.answer(id, pair, self.marks.contains(&id));
     }
 
     /// Fits the window to `height` rows.
@@ -267,11 +279,11 @@ impl List {
         count: usize,
         is_forward: bool,
         store: &Store,
-        wanted: impl Fn(&Flow) -> bool,
+        wanted: impl Fn(&Summary) -> bool,
     ) -> bool {
         let is_wanted = |row: &usize| {
-            let flow = self.rows.get(*row).and_then(|id| store.get(*id));
-            flow.is_some_and(&wanted)
+            let flow = self.rows.get(*row).and_then(|id| store.summary(*id));
+            flow.is_some_and(|flow| wanted(&flow))
         };
         let from = self.scroll.cursor;
         let found: Vec<_> = if is_forward {
@@ -406,7 +418,7 @@ impl List {
     }
 
     /// Takes in a new or changed flow.
-    fn take(&mut self, flow: &Flow) {
+    fn take(&mut self, flow: &Summary) {
         let index = flow.id.0 as usize;
         let place = match flow.kind {
             FlowKind::Http => Place::Alone,
@@ -415,7 +427,7 @@ impl List {
         };
         let entry = Entry {
             place,
-            state: flow.state(),
+            state: flow.state,
             is_side: flow.channel.is_side(),
             is_live: flow.is_live(),
             turns: self.entry(flow.id).map_or(0, |entry| entry.turns),

@@ -13,9 +13,11 @@ mod judge;
 pub mod keymap;
 pub mod layout;
 pub mod list;
+mod loading;
 mod mouse;
 mod msg;
 pub mod prompt;
+mod recall;
 pub mod scroll;
 mod status;
 pub mod toast;
@@ -23,11 +25,13 @@ mod update;
 
 use ratatui::layout::Rect;
 
+use crate::capture::Piece;
 use crate::content::{Folds, Tab};
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
+pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
 pub use status::{Capture, Options, Status};
 
@@ -37,6 +41,7 @@ use keymap::Count;
 use layout::{Layout, Wish};
 use list::List;
 use prompt::Prompt;
+use recall::Recall;
 use toast::Toast;
 
 /// The program's state.
@@ -50,6 +55,10 @@ pub struct App {
     status: Status,
     /// The present moment, as of the last tick.
     now: At,
+    /// Flows that are read back from the capture.
+    recall: Recall,
+    /// Flows that are read from captures.
+    loading: Loading,
     /// The request list.
     list: List,
     /// The text of the detail panes, in the order of [`Pane::DETAILS`].
@@ -108,6 +117,8 @@ impl App {
             store: Store::default(),
             status: Status::default(),
             now: At::default(),
+            recall: Recall::default(),
+            loading: Loading::default(),
             list: List::default(),
             sheets: Box::default(),
             wish: Wish::default(),
@@ -177,10 +188,49 @@ impl App {
         &self.list
     }
 
-    /// The flow under the list's cursor.
+    /// The flow under the list's cursor; `None` while it is being read back from the capture, too.
     #[must_use]
     pub fn selected(&self) -> Option<&Flow> {
         self.store.get(self.list.selected()?)
+    }
+
+    /// Why the flow under the cursor cannot be shown; `None` while it is being read back.
+    #[must_use]
+    pub fn missing(&self) -> Option<&str> {
+        let selected = self.list.selected()?;
+        match self.store.place(selected) {
+            None if self.selected().is_none() => Some("it is in no capture"),
+            _ => self.recall.failure(selected),
+        }
+    }
+
+    /// Takes in a piece of a capture; this much of all captures was read by now, in percent.
+    pub fn load(&mut self, piece: Piece, percent: u8) {
+        self.loading.take(&mut self.store, piece, percent);
+    }
+
+    /// How reading captures goes.
+    #[must_use]
+    pub fn loading(&self) -> &Loading {
+        &self.loading
+    }
+
+    /// Whether the panes wait for something that is being read back.
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.recall.is_waiting()
+    }
+
+    /// Keeps whole, beside what the panes show, no more than [`Options::cache`] bytes of flows that
+    /// stand in the capture, and says which are needed from there. To be called when the store
+    /// changed and after work.
+    pub fn recall(&mut self) -> Vec<Effect> {
+        self.recall.show(self.list.selected(), &self.store);
+        let recall = &self.recall;
+        self.store
+            .trim(self.options.cache, |id| recall.is_shown(id));
+        let asked = self.recall.ask(&self.store, self.list.unread());
+        asked.into_iter().map(Effect::Read).collect()
     }
 
     /// The text of a detail pane; `None` for the list.
@@ -254,6 +304,7 @@ impl App {
     pub fn is_animating(&self) -> bool {
         // An open connection may be silent for hours; its turns are what moves.
         let is_moving_row = |flow: &Flow| flow.is_live() && flow.kind != FlowKind::Ws;
+        // What is live is in memory.
         let is_live = |id: &FlowId| self.store.get(*id).is_some_and(is_moving_row);
         let is_moving = || {
             let is_list_visible = self.layout.place(Pane::Requests).is_some();

@@ -4,11 +4,12 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use crate::flow::FlowId;
+use crate::capture::Piece;
+use crate::flow::{Flow, FlowId};
 use crate::tap::At;
 
 /// Something that happened to the program.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Msg {
     /// A key was pressed.
     Key(KeyEvent),
@@ -22,8 +23,16 @@ pub enum Msg {
     Tick(At),
     /// The store was changed through [`App::store_mut`](super::App::store_mut).
     Changed,
+    /// A piece of a capture was read, and this much of all captures, in percent.
+    Loaded(Box<Piece>, u8),
+    /// A capture could not be read, or not further, for this reason.
+    LoadFailed(String),
+    /// All captures were read.
+    AllLoaded,
     /// An effect was carried out.
     Done(Outcome),
+    /// Flows were read back from the capture, or could not be, for this reason.
+    Recalled(Vec<(FlowId, Result<Box<Flow>, String>)>),
 }
 
 /// Something that the loop does for the app.
@@ -36,6 +45,8 @@ pub enum Effect {
         /// Which flows, in the order of the list.
         flows: Vec<FlowId>,
     },
+    /// Read flows back from the capture that are no longer in memory as a whole.
+    Read(Vec<FlowId>),
     /// Put text into the clipboard.
     Copy(String),
     /// Set the terminal's title.

@@ -26,6 +26,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// The filter to begin with, if it is valid.
     pub filter: Option<String>,
+    /// How many bytes of flows that stand in the capture stay in memory all the same.
+    pub cache: u64,
 }
 
 impl Default for Options {
@@ -40,6 +42,7 @@ impl Default for Options {
             time_zone: TimeZone::UTC,
             keymap: Keymap::default(),
             filter: None,
+            cache: CACHE,
         }
     }
 }
@@ -66,3 +69,6 @@ pub enum Capture {
     /// Writing failed, for this reason, in one line.
     Failed(String),
 }
+
+/// What stays in memory unless told otherwise: some hundred flows.
+const CACHE: u64 = 24 << 20;

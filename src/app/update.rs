@@ -16,7 +16,7 @@ use super::toast::{Toast, reason};
 use super::{App, Effect, Msg, Outcome, Overlay};
 use crate::capture;
 use crate::content::Tab;
-use crate::flow::{Flow, FlowKind};
+use crate::flow::{Flow, FlowId, FlowKind, Summary};
 
 impl App {
     /// Takes in what happened; gives what is to be done about it.
@@ -48,6 +48,22 @@ impl App {
             Msg::Changed => Vec::new(),
             Msg::Done(outcome) => {
                 self.done(outcome);
+                Vec::new()
+            }
+            Msg::Loaded(piece, percent) => {
+                self.load(*piece, percent);
+                Vec::new()
+            }
+            Msg::LoadFailed(why) => {
+                self.toasts.push(Toast::error(why));
+                Vec::new()
+            }
+            Msg::AllLoaded => {
+                self.loading.done();
+                Vec::new()
+            }
+            Msg::Recalled(flows) => {
+                self.take_back(flows);
                 Vec::new()
             }
         };
@@ -193,7 +209,7 @@ impl App {
         times: usize,
         is_forward: bool,
         what: &str,
-        wanted: fn(&Flow) -> bool,
+        wanted: fn(&Summary) -> bool,
     ) -> bool {
         let is_found = self.list.seek(times, is_forward, &self.store, wanted);
         if !is_found {
@@ -205,7 +221,7 @@ impl App {
 
     /// Moves to another flow that failed, and shows what came back: there, the error comes first.
     fn seek_error(&mut self, times: usize, is_forward: bool) {
-        if self.seek(times, is_forward, "error", Flow::is_error) {
+        if self.seek(times, is_forward, "error", Summary::is_error) {
             self.tab = Tab::Response;
         }
     }
@@ -302,7 +318,10 @@ impl App {
     fn copy(&self) -> Vec<Effect> {
         let text = match self.sheet(self.focus()) {
             Some(sheet) => sheet.current().map(text_of),
-            None => self.selected().map(|flow| flow.gist.clone()),
+            None => self
+                .list
+                .selected()
+                .and_then(|id| Some(self.store.summary(id)?.gist.to_string())),
         };
         text.map(|text| Effect::Copy(text.trim().to_owned()))
             .into_iter()
@@ -459,6 +478,17 @@ impl App {
         }
     }
 
+    /// Takes in flows that were read back.
+    fn take_back(&mut self, flows: Vec<(FlowId, Result<Box<Flow>, String>)>) {
+        for (id, flow) in flows {
+            self.list.answer(id, flow.as_deref().ok(), &self.store);
+            self.recall.came(id, flow.as_ref().err().cloned());
+            if let (Ok(flow), true) = (flow, self.recall.is_shown(id)) {
+                self.store.restore(id, *flow);
+            }
+        }
+    }
+
     /// The present date and time for a file's name, such as `2026-11-20-140503`.
     fn date(&self) -> String {
         let micros = self.now.as_micros().cast_signed();
@@ -489,6 +519,6 @@ impl App {
 }
 
 /// Whether a flow is a model turn.
-fn is_turn(flow: &Flow) -> bool {
+fn is_turn(flow: &Summary) -> bool {
     !flow.channel.is_side() && flow.kind != FlowKind::Ws
 }

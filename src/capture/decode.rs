@@ -80,8 +80,7 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) {
     }
     match record.agent.as_ref().map(Text::as_str) {
         None => {}
-        Some("main") => identity.agent = Agent::Main,
-        Some(name) => identity.agent = Agent::Sub(name.to_owned()),
+        Some(name) => identity.agent = Agent::from_name(name),
     }
     if !record.gist.as_str().is_empty() {
         record.gist.as_str().clone_into(&mut flow.gist);
@@ -325,7 +324,7 @@ fn connected(connection: &Connection<'_>) -> tap::Connection {
     }
 }
 
-fn failure(failure: &Failure<'_>) -> Result<tap::Failure, String> {
+pub(super) fn failure(failure: &Failure<'_>) -> Result<tap::Failure, String> {
     let side = match failure.side.as_str() {
         "client" => Side::Client,
         "upstream" => Side::Upstream,

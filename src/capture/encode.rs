@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 
 use super::payload::{Payload, text_or_base64};
 use super::record::{
-    Close, Connection, Event, Failure, Fault, Frame, Header, Kind, Message, Record, Stamp, Text,
-    Timings,
+    Close, Connection, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome, Record, Stamp,
+    Text, Timings, Usage,
 };
 use super::{Error, VERSION};
 use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
-use crate::responses::EventKind;
+use crate::responses::{EventKind, Turn};
 use crate::tap::{self, At, Direction};
 
 /// The flow as one line of a capture, without the line break.
@@ -22,11 +22,13 @@ use crate::tap::{self, At, Direction};
 /// # Errors
 /// [`Error::Encode`] when a time of the flow is beyond the dates that RFC 3339 can name.
 pub fn line(flow: &Flow, store: &Store) -> Result<Vec<u8>, Error> {
+    let summary;
     let connection = match flow.kind {
         FlowKind::Http => None,
         FlowKind::Ws => Some(flow.name.as_str()),
         FlowKind::WsTurn { connection, .. } => {
-            Some(store.get(connection).map_or("", |flow| flow.name.as_str()))
+            summary = store.summary(connection);
+            Some(summary.as_ref().map_or("", |summary| &summary.name))
         }
     };
     let size = 4096 + flow.request.body.bytes().len() + flow.response.body.bytes().len();
@@ -70,6 +72,7 @@ fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
         warm_up: flow.is_warm_up,
         request: request(flow),
         response: response(flow),
+        outcome: flow.turn.as_ref().map(outcome),
         error: flow
             .failures
             .first()
@@ -260,6 +263,21 @@ fn fault(fault: &flow::Fault) -> Fault<'_> {
         dir: fault.dir.into(),
         offset: fault.offset,
         message: fault.message.as_str().into(),
+    }
+}
+
+fn outcome(turn: &Turn) -> Outcome<'_> {
+    Outcome {
+        status: turn.status.as_str().into(),
+        usage: turn.usage.map(|usage| Usage {
+            input: usage.input,
+            cached: usage.cached,
+            cache_write: usage.cache_write,
+            output: usage.output,
+            reasoning: usage.reasoning,
+            total: usage.total,
+        }),
+        failure: turn.failure.as_ref().map(|failure| failure.name().into()),
     }
 }
 

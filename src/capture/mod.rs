@@ -11,11 +11,15 @@
 
 mod decode;
 mod encode;
+mod glance;
+mod intake;
 mod payload;
 mod read;
 mod record;
 mod recording;
+mod scan;
 mod selection;
+mod shelf;
 mod writer;
 
 use std::io;
@@ -24,9 +28,12 @@ use std::path::PathBuf;
 use crate::tap::At;
 
 pub use encode::line;
+pub use intake::{Intake, Item};
 pub use read::{Line, Lines, Loaded, Reader, Skipped, load};
 pub use recording::{Recording, Written};
+pub use scan::{Piece, Start, scan};
 pub use selection::{Existing, Saved, save};
+pub use shelf::Shelf;
 pub use writer::{Status, Writer};
 
 /// Why a capture could not be written or read at all.

@@ -1,22 +1,22 @@
 //! Captures as flows again: every line that can be read is, and every other one is named.
 //!
-//! Lines stand in the order in which flows ended, a connection's after those of its turns. A
-//! [`Reader`] takes any number of files and then puts all flows in the order in which they began.
+//! A [`Reader`] takes any number of files and keeps all of every flow; [`super::scan`] keeps their
+//! summaries.
 
-use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Error;
-use super::decode::{Entry, entry};
-use crate::flow::{FlowId, FlowKind, Store};
-use crate::tap::At;
+use super::decode::entry;
+use super::intake::{Intake, Item, Kept};
+use crate::flow::Store;
 
 /// What captures held.
 #[derive(Default, Debug)]
 pub struct Loaded {
-    /// The flows, in the order in which they began.
+    /// The flows.
     pub store: Store,
     /// The lines that could not be read.
     pub skipped: Vec<Skipped>,
@@ -49,12 +49,12 @@ pub fn load(path: &Path) -> Result<Loaded, Error> {
     Ok(reader.finish())
 }
 
-/// Reads captures: call [`Reader::file`] or [`Reader::lines`] for each, then [`Reader::finish`].
+/// Reads captures whole: call [`Reader::file`] or [`Reader::lines`] for each, then
+/// [`Reader::finish`].
 #[derive(Default)]
 pub struct Reader {
-    entries: Vec<Entry>,
-    /// Names of the flows read so far: a flow that stands in two files is taken once.
-    names: HashSet<String>,
+    store: Store,
+    intake: Intake,
     skipped: Vec<Skipped>,
 }
 
@@ -79,129 +79,40 @@ impl Reader {
     /// # Errors
     /// What reading `source` gives.
     pub fn lines(&mut self, file: &str, source: impl BufRead) -> io::Result<()> {
+        let file: Arc<str> = Arc::from(file);
         for line in Lines::new(source) {
-            let line = line?;
-            if let Err(why) = self.line(&line) {
-                self.skipped.push(Skipped {
-                    file: file.to_owned(),
-                    line: line.number,
-                    why,
-                });
+            if let Err(skipped) = self.line(&file, &line?) {
+                self.skipped.push(skipped);
             }
         }
         Ok(())
     }
 
-    fn line(&mut self, line: &Line) -> Result<(), String> {
-        if line.is_too_long {
-            return Err(format!("longer than {} MiB", MAX_LINE >> 20));
-        }
-        if line.bytes.trim_ascii().is_empty() {
-            return Ok(());
-        }
-        let entry = entry(&line.bytes).map_err(|why| {
-            if line.is_torn {
-                "torn: the file ends within this line".to_owned()
-            } else {
-                why
-            }
+    fn line(&mut self, file: &Arc<str>, line: &Line) -> Result<(), Skipped> {
+        let entry = line.read(entry).map_err(|why| Skipped {
+            file: file.to_string(),
+            line: line.number,
+            why,
         })?;
-        if !self.names.insert(entry.flow.name.clone()) {
-            return Err(format!("flow {} was read already", entry.flow.name));
-        }
-        self.entries.push(entry);
-        Ok(())
+        let Some(entry) = entry else {
+            return Ok(());
+        };
+        let item = Item {
+            kept: Kept::Whole(Box::new(entry.flow)),
+            connection: entry.connection,
+            place: None,
+            file: Arc::clone(file),
+            line: line.number,
+        };
+        self.intake.take(&mut self.store, item)
     }
 
-    /// All flows, in the order in which they began, and the lines that were skipped.
+    /// All flows, and the lines that were skipped.
     #[must_use]
-    pub fn finish(mut self) -> Loaded {
-        self.add_missing_connections();
-        let starts: HashMap<String, At> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.flow.kind == FlowKind::Ws)
-            .map(|entry| (entry.flow.name.clone(), entry.flow.started))
-            .collect();
-        // A turn never comes before its connection, whatever the clocks of its line say.
-        self.entries
-            .sort_by_cached_key(|Entry { flow, connection }| {
-                let opened = connection
-                    .as_ref()
-                    .and_then(|name| starts.get(name).copied());
-                let number = match flow.kind {
-                    FlowKind::Http | FlowKind::Ws => 0,
-                    FlowKind::WsTurn { number, .. } => number.max(1),
-                };
-                (opened.max(Some(flow.started)), number)
-            });
-        let mut store = Store::default();
-        let mut ids: HashMap<String, FlowId> = HashMap::new();
-        for Entry {
-            mut flow,
-            connection,
-        } in self.entries
-        {
-            if let FlowKind::WsTurn { connection: id, .. } = &mut flow.kind
-                && let Some(known) = connection.and_then(|name| ids.get(&name).copied())
-            {
-                *id = known;
-            }
-            let name = (flow.kind == FlowKind::Ws).then(|| flow.name.clone());
-            let id = store.push(flow);
-            if let Some(name) = name {
-                ids.insert(name, id);
-            }
-        }
+    pub fn finish(self) -> Loaded {
         Loaded {
-            store,
+            store: self.store,
             skipped: self.skipped,
-        }
-    }
-
-    /// Turns whose connection's line is missing (it had not ended, or was not saved) get one with
-    /// what the turns know of it: the handshake.
-    fn add_missing_connections(&mut self) {
-        let mut known: HashSet<String> = self
-            .entries
-            .iter()
-            .filter(|entry| entry.flow.kind == FlowKind::Ws)
-            .map(|entry| entry.flow.name.clone())
-            .collect();
-        let mut missing = Vec::new();
-        let mut turns: Vec<&Entry> = self.entries.iter().collect();
-        turns.sort_by_key(|entry| entry.flow.started);
-        for turn in turns {
-            let Some(name) = &turn.connection else {
-                continue;
-            };
-            if known.insert(name.clone()) {
-                missing.push(turn.connection_of_its_own(name));
-            }
-        }
-        self.entries.extend(missing);
-    }
-}
-
-impl Entry {
-    /// The connection called `name`, as far as this turn tells.
-    fn connection_of_its_own(&self, name: &str) -> Self {
-        let mut flow = self.flow.clone();
-        name.clone_into(&mut flow.name);
-        flow.kind = FlowKind::Ws;
-        flow.request.body = crate::flow::Body::default();
-        flow.response.body = crate::flow::Body::default();
-        flow.frames.clear();
-        flow.turn = None;
-        flow.failures.clear();
-        flow.faults.clear();
-        flow.model = None;
-        flow.is_warm_up = false;
-        flow.read_heads();
-        flow.gist.push_str(" (connection not saved)");
-        Self {
-            flow,
-            connection: None,
         }
     }
 }
@@ -219,6 +130,25 @@ pub struct Line {
     pub is_torn: bool,
     /// Whether it is longer than a line may be.
     pub is_too_long: bool,
+}
+
+impl Line {
+    /// What `parse` makes of it, nothing if it is blank; or why it cannot be read, in a few words.
+    pub(super) fn read<T>(
+        &self,
+        parse: impl FnOnce(&[u8]) -> Result<T, String>,
+    ) -> Result<Option<T>, String> {
+        if self.is_too_long {
+            return Err(format!("longer than {} MiB", MAX_LINE >> 20));
+        }
+        if self.bytes.trim_ascii().is_empty() {
+            return Ok(None);
+        }
+        match parse(&self.bytes) {
+            Err(_) if self.is_torn => Err("torn: the file ends within this line".to_owned()),
+            parsed => parsed.map(Some),
+        }
+    }
 }
 
 /// The lines of a file, one at a time.
@@ -275,7 +205,7 @@ impl<R: BufRead> Iterator for Lines<R> {
 }
 
 /// The longest line that is read, so that a file that is no capture cannot fill the memory.
-const MAX_LINE: u64 = 1 << 30;
+pub(super) const MAX_LINE: u64 = 1 << 30;
 
 /// What is kept of a longer one.
 const KEPT: usize = 256;
@@ -289,7 +219,7 @@ mod tests {
 
     #[test]
     fn a_file_is_named_after_its_beginning() {
-        let at = At::from_micros(1_749_988_800_000_005);
+        let at = crate::tap::At::from_micros(1_749_988_800_000_005);
         assert_eq!(crate::capture::file_name(at), "2025-06-15T12-00-00Z.jsonl");
     }
 

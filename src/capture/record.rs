@@ -59,6 +59,10 @@ pub(super) struct Record<'a> {
     pub(super) request: Message<'a>,
     #[serde(borrow, default)]
     pub(super) response: Option<Message<'a>>,
+    /// How the model response ended. Follows from the events; written for those who would not
+    /// decode them.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) outcome: Option<Outcome<'a>>,
     /// The first failure in one line.
     #[serde(borrow, default)]
     pub(super) error: Option<Text<'a>>,
@@ -142,6 +146,18 @@ pub(super) enum BodyKind {
 #[serde(transparent)]
 pub(super) struct Header<'a>(#[serde(borrow)] pub(super) Vec<Text<'a>>);
 
+impl Header<'_> {
+    /// The value, if it is a `Content-Type`.
+    pub(super) fn content_type(&self) -> Option<&str> {
+        match self.0.as_slice() {
+            [name, value] if name.as_str().eq_ignore_ascii_case("content-type") => {
+                Some(value.as_str())
+            }
+            _ => None,
+        }
+    }
+}
+
 /// Where a block of an SSE body stands, in bytes of the text, and when it came.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
@@ -220,6 +236,34 @@ pub(super) struct Fault<'a> {
     pub(super) offset: u64,
     #[serde(borrow)]
     pub(super) message: Text<'a>,
+}
+
+/// How a model response ended.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Outcome<'a> {
+    /// [`crate::responses::Status`].
+    #[serde(borrow)]
+    pub(super) status: Text<'a>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) usage: Option<Usage>,
+    /// What failed: a code or, without one, a message.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) failure: Option<Text<'a>>,
+}
+
+/// Token counts.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Usage {
+    pub(super) input: u64,
+    #[serde(default)]
+    pub(super) cached: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) cache_write: Option<u64>,
+    pub(super) output: u64,
+    #[serde(default)]
+    pub(super) reasoning: u64,
+    #[serde(default)]
+    pub(super) total: u64,
 }
 
 /// Moments in microseconds since the flow's start.

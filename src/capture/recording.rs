@@ -1,8 +1,12 @@
 //! Tap events into the store, and each flow that ended into the capture.
 
+use std::collections::VecDeque;
+use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Status, Writer, line};
+use super::writer::News;
+use super::{Shelf, Status, Writer, line};
 use crate::flow::{FlowId, Recorder, Store};
 use crate::tap::{At, Event, Redactor};
 
@@ -10,8 +14,18 @@ use crate::tap::{At, Event, Redactor};
 #[derive(Debug)]
 pub struct Recording {
     recorder: Recorder,
-    /// `None` with `--capture none`.
+    /// `None` when a capture is browsed.
     writer: Option<Writer>,
+    /// Whether the file is one that stays.
+    is_kept: bool,
+    /// The files that lines stand in.
+    shelf: Shelf,
+    /// Flows whose lines were handed to the writer and are not settled yet, in that order.
+    handed: VecDeque<(FlowId, String)>,
+    /// How many lines were handed over.
+    lines: u64,
+    /// Flows that are missing from the file for good, by name; the first [`NAMED`].
+    missing: Vec<String>,
     /// Why a flow could not be written at all, which no later success mends.
     refused: Option<String>,
 }
@@ -26,13 +40,37 @@ pub struct Written {
 }
 
 impl Recording {
-    /// Records a run that began at `started`.
+    /// Records a run that began at `started`, into the file of `writer`.
     #[must_use]
     pub fn new(started: At, redactor: Redactor, writer: Option<Writer>) -> Self {
         Self {
             recorder: Recorder::new(started, redactor),
+            is_kept: writer.is_some(),
             writer,
+            shelf: Shelf::default(),
+            handed: VecDeque::new(),
+            lines: 0,
+            missing: Vec::new(),
             refused: None,
+        }
+    }
+
+    /// Records nothing: flows are read back from files that are shelved.
+    #[must_use]
+    pub fn browsing() -> Self {
+        Self::new(At::default(), Redactor::off(), None)
+    }
+
+    /// Takes a file that flows can be read back from: the next [`crate::flow::Place::source`].
+    pub fn shelve(&mut self, file: Arc<File>) {
+        self.shelf.add(file);
+    }
+
+    /// Where no file is written, has flows go to one of [`Writer::nameless`], so that they need not
+    /// stay in memory.
+    pub fn spill(&mut self, nameless: impl FnOnce() -> Option<Writer>) {
+        if self.writer.is_none() {
+            self.writer = nameless();
         }
     }
 
@@ -54,41 +92,103 @@ impl Recording {
         self.write(store)
     }
 
-    /// The file that flows are written to.
+    /// The file that flows are written to; `None` if it is to be gone with the run.
     #[must_use]
     pub fn path(&self) -> Option<&Path> {
-        self.writer.as_ref().map(Writer::path)
+        let writer = self.writer.as_ref().filter(|_| self.is_kept);
+        writer.map(Writer::path)
+    }
+
+    /// The files that the lines of flows stand in.
+    #[must_use]
+    pub fn shelf(&self) -> &Shelf {
+        &self.shelf
+    }
+
+    /// Tells the store which flows were written, as far as the writing thread has told. Without a
+    /// writer nothing is ever written, and all flows stay in memory.
+    pub fn settle(&mut self, store: &mut Store) {
+        let Some(writer) = &mut self.writer else {
+            return;
+        };
+        for news in writer.news() {
+            let place = match news {
+                News::Opened(file) => {
+                    self.shelf.add(file);
+                    continue;
+                }
+                News::Written(place) => place,
+                News::Lost { .. } => None,
+            };
+            let Some((id, name)) = self.handed.pop_front() else {
+                continue;
+            };
+            let is_lost = matches!(news, News::Lost { .. });
+            // A pipe cannot be read back; what went into it stays in memory.
+            if place.is_some() || is_lost {
+                store.release(id, place);
+            }
+            if is_lost && self.missing.len() < NAMED {
+                self.missing.push(name);
+            }
+        }
     }
 
     /// Why writing fails at the moment; `None` while it goes well or nothing is written.
     pub fn error(&mut self) -> Option<String> {
         let writing = self.writer.as_mut();
         let problem = writing.and_then(|writer| writer.status().problem());
+        let problem = problem.map(|problem| problem + &self.names());
         problem.or_else(|| self.refused.clone())
     }
 
     /// Writes what is waiting and closes the file. Waits for the disk.
     #[must_use]
-    pub fn finish(self) -> Option<Written> {
-        let writer = self.writer?;
+    pub fn finish(mut self) -> Option<Written> {
+        let writer = self.writer.take()?;
         let path = writer.path().to_owned();
         let mut status = writer.finish();
-        status.error = status.problem().or(self.refused);
-        Some(Written { path, status })
+        let unwritten = self.lines.saturating_sub(status.lines + status.lost) as usize;
+        let unwritten = self.handed.len().saturating_sub(unwritten);
+        let names = self.handed.drain(unwritten..).map(|(_, name)| name);
+        self.missing.extend(names.take(NAMED - self.missing.len()));
+        let problem = status.problem().map(|problem| problem + &self.names());
+        status.error = problem.or(self.refused);
+        self.is_kept.then_some(Written { path, status })
+    }
+
+    /// The names of flows that are missing from the file.
+    fn names(&self) -> String {
+        if self.missing.is_empty() {
+            return String::new();
+        }
+        let more = if self.missing.len() == NAMED {
+            ", …"
+        } else {
+            ""
+        };
+        format!(" ({}{more})", self.missing.join(", "))
     }
 
     /// Writes the flows that ended.
-    fn write(&mut self, store: &Store) -> Vec<FlowId> {
+    fn write(&mut self, store: &mut Store) -> Vec<FlowId> {
         let finished = self.recorder.take_finished();
-        let Some(writer) = &mut self.writer else {
-            return finished;
-        };
-        for flow in finished.iter().filter_map(|id| store.get(*id)) {
-            match line(flow, store) {
-                Ok(line) => writer.write(line),
-                Err(error) => self.refused = Some(error.to_string()),
+        if let Some(writer) = &mut self.writer {
+            for flow in finished.iter().filter_map(|id| store.get(*id)) {
+                match line(flow, store) {
+                    Ok(line) => {
+                        writer.write(line);
+                        self.handed.push_back((flow.id, flow.name.clone()));
+                        self.lines += 1;
+                    }
+                    Err(error) => self.refused = Some(error.to_string()),
+                }
             }
+            self.settle(store);
         }
         finished
     }
 }
+
+/// How many missing flows are named.
+const NAMED: usize = 8;

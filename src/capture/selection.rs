@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Error, line};
+use super::{Error, Shelf, line};
 use crate::flow::{FlowId, Store};
 
 /// What to do when there is a file of that name.
@@ -28,7 +28,8 @@ pub struct Saved {
 
 /// Saves the flows called `ids` to a file of mode 0600, in that order.
 ///
-/// A connection is saved as it is, without its turns unless they are named too.
+/// A connection is saved as it is, without its turns unless they are named too. What is no longer
+/// in memory is copied from the capture's files, the `shelf`.
 ///
 /// # Errors
 /// [`Error::Exists`] when the file exists and is to be kept, [`Error::Write`] when writing fails,
@@ -36,6 +37,7 @@ pub struct Saved {
 pub fn save(
     path: &Path,
     store: &Store,
+    shelf: &Shelf,
     ids: impl IntoIterator<Item = FlowId>,
     existing: Existing,
 ) -> Result<Saved, Error> {
@@ -47,7 +49,7 @@ pub fn save(
         return Err(Error::Exists(path.to_owned()));
     }
     let (file, temporary) = create_beside(path).map_err(failed)?;
-    let saved = write(file, store, ids, failed).and_then(|saved| {
+    let saved = write(file, store, shelf, ids, failed).and_then(|saved| {
         put(&temporary, path, existing).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
             _ => failed(source),
@@ -64,13 +66,25 @@ pub fn save(
 fn write(
     file: File,
     store: &Store,
+    shelf: &Shelf,
     ids: impl IntoIterator<Item = FlowId>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<Saved, Error> {
     let mut out = BufWriter::with_capacity(BUFFER, file);
     let mut saved = Saved::default();
-    for flow in ids.into_iter().filter_map(|id| store.get(id)) {
-        let mut line = line(flow, store)?;
+    for id in ids {
+        let mut line = match (store.get(id), store.place(id)) {
+            (Some(flow), _) => line(flow, store)?,
+            (None, Some(place)) => shelf.line(place).map_err(|why| {
+                failed(io::Error::other(format!(
+                    "a flow cannot be read back: {why}"
+                )))
+            })?,
+            (None, None) => {
+                let why = "a flow is neither in memory nor in the capture any more";
+                return Err(failed(io::Error::other(why)));
+            }
+        };
         line.push(b'\n');
         out.write_all(&line).map_err(&failed)?;
         saved.lines += 1;

@@ -2,18 +2,24 @@
 //!
 //! Several processes may append to one file. For every batch of lines the file is opened, locked
 //! (an advisory lock), put right if its last line is torn, appended to and let go; a batch that
-//! fails is taken back to the last whole line, kept in memory and tried again every second.
+//! fails is taken back to the last whole line, kept in memory and tried again every second. A file
+//! that was renamed or removed meanwhile is begun anew.
+//!
+//! Where nothing is to be captured the lines go to a file without a name, so that they need not stay
+//! in memory.
 
 use std::collections::VecDeque;
-use std::fs::{DirBuilder, File, OpenOptions, Permissions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, BufWriter, ErrorKind, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::Error;
+use crate::flow::Place;
 
 /// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
 /// it has been given.
@@ -23,7 +29,23 @@ pub struct Writer {
     lines: Sender<Vec<u8>>,
     reports: Receiver<Report>,
     status: Status,
+    /// What became of lines, not taken yet.
+    news: Vec<News>,
     thread: JoinHandle<()>,
+}
+
+/// What became of lines. Lines are settled in the order in which they were handed over.
+#[derive(Clone, Debug)]
+pub enum News {
+    /// From now on [`Place::source`] counts one file more: this one.
+    Opened(Arc<File>),
+    /// The next line is in the file: there, or nowhere to be found again if it is a pipe.
+    Written(Option<Place>),
+    /// The next line was given up.
+    Lost {
+        /// Its bytes, line break included.
+        bytes: u64,
+    },
 }
 
 /// How writing goes.
@@ -55,10 +77,38 @@ impl Writer {
             source,
         };
         open(path).map_err(failed)?;
+        Self::start(path, Target::Named(path.to_owned()), backlog)
+    }
+
+    /// A file of mode 0600 in `directory` that has no name and is gone with the program.
+    ///
+    /// # Errors
+    /// [`Error::Write`] when it cannot be created, or no thread can be started.
+    pub fn nameless(directory: &Path, backlog: u64) -> Result<Self, Error> {
+        let path = directory.join(format!(".codextap-{}.tmp", std::process::id()));
+        let failed = |source| Error::Write {
+            path: path.clone(),
+            source,
+        };
+        let mut options = OpenOptions::new();
+        options.read(true).write(true).create_new(true).mode(0o600);
+        let file = options.open(&path).map_err(failed)?;
+        std::fs::remove_file(&path).map_err(failed)?;
+        Self::start(&path, Target::Nameless(file), backlog)
+    }
+
+    fn start(path: &Path, target: Target, backlog: u64) -> Result<Self, Error> {
+        let failed = |source| Error::Write {
+            path: path.to_owned(),
+            source,
+        };
         let (lines, queue) = channel();
         let (reporter, reports) = channel();
         let appender = Appender {
             path: path.to_owned(),
+            target,
+            source: None,
+            sources: 0,
             backlog,
             pending: VecDeque::new(),
             pending_bytes: 0,
@@ -73,6 +123,7 @@ impl Writer {
             lines,
             reports,
             status: Status::default(),
+            news: Vec::new(),
             thread,
         })
     }
@@ -98,6 +149,12 @@ impl Writer {
         &self.status
     }
 
+    /// What became of lines since this was last asked.
+    pub fn news(&mut self) -> Vec<News> {
+        self.take_reports();
+        std::mem::take(&mut self.news)
+    }
+
     /// Writes what is waiting, stops the thread and tells how it went. Waits for the disk.
     #[must_use]
     pub fn finish(self) -> Status {
@@ -119,7 +176,8 @@ impl Writer {
     }
 
     fn take_reports(&mut self) {
-        for report in self.reports.try_iter() {
+        for mut report in self.reports.try_iter() {
+            self.news.append(&mut report.news);
             self.status.take(report);
         }
     }
@@ -148,18 +206,31 @@ impl Status {
 }
 
 /// What an attempt to write came to.
-#[derive(Debug)]
+#[derive(Default, Debug)]
 struct Report {
     lines: u64,
     bytes: u64,
     lost: u64,
     lost_bytes: u64,
+    news: Vec<News>,
     error: Option<String>,
+}
+
+/// Where the thread writes.
+#[derive(Debug)]
+enum Target {
+    Named(PathBuf),
+    Nameless(File),
 }
 
 /// The thread's half.
 struct Appender {
     path: PathBuf,
+    target: Target,
+    /// The file that was written to last, by device and number.
+    source: Option<(u64, u64)>,
+    /// How many files were written to.
+    sources: u32,
     backlog: u64,
     /// Lines that are not in the file yet, oldest first.
     pending: VecDeque<Vec<u8>>,
@@ -200,14 +271,8 @@ impl Appender {
 
     /// Writes all pending lines, or keeps them and says why.
     fn attempt(&mut self) {
-        let mut report = Report {
-            lines: 0,
-            bytes: 0,
-            lost: 0,
-            lost_bytes: 0,
-            error: None,
-        };
-        match append(&self.path, &self.pending) {
+        let mut report = Report::default();
+        match self.append(&mut report.news) {
             Ok(()) => {
                 report.lines = self.pending.len() as u64;
                 report.bytes = self.pending_bytes;
@@ -222,6 +287,7 @@ impl Appender {
                     self.pending_bytes -= bytes;
                     report.lost += 1;
                     report.lost_bytes += bytes;
+                    report.news.push(News::Lost { bytes });
                 }
                 let path = self.path.clone();
                 report.error = Some(Error::Write { path, source }.to_string());
@@ -230,26 +296,51 @@ impl Appender {
         // Nobody listens once the other half is dropped; the lines are written all the same.
         let _ = self.reporter.send(report);
     }
-}
 
-/// Appends whole lines, or nothing.
-fn append(path: &Path, lines: &VecDeque<Vec<u8>>) -> io::Result<()> {
-    let mut file = open(path)?;
-    lock(&file)?;
-    // Pipes and devices have no end to look at or to go back to.
-    let is_regular = file.metadata()?.is_file();
-    let end = if is_regular {
-        file.seek(SeekFrom::End(0))?
-    } else {
-        0
-    };
-    let is_torn = is_regular && end > 0 && last_byte(&mut file)? != b'\n';
-    let written = write_lines(&file, is_torn, lines);
-    if written.is_err() && is_regular {
-        // Should this fail too, the next batch finds a torn line and begins a new one after it.
-        let _ = file.set_len(end);
+    /// Appends all pending lines, or nothing.
+    fn append(&mut self, news: &mut Vec<News>) -> io::Result<()> {
+        let mut file = match &self.target {
+            Target::Named(path) => open(path)?,
+            Target::Nameless(file) => file.try_clone()?,
+        };
+        lock(&file)?;
+        let metadata = file.metadata()?;
+        // Pipes and devices have no end to look at or to go back to.
+        let is_regular = metadata.is_file();
+        let end = if is_regular {
+            file.seek(SeekFrom::End(0))?
+        } else {
+            0
+        };
+        let is_torn = is_regular && end > 0 && last_byte(&mut file)? != b'\n';
+        let written = write_lines(&file, is_torn, &self.pending);
+        if written.is_err() && is_regular {
+            // Should this fail too, the next batch finds a torn line and begins a new one after it.
+            let _ = file.set_len(end);
+        }
+        // The file may stay open for reading: the lock must not stay with it.
+        let _ = file.unlock();
+        written?;
+        if !is_regular {
+            news.extend(self.pending.iter().map(|_| News::Written(None)));
+            return Ok(());
+        }
+        let identity = (metadata.dev(), metadata.ino());
+        if self.source.replace(identity) != Some(identity) {
+            self.sources += 1;
+            news.push(News::Opened(Arc::new(file)));
+        }
+        let mut offset = end + u64::from(is_torn);
+        for line in &self.pending {
+            news.push(News::Written(Some(Place {
+                source: self.sources - 1,
+                len: line.len() as u32,
+                offset,
+            })));
+            offset += line.len() as u64 + 1;
+        }
+        Ok(())
     }
-    written
 }
 
 fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Vec<u8>>) -> io::Result<()> {
@@ -293,12 +384,20 @@ fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Waits until no other process appends; a file system without locks is written without.
+/// Waits until no other process appends, but not for ever; a file system without locks is written
+/// without.
 fn lock(file: &File) -> io::Result<()> {
-    match file.lock() {
-        Err(error) if error.kind() != ErrorKind::Unsupported => Err(error),
-        _ => Ok(()),
+    for _ in 0..LOCK_TRIES {
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),
+            Err(TryLockError::Error(error)) if error.kind() != ErrorKind::Unsupported => {
+                return Err(error);
+            }
+            _ => return Ok(()),
+        }
     }
+    let why = "another process holds the file's lock";
+    Err(io::Error::new(ErrorKind::WouldBlock, why))
 }
 
 fn last_byte(file: &mut File) -> io::Result<u8> {
@@ -310,6 +409,10 @@ fn last_byte(file: &mut File) -> io::Result<u8> {
 
 /// How long the thread waits before it tries again what could not be written.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often a lock is tried before the batch is put off, and how long it is waited between.
+const LOCK_TRIES: u32 = 500;
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// How much is taken from the queue before it is written, in bytes.
 const BATCH: u64 = 4 << 20;

@@ -53,9 +53,12 @@ pub(super) enum Command {
     Record,
     /// Browse captures without a proxy
     Open {
-        /// Captures to read, one after another.
+        /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+        /// Go on reading what is added to the files.
+        #[arg(short = 'F', long)]
+        follow: bool,
     },
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,

@@ -3,16 +3,16 @@
 use std::fmt;
 
 use crate::content::format;
-use crate::flow::{Flow, FlowKind, State};
+use crate::flow::{FlowKind, State, Summary};
 use crate::text::Clean;
 
 /// Prints a flow in one line, free of control characters.
-pub(super) struct FlowLine<'a>(pub(super) &'a Flow);
+pub(super) struct FlowLine<'a>(pub(super) &'a Summary);
 
 impl fmt::Display for FlowLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let flow = self.0;
-        let mark = match flow.state() {
+        let mark = match flow.state {
             State::Complete => "ok  ",
             State::Partial => "part",
             State::Failed => "FAIL",
@@ -22,9 +22,9 @@ impl fmt::Display for FlowLine<'_> {
             f,
             "{} {mark} {:<4}",
             format::clock(flow.started),
-            flow.transport().as_str()
+            flow.transport.as_str()
         )?;
-        match flow.status() {
+        match flow.status {
             Some(status) => write!(f, " {status:>3}")?,
             None => write!(f, "   -")?,
         }
@@ -39,7 +39,7 @@ impl fmt::Display for FlowLine<'_> {
         if let Some(model) = &flow.model {
             write!(f, " {}", Clean::new(model))?;
         }
-        if let Some(usage) = flow.turn.as_ref().and_then(|turn| turn.usage) {
+        if let Some(usage) = flow.usage {
             write!(
                 f,
                 " {}/{}/{}",
@@ -49,18 +49,11 @@ impl fmt::Display for FlowLine<'_> {
             )?;
         }
         match flow.kind {
-            FlowKind::Ws => write!(f, " connection {}", Clean::new(flow.path()))?,
+            FlowKind::Ws => write!(f, " connection {}", Clean::new(&flow.path))?,
             FlowKind::Http | FlowKind::WsTurn { .. } => write!(f, " {}", Clean::new(&flow.gist))?,
         }
-        let failure = flow.turn.as_ref().and_then(|turn| turn.failure.as_ref());
-        if let Some(failure) = failure {
-            write!(
-                f,
-                " ({})",
-                Clean::new(failure.code.as_deref().unwrap_or(&failure.message))
-            )?;
-        } else if let Some(failure) = flow.failures.first() {
-            write!(f, " ({})", Clean::new(&failure.to_string()))?;
+        if let Some(failure) = &flow.failure {
+            write!(f, " ({})", Clean::new(failure))?;
         }
         Ok(())
     }

@@ -11,6 +11,8 @@ mod ending;
 mod error;
 mod limits;
 mod line;
+mod open;
+mod opening;
 mod printer;
 mod record;
 mod runtime;
@@ -92,8 +94,8 @@ async fn run(cli: Cli) -> Result<ExitCode, Error> {
             record::record(&common, Plan::new(&common)?).await?
         }
         Command::Record => record::record(&common, Plan::new(&common)?).await?,
-        Command::Open { files } => {
-            screen::open(&common, &files, has_screen).await?;
+        Command::Open { files, follow } => {
+            open::open(&common, &files, follow, has_screen).await?;
             None
         }
         Command::Demo if has_screen => screen::demo(&common).await?,
@@ -157,7 +159,7 @@ async fn run_codex(
             // Those of before were Codex's.
             Signals::listen()
         };
-        record::recording(station, ending, |_| ()).await
+        record::recording(station, ending, |_, _| ()).await
     });
     let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await;
     drop(ended);

@@ -9,7 +9,8 @@ use super::line::FlowLine;
 use super::printer::Printer;
 use super::signals::Signals;
 use super::station::{Plan, Station};
-use crate::flow::{Flow, FlowId, Store};
+use crate::filter::Filter;
+use crate::flow::{Flow, FlowId, Store, Summary};
 use crate::proxy::Stage;
 
 /// Records until a signal comes; gives the second one, if it was needed.
@@ -29,13 +30,10 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
         signals.next().await;
         signals
     };
-    let recorded = recording(station, ending, |flow| {
-        if !common.quiet
-            && filter
-                .as_ref()
-                .is_none_or(|filter| filter.matches(flow, false))
-        {
-            printer.print(FlowLine(flow).to_string());
+    let recorded = recording(station, ending, |summary, flow| {
+        let is_chosen = |filter: &Filter| filter.judge(summary, Some(flow), false);
+        if !common.quiet && filter.as_ref().and_then(is_chosen).unwrap_or(true) {
+            printer.print(FlowLine(summary).to_string());
         }
     })
     .await;
@@ -48,22 +46,26 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
 pub(super) async fn recording(
     station: Station,
     ending: impl Future<Output = Signals>,
-    mut finished: impl FnMut(&Flow),
+    mut finished: impl FnMut(&Summary, &Flow),
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let (mut events, mut recording, proxy) = station.into_parts();
+    let has_capture = recording.path().is_some();
     let mut record = Record {
         events: &mut events,
         recording: &mut recording,
         store: &mut Store::default(),
         finished: |store: &mut Store, ids: Vec<FlowId>| {
             for id in ids {
-                if let Some(flow) = store.get(id) {
-                    finished(flow);
+                if let (Some(summary), Some(flow)) = (store.summary(id), store.get(id)) {
+                    finished(&summary, flow);
                 }
-                // It is in the capture; a recording of a week must not grow with what passed.
-                store.change(id, Flow::shed);
+                if !has_capture {
+                    store.release(id, None);
+                }
             }
+            // What is in the capture is not needed here any more.
+            store.trim(0, |_| false);
         },
     };
     let signals = record.until(ending).await;

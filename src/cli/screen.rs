@@ -1,25 +1,25 @@
-//! The commands with a screen: `tui`, `open`, `demo`.
+//! The commands that show traffic as it comes: `tui`, `demo`.
 
-use std::io::{self, Write as _};
+use std::io;
 use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use rustix::process::Signal;
+use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::args::{Color, Common};
 use super::demo;
 use super::ending::Record;
 use super::error::Error;
-use super::line::FlowLine;
 use super::signals::Signals;
 use super::station::{Plan, Station};
 use crate::app::{App, Options};
-use crate::capture::{Loaded, Reader, Recording};
+use crate::capture::{self, Writer};
 use crate::config;
 use crate::flow::Store;
 use crate::proxy::{OuterProxies, Route, Stage};
-use crate::tap::{Clock, Redactor};
-use crate::tui::{self, Devices, End, Ended, Screen, Session, Terminal};
+use crate::tap;
+use crate::tui::{self, Devices, End, Ended, Loading, Screen, Session, Terminal};
 use crate::view::Theme;
 
 /// `codextap tui`: proxy and screen.
@@ -74,73 +74,6 @@ pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
     ended
 }
 
-/// `codextap open`: captures, without a proxy.
-pub(super) async fn open(
-    common: &Common,
-    files: &[PathBuf],
-    has_screen: bool,
-) -> Result<(), Error> {
-    let theme = theme(common)?;
-    let filter = super::filter(common)?;
-    let mut reader = Reader::default();
-    for file in files {
-        reader
-            .file(file)
-            .map_err(|error| Error::new(error.to_string()))?;
-    }
-    let Loaded { store, skipped } = reader.finish();
-    if let (true, Some(first)) = (store.flows().is_empty(), skipped.first()) {
-        return Err(Error::new(format!(
-            "no line of {} is a flow: {}",
-            first.file, first.why
-        ))
-        .hint("codextap open reads the captures that codextap writes"));
-    }
-    for line in &skipped {
-        super::report(&format!("skipped {line}"));
-    }
-    if !has_screen {
-        let mut out = io::stdout().lock();
-        for flow in store.rows().iter().filter_map(|id| store.get(*id)) {
-            let is_shown = filter
-                .as_ref()
-                .is_none_or(|filter| filter.matches(flow, false));
-            if is_shown && writeln!(out, "{}", FlowLine(flow)).is_err() {
-                // Whoever reads has read enough.
-                return Ok(());
-            }
-        }
-        return Ok(());
-    }
-    let mut notes = Vec::new();
-    if !skipped.is_empty() {
-        notes.push(format!("{} lines skipped", skipped.len()));
-    }
-    let names: Vec<String> = files
-        .iter()
-        .map(|file| file.display().to_string())
-        .collect();
-    let options = Options {
-        capture: Some(names.join(", ")),
-        is_proxy: false,
-        notes,
-        filter: common.filter.clone(),
-        time_zone: TimeZone::system(),
-        ..Options::default()
-    };
-    let mut app = App::new(options);
-    *app.store_mut() = store;
-    let clock = Clock::start();
-    let session = Session {
-        app,
-        theme,
-        recording: Recording::new(clock.now(), Redactor::off(), None),
-        clock,
-    };
-    let ended = show(common, session, None, &mut Signals::listen()).await?;
-    result(ended.end)
-}
-
 /// Shows a station's traffic until the user quits or a signal comes; then lets what is in flight end,
 /// and writes the capture to its end. Gives the second signal, if it was needed.
 async fn watch(
@@ -151,7 +84,9 @@ async fn watch(
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let mut signals = Signals::listen();
-    let (events, recording, proxy) = station.into_parts();
+    let (events, mut recording, proxy) = station.into_parts();
+    // Where there is no room for that, everything stays in memory.
+    recording.spill(|| Writer::nameless(&std::env::temp_dir(), capture::BACKLOG).ok());
     let session = Session {
         app,
         theme,
@@ -163,7 +98,7 @@ async fn watch(
         events,
         end,
         ..
-    } = show(common, session, Some(events), &mut signals).await?;
+    } = show(common, session, Source::Tap(events), &mut signals).await?;
     let mut cut = None;
     if let Some(mut events) = events {
         let record = Record {
@@ -185,7 +120,7 @@ async fn watch(
 }
 
 /// What a screen that ended this way comes to.
-fn result(end: End) -> Result<(), Error> {
+pub(super) fn result(end: End) -> Result<(), Error> {
     match end {
         End::Quit | End::Told => Ok(()),
         End::Lost(error) => Err(no_terminal(&error)),
@@ -196,19 +131,32 @@ fn no_terminal(error: &io::Error) -> Error {
     Error::new(format!("cannot use the terminal: {error}"))
 }
 
+/// Where flows come from.
+pub(super) enum Source {
+    /// A proxy.
+    Tap(tap::Receiver),
+    /// Captures that are being read.
+    Captures(UnboundedReceiver<Loading>),
+}
+
 /// Runs the loop on the real terminal.
-async fn show(
+pub(super) async fn show(
     common: &Common,
     session: Session,
-    events: Option<crate::tap::Receiver>,
+    source: Source,
     signals: &mut Signals,
 ) -> Result<Ended, Error> {
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
+    let (events, loading) = match source {
+        Source::Tap(events) => (Some(events), None),
+        Source::Captures(loading) => (None, Some(loading)),
+    };
     let devices = Devices {
         input: tui::input(),
         events,
+        loading,
         screen: &screen,
         terminal: Some(&terminal),
         size,

@@ -17,7 +17,7 @@ use crate::text::{pad, pad_start};
 #[must_use]
 pub fn timeline(flow: &Flow, turns: &[&Flow], folds: &Folds) -> Document {
     let mut document = Document::default();
-    Timeline::default().update(&mut document, flow, turns, folds);
+    Timeline::default().update(&mut document, flow, turns, 0, folds);
     document
 }
 
@@ -27,8 +27,10 @@ pub fn timeline(flow: &Flow, turns: &[&Flow], folds: &Folds) -> Document {
 /// or into the burst that they end with.
 #[derive(Clone, Default, Debug)]
 pub struct Timeline {
-    /// The flow.
-    flow: Option<FlowId>,
+    /// The flow, then its turns.
+    flows: Vec<FlowId>,
+    /// How many of its turns are not among them.
+    hidden: usize,
     /// The open and closed bursts.
     folds: Folds,
     /// How many frames of the flow and of each turn are among the entries.
@@ -75,18 +77,20 @@ struct Title {
 }
 
 impl Timeline {
-    /// Brings `document`, which is what this gave last, up to date with `flow` and its turns. Says
-    /// how many of its first lines are as they were.
+    /// Brings `document`, which is what this gave last, up to date with `flow` and its turns; as many
+    /// turns as are `hidden` are not in memory. Says how many of its first lines are as they were.
     pub fn update(
         &mut self,
         document: &mut Document,
         flow: &Flow,
         turns: &[&Flow],
+        hidden: usize,
         folds: &Folds,
     ) -> usize {
         let flows: Vec<&Flow> = std::iter::once(flow).chain(turns.iter().copied()).collect();
+        let ids: Vec<FlowId> = flows.iter().map(|flow| flow.id).collect();
         let taken = self.taken.iter().zip(&flows);
-        let has_grown = self.taken.len() <= flows.len()
+        let has_grown = ids.starts_with(&self.flows)
             && taken
                 .clone()
                 .all(|(taken, flow)| *taken <= flow.frames.len());
@@ -98,10 +102,10 @@ impl Timeline {
         let has_inflated = self.has_inflated
             || new.any(|frame| frame.len > frame.wire)
             || others.any(|frame| frame.len > frame.wire);
-        let is_same = self.flow == Some(flow.id) && self.folds == *folds && has_grown;
+        let is_same = self.hidden == hidden && self.folds == *folds && has_grown;
         if !is_same || has_inflated != self.has_inflated {
             *self = Self {
-                flow: Some(flow.id),
+                hidden,
                 folds: folds.clone(),
                 has_inflated: flows
                     .iter()
@@ -110,8 +114,12 @@ impl Timeline {
                 ..Self::default()
             };
         }
+        self.flows = ids;
         if self.entries.is_empty() {
             document.lines.clear();
+            if hidden > 0 {
+                document.push(hidden_turns(hidden));
+            }
         }
         let titles = self.retitle(document, &flows);
         let from = self.take(&flows);
@@ -536,6 +544,14 @@ fn seconds(duration: Duration) -> String {
 
 fn step(duration: Duration) -> String {
     format!("+{}", seconds(duration))
+}
+
+/// Says that there are more turns than are shown.
+fn hidden_turns(count: usize) -> Line {
+    let turns = if count == 1 { "turn is" } else { "turns are" };
+    let count = format::count(count as u64);
+    let text = format!("{count} {turns} in the capture only: choose them in the list");
+    Line::of(&text, Role::Dim)
 }
 
 fn empty(flow: &Flow) -> Line {

@@ -2,34 +2,62 @@
 
 use super::pattern::Pattern;
 use super::{Expr, Op};
-use crate::flow::{Flow, FlowKind};
+use crate::flow::{Flow, FlowKind, Summary};
 use crate::responses::{Item, ItemKind, Part};
 use crate::tap::Field;
 
-/// Whether `expr` chooses `flow`.
-pub(super) fn expr(expr: &Expr, flow: &Flow, is_marked: bool) -> bool {
-    let member = |inner: &Expr| self::expr(inner, flow, is_marked);
+/// What an expression is asked about.
+#[derive(Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// What is always known of the flow.
+    pub(super) summary: &'a Summary,
+    /// The flow, where it is in memory as a whole.
+    pub(super) flow: Option<&'a Flow>,
+    /// Whether the user marked it.
+    pub(super) is_marked: bool,
+}
+
+/// Whether `expr` chooses the flow; `None` if that depends on what is not in memory.
+pub(super) fn expr(expr: &Expr, subject: Subject<'_>) -> Option<bool> {
+    let member = |inner: &Expr| self::expr(inner, subject);
     match expr {
-        Expr::And(members) => members.iter().all(member),
-        Expr::Or(members) => members.iter().any(member),
-        Expr::Not(inner) => !member(inner),
-        Expr::Is(op) => is(*op, flow, is_marked),
-        Expr::Has(op, pattern) => has(*op, pattern, flow),
-        Expr::Status(code) => flow.status().is_some_and(|status| code.includes(status)),
-        Expr::Word(pattern) => word(pattern, flow),
+        Expr::And(members) => all(members, member),
+        Expr::Or(members) => all(members, |inner| member(inner).map(|is| !is)).map(|is| !is),
+        Expr::Not(inner) => member(inner).map(|is| !is),
+        Expr::Is(op) => Some(is(*op, subject)),
+        Expr::Has(op, pattern) => has(*op, pattern, subject),
+        Expr::Status(code) => {
+            let status = subject.summary.status;
+            Some(status.is_some_and(|status| code.includes(status)))
+        }
+        Expr::Word(pattern) => word(pattern, subject),
     }
 }
 
+/// Whether all members hold. One that does not decides, whatever is unknown of the others.
+fn all(members: &[Expr], mut member: impl FnMut(&Expr) -> Option<bool>) -> Option<bool> {
+    let mut all = Some(true);
+    for inner in members {
+        match member(inner) {
+            Some(true) => {}
+            Some(false) => return Some(false),
+            None => all = None,
+        }
+    }
+    all
+}
+
 /// An operator without an argument.
-fn is(op: Op, flow: &Flow, is_marked: bool) -> bool {
+fn is(op: Op, subject: Subject<'_>) -> bool {
+    let summary = subject.summary;
     match op {
         Op::All => true,
-        Op::Failed => flow.is_error(),
-        Op::Http => flow.kind == FlowKind::Http,
-        Op::Marked => is_marked,
-        Op::Unanswered => flow.response.head.is_none(),
-        Op::Answered => flow.response.head.is_some(),
-        Op::WebSocket => flow.kind != FlowKind::Http,
+        Op::Failed => summary.is_error(),
+        Op::Http => summary.kind == FlowKind::Http,
+        Op::Marked => subject.is_marked,
+        Op::Unanswered => summary.status.is_none(),
+        Op::Answered => summary.status.is_some(),
+        Op::WebSocket => summary.kind != FlowKind::Http,
         Op::Body
         | Op::RequestBody
         | Op::ResponseBody
@@ -48,7 +76,20 @@ fn is(op: Op, flow: &Flow, is_marked: bool) -> bool {
 }
 
 /// An operator with a pattern.
-fn has(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
+fn has(op: Op, pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
+    let summary = subject.summary;
+    let known = match op {
+        Op::Domain => pattern.is_in(authority(&summary.upstream).as_bytes()),
+        Op::Method => pattern.is_in(summary.method.as_bytes()),
+        Op::Source => pattern.is_in(summary.client.as_bytes()),
+        Op::Url => pattern.is_in(format!("{}{}", summary.upstream, summary.path).as_bytes()),
+        _ => return subject.flow.map(|flow| has_text(op, pattern, flow)),
+    };
+    Some(known)
+}
+
+/// An operator with a pattern that is looked for in heads or bodies.
+fn has_text(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
     let (request, response) = (&flow.request, &flow.response);
     let sent = || request.head.as_ref().map_or(&[][..], |head| &head.fields);
     let received = || response.head.as_ref().map_or(&[][..], |head| &head.fields);
@@ -56,7 +97,6 @@ fn has(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
         Op::Body => pattern.is_in(request.body.bytes()) || pattern.is_in(response.body.bytes()),
         Op::RequestBody => pattern.is_in(request.body.bytes()),
         Op::ResponseBody => pattern.is_in(response.body.bytes()),
-        Op::Domain => pattern.is_in(authority(&flow.upstream).as_bytes()),
         Op::Header => {
             is_in_lines(pattern, sent())
                 || is_in_lines(pattern, &request.trailers)
@@ -69,13 +109,14 @@ fn has(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
         Op::ResponseHeader => {
             is_in_lines(pattern, received()) || is_in_lines(pattern, &response.trailers)
         }
-        Op::Method => pattern.is_in(flow.method().as_bytes()),
-        Op::Source => pattern.is_in(flow.client.as_bytes()),
         Op::Type => is_in_type(pattern, sent()) || is_in_type(pattern, received()),
         Op::RequestType => is_in_type(pattern, sent()),
         Op::ResponseType => is_in_type(pattern, received()),
-        Op::Url => pattern.is_in(format!("{}{}", flow.upstream, flow.path()).as_bytes()),
-        Op::All
+        Op::Domain
+        | Op::Method
+        | Op::Source
+        | Op::Url
+        | Op::All
         | Op::Failed
         | Op::Http
         | Op::Marked
@@ -87,28 +128,28 @@ fn has(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
 }
 
 /// A word: in what the list shows of a flow, or in the text that the model wrote.
-fn word(pattern: &Pattern, flow: &Flow) -> bool {
+fn word(pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
+    let summary = subject.summary;
     let row = [
-        flow.gist.as_str(),
-        flow.model.as_deref().unwrap_or_default(),
-        flow.agent().name().unwrap_or_default(),
-        flow.path(),
-        flow.method(),
-        flow.channel.as_str(),
-        flow.transport().as_str(),
+        &summary.gist,
+        summary.model.as_deref().unwrap_or_default(),
+        summary.agent().name().unwrap_or_default(),
+        &summary.path,
+        &summary.method,
+        summary.channel.as_str(),
+        summary.transport.as_str(),
     ];
     // An empty text has nothing to find: else `^$` would find every flow without a model.
     let is_in_text = |text: &str| !text.is_empty() && pattern.is_in(text.as_bytes());
-    row.into_iter().any(is_in_text)
-        || flow
-            .status()
-            .is_some_and(|status| is_in_text(&status.to_string()))
-        || flow
-            .turn
-            .iter()
-            .flat_map(|turn| &turn.items)
-            .flat_map(written)
-            .any(|part| is_in_text(&part.text))
+    let status = summary.status.map(|status| status.to_string());
+    if row.into_iter().chain(status.as_deref()).any(is_in_text) {
+        return Some(true);
+    }
+    if summary.turn.is_none() {
+        return Some(false);
+    }
+    let mut items = subject.flow?.turn.iter().flat_map(|turn| &turn.items);
+    Some(items.any(|item| written(item).any(|part| is_in_text(&part.text))))
 }
 
 /// The texts of an item that a reader sees assembled: what was said and what was thought.

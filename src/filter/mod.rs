@@ -24,7 +24,7 @@ mod pattern;
 use std::fmt;
 use std::ops::Range;
 
-use crate::flow::Flow;
+use crate::flow::{Flow, Summary};
 use pattern::{Code, Pattern};
 
 /// An expression that chooses flows. The default one chooses all.
@@ -45,9 +45,22 @@ impl Filter {
     /// Whether the expression chooses `flow`; `is_marked` is what [`Op::Marked`] asks for.
     #[must_use]
     pub fn matches(&self, flow: &Flow, is_marked: bool) -> bool {
-        self.root
-            .as_ref()
-            .is_none_or(|expr| matches::expr(expr, flow, is_marked))
+        let chosen = self.judge(&Summary::of(flow), Some(flow), is_marked);
+        chosen.unwrap_or_default()
+    }
+
+    /// The same of a flow that need not be in memory as a whole; `None` if that decides.
+    #[must_use]
+    pub fn judge(&self, summary: &Summary, flow: Option<&Flow>, is_marked: bool) -> Option<bool> {
+        let Some(root) = &self.root else {
+            return Some(true);
+        };
+        let subject = matches::Subject {
+            summary,
+            flow,
+            is_marked,
+        };
+        matches::expr(root, subject)
     }
 
     /// Whether it chooses every flow because nothing was asked for.

@@ -89,6 +89,12 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Whether a `Content-Type` announces server-sent events.
+    #[must_use]
+    pub fn is_event_stream(content_type: &str) -> bool {
+        content_type.starts_with("text/event-stream")
+    }
+
     /// `HTTP`, `SSE` or `WS`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -52,12 +52,7 @@ impl Flow {
     pub fn read_heads(&mut self) {
         self.channel = Channel::of(self.path());
         self.identity = self.identify(None);
-        let asks_for_a_turn = match self.kind {
-            FlowKind::Http => self.channel == Channel::Model && self.method() == "POST",
-            FlowKind::WsTurn { .. } => true,
-            FlowKind::Ws => false,
-        };
-        if asks_for_a_turn {
+        if self.kind.asks_for_a_turn(self.channel, self.method()) {
             self.turn.get_or_insert_default();
         }
         self.gist = if self.channel.is_side() || self.kind == FlowKind::Ws {

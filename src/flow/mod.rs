@@ -14,6 +14,7 @@ mod phases;
 mod recorder;
 mod socket;
 mod store;
+mod summary;
 
 use std::sync::Arc;
 
@@ -25,9 +26,11 @@ pub use channel::{Channel, Transport};
 pub use frame::{Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
-pub use store::Store;
+pub use store::{Place, Store};
+pub use summary::Summary;
 
-/// Position of a flow in the store: ascending in the order in which flows began. Unique within a run.
+/// Position of a flow in the store: ascending in the order in which flows came, live as they begin, of
+/// a capture as their lines stand.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub struct FlowId(pub u32);
 
@@ -96,6 +99,25 @@ pub enum FlowKind {
     },
 }
 
+impl FlowKind {
+    /// Whether a flow with this status is a handshake that was answered with 426. Codex goes on over
+    /// HTTP then, and nothing has failed (RFC 9110 §15.5.22).
+    #[must_use]
+    pub fn is_referred_to_http(self, status: Option<u16>) -> bool {
+        self == Self::Ws && status == Some(426)
+    }
+
+    /// Whether such a flow asks for a model response.
+    #[must_use]
+    pub fn asks_for_a_turn(self, channel: Channel, method: &str) -> bool {
+        match self {
+            Self::Http => channel == Channel::Model && method == "POST",
+            Self::WsTurn { .. } => true,
+            Self::Ws => false,
+        }
+    }
+}
+
 /// What was sent.
 #[derive(Clone, Default, Debug)]
 pub struct Request {
@@ -150,6 +172,53 @@ pub enum State {
     Failed,
 }
 
+/// What decides where a flow stands.
+#[derive(Clone, Copy, Debug)]
+pub struct Facts {
+    /// What the flow is.
+    pub kind: FlowKind,
+    /// Where the model response stands, where the flow is one.
+    pub turn: Option<Status>,
+    /// The HTTP status, once the head is here.
+    pub status: Option<u16>,
+    /// Whether the exchange failed.
+    pub has_failed: bool,
+    /// Whether it is over.
+    pub has_ended: bool,
+    /// A close frame's code.
+    pub close: Option<u16>,
+}
+
+impl State {
+    /// Where a flow stands of which this is known.
+    #[must_use]
+    pub fn of(facts: Facts) -> Self {
+        match facts.turn {
+            Some(Status::Completed) => return Self::Complete,
+            Some(Status::Incomplete | Status::Cancelled) => return Self::Partial,
+            Some(Status::Failed | Status::Error | Status::Lost) => return Self::Failed,
+            Some(Status::InProgress) | None => {}
+        }
+        let is_refused = facts.status.is_some_and(|status| status >= 400);
+        if facts.has_failed || is_refused && !facts.kind.is_referred_to_http(facts.status) {
+            return Self::Failed;
+        }
+        if is_refused {
+            return Self::Partial;
+        }
+        // Codex drops its sockets without a close frame, and is done with them after 1000 and 1001.
+        let is_early = facts
+            .close
+            .is_some_and(|code| !matches!(code, 1000 | 1001 | 1005));
+        match (facts.has_ended, facts.status) {
+            (true, _) if is_early => Self::Partial,
+            (true, _) => Self::Complete,
+            (false, Some(_)) => Self::Streaming,
+            (false, None) => Self::Waiting,
+        }
+    }
+}
+
 /// How long a stream in progress is silent before it is said to have stalled.
 pub const STALL: std::time::Duration = std::time::Duration::from_secs(60);
 
@@ -183,16 +252,17 @@ impl Flow {
         }
     }
 
-    /// Forgets heads, bodies, frames and the turn's items: for a flow that was written down and that
-    /// nobody will look at. Counts, times and identifiers stay.
-    pub fn shed(&mut self) {
-        self.request = Request::default();
-        self.response = Response::default();
-        self.frames = Vec::new();
-        self.faults = Vec::new();
-        if let Some(turn) = &mut self.turn {
-            turn.items = Vec::new();
-        }
+    /// About how much memory its bodies, frames and items take, in bytes.
+    #[must_use]
+    pub fn weight(&self) -> u64 {
+        let bodies = self.request.body.bytes().len() + self.response.body.bytes().len();
+        let frames = self.frames.len() * size_of::<Frame>();
+        let items = self.turn.iter().flat_map(|turn| &turn.items);
+        // An item keeps its JSON and, beside it, what it says.
+        let items: usize = items
+            .map(|item| 2 * item.raw.len() + size_of_val(item))
+            .sum();
+        (size_of::<Self>() + HEADS + bodies + frames + items) as u64
     }
 
     /// The HTTP status, once the head is here.
@@ -228,7 +298,7 @@ impl Flow {
     pub fn is_event_stream(&self) -> bool {
         self.response.head.as_ref().is_some_and(|head| {
             crate::tap::field(&head.fields, "content-type")
-                .is_some_and(|value| value.starts_with("text/event-stream"))
+                .is_some_and(|value| Transport::is_event_stream(&value))
         })
     }
 
@@ -247,42 +317,20 @@ impl Flow {
     /// Where it stands.
     #[must_use]
     pub fn state(&self) -> State {
-        let turn = self.turn.as_ref().map(|turn| turn.status);
-        match turn {
-            Some(Status::Completed) => return State::Complete,
-            Some(Status::Incomplete | Status::Cancelled) => return State::Partial,
-            Some(Status::Failed | Status::Error | Status::Lost) => return State::Failed,
-            Some(Status::InProgress) | None => {}
-        }
-        let is_refused = self.status().is_some_and(|status| status >= 400);
-        if !self.failures.is_empty() || is_refused && !self.is_referred_to_http() {
-            return State::Failed;
-        }
-        if is_refused {
-            return State::Partial;
-        }
-        // Codex drops its sockets without a close frame, and is done with them after 1000 and 1001.
-        let code = self.close.as_ref().and_then(|close| close.code);
-        let is_early = code.is_some_and(|code| !matches!(code, 1000 | 1001 | 1005));
-        match (self.ended, &self.response.head) {
-            (Some(_), _) if is_early => State::Partial,
-            (Some(_), _) => State::Complete,
-            (None, Some(_)) => State::Streaming,
-            (None, None) => State::Waiting,
-        }
+        State::of(Facts {
+            kind: self.kind,
+            turn: self.turn.as_ref().map(|turn| turn.status),
+            status: self.status(),
+            has_failed: !self.failures.is_empty(),
+            has_ended: self.ended.is_some(),
+            close: self.close.as_ref().and_then(|close| close.code),
+        })
     }
 
     /// Whether it is a handshake that was answered, but not with a WebSocket (RFC 6455 §4.1).
     #[must_use]
     pub fn is_refused_upgrade(&self) -> bool {
         self.kind == FlowKind::Ws && self.status().is_some_and(|status| status != 101)
-    }
-
-    /// Whether it is a handshake that was answered with 426. Codex goes on over HTTP then, and
-    /// nothing has failed (RFC 9110 §15.5.22).
-    #[must_use]
-    pub fn is_referred_to_http(&self) -> bool {
-        self.kind == FlowKind::Ws && self.status() == Some(426)
     }
 
     /// Whether it failed itself: an error status, a failed or lost turn, a broken exchange. A
@@ -315,10 +363,10 @@ impl Flow {
             .map(|frame| frame.at)
     }
 
-    /// For how long nothing has come or gone on a stream that is in progress, from [`STALL`] on. An
-    /// open connection without a turn may be silent for hours, and that is no stall.
+    /// When the last byte came or went on a stream that is in progress. An open connection without a
+    /// turn may be silent for hours, and nobody waits for it.
     #[must_use]
-    pub fn stall(&self, now: At) -> Option<std::time::Duration> {
+    pub fn quiet_since(&self) -> Option<At> {
         let is_stream = match self.kind {
             FlowKind::WsTurn { .. } => true,
             FlowKind::Http => self.response.head.is_none() || self.is_event_stream(),
@@ -329,8 +377,7 @@ impl Flow {
         }
         let last = self.frames.last().map(|frame| frame.at);
         let last = last.or(self.response.head_at).unwrap_or(self.started);
-        let silence = now.since(last.max(self.started));
-        (silence >= STALL).then_some(silence)
+        Some(last.max(self.started))
     }
 
     /// Bytes on the wire, both ways: bodies, or frames.
@@ -350,6 +397,9 @@ impl Flow {
     }
 }
 
+/// What heads, names and allocations take beside the rest, in bytes: a rough average.
+const HEADS: usize = 4 << 10;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -361,22 +411,23 @@ mod tests {
     fn a_stall_is_a_silence_of_a_minute_and_ends_with_the_next_byte() {
         let began = Clock::start().now();
         let at = |seconds: u64| began.plus(Duration::from_secs(seconds));
+        let stall = |flow: &Flow, now| Summary::of(flow).stall(now);
         let mut flow = Flow::new(String::new(), String::new(), "".into(), began);
-        assert_eq!(flow.stall(at(59)), None);
-        assert_eq!(flow.stall(at(60)), Some(STALL));
+        assert_eq!(stall(&flow, at(59)), None);
+        assert_eq!(stall(&flow, at(60)), Some(STALL));
         flow.kind = FlowKind::WsTurn {
             connection: FlowId(0),
             number: 1,
         };
-        assert_eq!(flow.stall(at(61)), Some(Duration::from_secs(61)));
+        assert_eq!(stall(&flow, at(61)), Some(Duration::from_secs(61)));
         let row = http::gap(Direction::In, at(61), 0, String::new());
         flow.frames.push(row);
-        assert_eq!(flow.stall(at(62)), None);
-        assert_eq!(flow.stall(at(121)), Some(STALL));
+        assert_eq!(stall(&flow, at(62)), None);
+        assert_eq!(stall(&flow, at(121)), Some(STALL));
         flow.ended = Some(at(122));
-        assert_eq!(flow.stall(at(500)), None);
+        assert_eq!(stall(&flow, at(500)), None);
         flow.ended = None;
         flow.kind = FlowKind::Ws;
-        assert_eq!(flow.stall(at(5000)), None);
+        assert_eq!(stall(&flow, at(5000)), None);
     }
 }

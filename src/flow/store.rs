@@ -1,9 +1,14 @@
-//! All flows of a run or a capture, in the order in which they began and in the order of the list.
+//! All flows of a run or a capture, in the order in which they came and in the order of the list.
+//!
+//! Of every flow the store keeps at least a [`Summary`]. Flows that stand in a capture need not stay
+//! whole: [`Store::trim`] lets the oldest go, and [`Store::restore`] takes one back.
 
-use std::collections::HashMap;
+use std::borrow::Cow;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::{Flow, FlowId, FlowKind};
+use super::{Flow, FlowId, FlowKind, Summary};
+use crate::tap::At;
 
 /// Every flow. Flows are added and changed, never removed.
 ///
@@ -11,7 +16,9 @@ use super::{Flow, FlowId, FlowKind};
 #[derive(Clone, Default, Debug)]
 pub struct Store {
     /// Position = id.
-    flows: Vec<Arc<Flow>>,
+    slots: Vec<Slot>,
+    /// Where each flow's line stands, once it does. Position = id.
+    places: Vec<Option<Place>>,
     /// Flows as the list shows them: by start, turns right under their connection.
     rows: Vec<FlowId>,
     /// The turns of each connection, in order.
@@ -20,13 +27,51 @@ pub struct Store {
     revisions: Vec<u64>,
     /// Grows with every change of any flow.
     revision: u64,
+    /// When the latest of them began, turns aside.
+    latest: At,
+    /// Whole flows that may be let go, each with its weight; the first to go first.
+    spare: VecDeque<(FlowId, u64)>,
+    /// The sum of the weights in `spare`.
+    spare_weight: u64,
+}
+
+/// What is in memory of a flow.
+#[derive(Clone, Debug)]
+enum Slot {
+    /// All of it.
+    Whole(Arc<Flow>),
+    /// Its summary.
+    Brief(Arc<Summary>),
+}
+
+/// Where a flow's line stands in the files of a capture.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// Which of the capture's files.
+    pub source: u32,
+    /// Bytes of the line, without its line break.
+    pub len: u32,
+    /// Where it begins, in bytes from the start of the file.
+    pub offset: u64,
 }
 
 impl Store {
-    /// Every flow, in the order in which they began.
+    /// How many flows there are.
     #[must_use]
-    pub fn flows(&self) -> &[Arc<Flow>] {
-        &self.flows
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The flows that are in memory as a whole, by id.
+    #[must_use]
+    pub fn flows(&self) -> Vec<&Flow> {
+        self.slots.iter().filter_map(Slot::whole).collect()
     }
 
     /// Every flow, in the order of the list: by start, but turns right under their connection.
@@ -35,10 +80,27 @@ impl Store {
         &self.rows
     }
 
-    /// The flow with this id.
+    /// The flow with this id, if it is in memory as a whole.
     #[must_use]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
-        self.flows.get(id.0 as usize).map(AsRef::as_ref)
+        self.slots.get(id.0 as usize)?.whole()
+    }
+
+    /// The summary of the flow with this id.
+    #[must_use]
+    pub fn summary(&self, id: FlowId) -> Option<Cow<'_, Summary>> {
+        self.slots.get(id.0 as usize).map(Slot::summary)
+    }
+
+    /// Every flow's summary, by id.
+    pub fn summaries(&self) -> impl Iterator<Item = Cow<'_, Summary>> {
+        self.slots.iter().map(Slot::summary)
+    }
+
+    /// Where the flow's line stands; `None` until it was written.
+    #[must_use]
+    pub fn place(&self, id: FlowId) -> Option<Place> {
+        self.places.get(id.0 as usize).copied().flatten()
     }
 
     /// A number that grows with every change of any flow.
@@ -48,25 +110,72 @@ impl Store {
     }
 
     /// The flows that were added or changed since the store had this revision, by id.
-    pub fn changed_since(&self, revision: u64) -> impl Iterator<Item = &Flow> {
-        let revisions = self.revisions.iter().zip(&self.flows);
-        revisions.filter_map(move |(own, flow)| (*own > revision).then_some(&**flow))
+    pub fn changed_since(&self, revision: u64) -> impl Iterator<Item = Cow<'_, Summary>> {
+        let revisions = self.revisions.iter().zip(&self.slots);
+        revisions
+            .filter(move |(own, _)| **own > revision)
+            .map(|(_, slot)| slot.summary())
     }
 
     /// The turns of a connection, in order.
-    pub fn turns(&self, connection: FlowId) -> impl Iterator<Item = &Flow> {
-        let turns = self.turns.get(&connection).into_iter().flatten();
-        turns.filter_map(|id| self.get(*id))
+    #[must_use]
+    pub fn turns(&self, connection: FlowId) -> &[FlowId] {
+        self.turns.get(&connection).map_or(&[], Vec::as_slice)
     }
 
     /// Adds a flow and gives it its id.
     pub fn push(&mut self, mut flow: Flow) -> FlowId {
-        let id = FlowId(self.flows.len() as u32);
-        flow.id = id;
+        flow.id = self.next_id();
+        flow.revision = self.revision + 1;
+        let (id, kind, started) = (flow.id, flow.kind, flow.started);
+        self.add(id, kind, started, Slot::Whole(Arc::new(flow)), None)
+    }
+
+    /// Adds a flow that stands in a capture: its summary alone.
+    pub fn push_summary(&mut self, mut summary: Summary, place: Option<Place>) -> FlowId {
+        summary.id = self.next_id();
+        summary.revision = self.revision + 1;
+        let (id, kind, started) = (summary.id, summary.kind, summary.started);
+        self.add(id, kind, started, Slot::Brief(Arc::new(summary)), place)
+    }
+
+    /// Puts a flow in the place of another, made-up one.
+    pub fn replace(&mut self, id: FlowId, mut flow: Flow) {
+        (flow.id, flow.revision) = (id, self.revision + 1);
+        self.put(id, Slot::Whole(Arc::new(flow)), None);
+    }
+
+    /// The same with a flow that stands in a capture: its summary alone.
+    pub fn replace_summary(&mut self, id: FlowId, mut summary: Summary, place: Option<Place>) {
+        (summary.id, summary.revision) = (id, self.revision + 1);
+        self.put(id, Slot::Brief(Arc::new(summary)), place);
+    }
+
+    fn put(&mut self, id: FlowId, slot: Slot, place: Option<Place>) {
+        let index = id.0 as usize;
+        if index < self.slots.len() {
+            self.revision += 1;
+            self.revisions[index] = self.revision;
+            self.slots[index] = slot;
+            self.places[index] = place;
+        }
+    }
+
+    fn next_id(&self) -> FlowId {
+        FlowId(self.slots.len() as u32)
+    }
+
+    fn add(
+        &mut self,
+        id: FlowId,
+        kind: FlowKind,
+        started: At,
+        slot: Slot,
+        place: Option<Place>,
+    ) -> FlowId {
         self.revision += 1;
-        flow.revision = self.revision;
-        let row = match flow.kind {
-            FlowKind::Http | FlowKind::Ws => self.rows.len(),
+        let row = match kind {
+            FlowKind::Http | FlowKind::Ws => self.row_of(started),
             FlowKind::WsTurn { connection, .. } => {
                 self.turns.entry(connection).or_default().push(id);
                 self.end_of(connection)
@@ -74,29 +183,137 @@ impl Store {
         };
         self.rows.insert(row, id);
         self.revisions.push(self.revision);
-        self.flows.push(Arc::new(flow));
+        self.slots.push(slot);
+        self.places.push(place);
         id
     }
 
-    /// Changes a flow: the only way to do so, so that no change is missed by a cache.
+    /// Changes a flow: the only way to do so, so that no change is missed by a cache. `None` if it
+    /// is not in memory as a whole.
     pub fn change<T>(&mut self, id: FlowId, change: impl FnOnce(&mut Flow) -> T) -> Option<T> {
-        let flow = Arc::make_mut(self.flows.get_mut(id.0 as usize)?);
+        let Slot::Whole(flow) = self.slots.get_mut(id.0 as usize)? else {
+            return None;
+        };
+        let flow = Arc::make_mut(flow);
         self.revision += 1;
         flow.revision = self.revision;
         self.revisions[id.0 as usize] = self.revision;
         Some(change(flow))
     }
 
+    /// Takes note where the line of a flow that ended stands, if it does anywhere: from now on the
+    /// flow may be let go.
+    pub fn release(&mut self, id: FlowId, place: Option<Place>) {
+        if let Some(known) = self.places.get_mut(id.0 as usize) {
+            *known = place;
+            self.may_go(id);
+        }
+    }
+
+    /// Takes back, as a whole, a flow that was let go.
+    pub fn restore(&mut self, id: FlowId, mut flow: Flow) {
+        let Some(Slot::Brief(summary)) = self.slots.get(id.0 as usize) else {
+            return;
+        };
+        self.revision += 1;
+        (flow.id, flow.kind, flow.revision) = (id, summary.kind, self.revision);
+        self.revisions[id.0 as usize] = self.revision;
+        self.slots[id.0 as usize] = Slot::Whole(Arc::new(flow));
+        self.may_go(id);
+    }
+
+    /// Lets whole flows go, the longest untouched first, until those that may go weigh no more than
+    /// `budget` bytes. Those that are `wanted` stay.
+    pub fn trim(&mut self, budget: u64, wanted: impl Fn(FlowId) -> bool) {
+        let mut left = self.spare.len();
+        while self.spare_weight > budget && left > 0 {
+            left -= 1;
+            let Some((id, weight)) = self.spare.pop_front() else {
+                return;
+            };
+            if wanted(id) {
+                self.spare.push_back((id, weight));
+            } else {
+                self.spare_weight -= weight;
+                self.let_go(id);
+            }
+        }
+    }
+
+    /// Keeps of a flow its summary alone.
+    fn let_go(&mut self, id: FlowId) {
+        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
+            *slot = Slot::Brief(Arc::new(slot.summary().into_owned()));
+        }
+    }
+
+    fn may_go(&mut self, id: FlowId) {
+        if let Some(flow) = self.get(id) {
+            let weight = flow.weight();
+            self.spare_weight += weight;
+            self.spare.push_back((id, weight));
+        }
+    }
+
+    /// The row of what began then, turns aside. Found from the end: most come in order.
+    fn row_of(&mut self, started: At) -> usize {
+        let mut row = self.rows.len();
+        if started >= self.latest {
+            self.latest = started;
+            return row;
+        }
+        for (before, id) in self.rows.iter().enumerate().rev() {
+            let slot = self.slots.get(id.0 as usize);
+            match slot.map(|slot| (slot.kind(), slot.started())) {
+                Some((FlowKind::WsTurn { .. }, _)) => {}
+                Some((_, other)) if other > started => row = before,
+                _ => break,
+            }
+        }
+        row
+    }
+
     /// The row after the last turn of `connection`. Found from the end: the newest connection is the busy one.
     fn end_of(&self, connection: FlowId) -> usize {
         let belongs = |id: &FlowId| {
+            let slot = self.slots.get(id.0 as usize);
             *id == connection
-                || matches!(self.get(*id).map(|flow| flow.kind),
+                || matches!(slot.map(Slot::kind),
                     Some(FlowKind::WsTurn { connection: of, .. }) if of == connection)
         };
         self.rows
             .iter()
             .rposition(belongs)
             .map_or(self.rows.len(), |row| row + 1)
+    }
+}
+
+impl Slot {
+    fn whole(&self) -> Option<&Flow> {
+        match self {
+            Self::Whole(flow) => Some(flow),
+            Self::Brief(_) => None,
+        }
+    }
+
+    fn summary(&self) -> Cow<'_, Summary> {
+        match self {
+            Self::Whole(flow) => Cow::Owned(Summary::of(flow)),
+            Self::Brief(summary) => Cow::Borrowed(summary),
+        }
+    }
+
+    fn kind(&self) -> FlowKind {
+        match self {
+            Self::Whole(flow) => flow.kind,
+            Self::Brief(summary) => summary.kind,
+        }
+    }
+
+    fn started(&self) -> At {
+        match self {
+            Self::Whole(flow) => flow.started,
+            Self::Brief(summary) => summary.started,
+        }
     }
 }

@@ -21,6 +21,12 @@ pub struct Failure {
 }
 
 impl Failure {
+    /// What it is in a word: the code or, without one, the message.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.code.as_deref().unwrap_or(&self.message)
+    }
+
     /// Reads the body of an HTTP error, `{"error":{…}}` or `{"detail":…}`; `None` if it is neither.
     #[must_use]
     pub fn from_body(json: &str) -> Option<Self> {

@@ -45,6 +45,15 @@ impl Agent {
             Self::Sub(name) => Some(name),
         }
     }
+
+    /// The agent that [`Agent::name`] names so.
+    #[must_use]
+    pub fn from_name(name: &str) -> Self {
+        match name {
+            "main" => Self::Main,
+            name => Self::Sub(name.to_owned()),
+        }
+    }
 }
 
 impl Identity {

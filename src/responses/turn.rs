@@ -265,6 +265,39 @@ pub enum Status {
     Lost,
 }
 
+impl Status {
+    /// In the order of a response's life.
+    const ALL: [Self; 7] = [
+        Self::InProgress,
+        Self::Completed,
+        Self::Incomplete,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Error,
+        Self::Lost,
+    ];
+
+    /// Its name, as the `status` of a response has it where there is one.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InProgress => "in_progress",
+            Self::Completed => "completed",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Error => "error",
+            Self::Lost => "lost",
+        }
+    }
+
+    /// The status of this name.
+    #[must_use]
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+}
+
 /// How many lints are kept.
 pub(super) const MAX_LINTS: usize = 100;
 

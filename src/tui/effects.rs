@@ -1,4 +1,4 @@
-//! Does what the app asked for: saving files, the clipboard, the title.
+//! Does what the app asked for: saving files, reading flows back, the clipboard, the title.
 //!
 //! Whatever can wait for a device runs on a thread of its own; how it ended comes back as a
 //! message.
@@ -11,19 +11,19 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{Screen, Session};
-use crate::app::{Effect, Outcome};
+use crate::app::{Effect, Msg, Outcome};
 use crate::capture::{self, Existing};
 
 /// Performs effects.
 pub(super) struct Effects {
-    done: mpsc::UnboundedSender<Outcome>,
+    done: mpsc::UnboundedSender<Msg>,
     /// Files that are being saved.
     saving: JoinSet<()>,
 }
 
 impl Effects {
     /// With the receiving end of what came of them.
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Outcome>) {
+    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<Msg>) {
         let (done, outcomes) = mpsc::unbounded_channel();
         let effects = Self {
             done,
@@ -36,10 +36,10 @@ impl Effects {
     pub(super) async fn settle(&mut self) {
         let saved = async { while self.saving.join_next().await.is_some() {} };
         if timeout(PATIENCE, saved).await.is_err() {
-            let _ = self.done.send(Outcome::SaveFailed {
+            let _ = self.done.send(Msg::Done(Outcome::SaveFailed {
                 path: "the last flows".into(),
                 error: "the disk does not answer".to_owned(),
-            });
+            }));
         }
     }
 
@@ -48,28 +48,46 @@ impl Effects {
         match effect {
             Effect::Save { path, flows } => {
                 let snapshot = session.app.store().clone();
+                let files = session.recording.shelf().clone();
                 let done = self.done.clone();
                 while self.saving.try_join_next().is_some() {}
                 self.saving.spawn_blocking(move || {
-                    let outcome = match capture::save(&path, &snapshot, flows, Existing::Keep) {
-                        Ok(saved) => Outcome::Saved {
-                            path,
-                            count: saved.lines as usize,
-                        },
-                        Err(error) => Outcome::SaveFailed {
-                            path,
-                            error: error.to_string(),
-                        },
-                    };
+                    let outcome =
+                        match capture::save(&path, &snapshot, &files, flows, Existing::Keep) {
+                            Ok(saved) => Outcome::Saved {
+                                path,
+                                count: saved.lines as usize,
+                            },
+                            Err(error) => Outcome::SaveFailed {
+                                path,
+                                error: error.to_string(),
+                            },
+                        };
                     // A loop that ended meanwhile has no use for the outcome.
-                    let _ = done.send(outcome);
+                    let _ = done.send(Msg::Done(outcome));
+                });
+            }
+            Effect::Read(ids) => {
+                let store = session.app.store();
+                let wanted: Vec<_> = ids
+                    .into_iter()
+                    .filter_map(|id| Some((id, store.place(id)?, store.summary(id)?.name.clone())))
+                    .collect();
+                let files = session.recording.shelf().clone();
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || {
+                    let flows = wanted.into_iter().map(|(id, place, name)| {
+                        let flow = files.read(place, &name).map(Box::new);
+                        (id, flow)
+                    });
+                    let _ = done.send(Msg::Recalled(flows.collect()));
                 });
             }
             Effect::Copy(text) => {
                 screen.send(clipboard(&text).as_bytes());
-                let _ = self.done.send(Outcome::Copied {
+                let _ = self.done.send(Msg::Done(Outcome::Copied {
                     chars: text.chars().count(),
-                });
+                }));
             }
             Effect::Title(title) => {
                 let mut sequence = String::from("\x1b]2;");

@@ -12,9 +12,11 @@ mod screen;
 mod terminal;
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::future::Future;
 use std::io;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event as Input;
@@ -28,7 +30,7 @@ pub use screen::Screen;
 pub use terminal::Terminal;
 
 use crate::app::{self, App, Effect, Msg, Outcome};
-use crate::capture::Recording;
+use crate::capture::{Piece, Recording};
 use crate::tap::{self, Clock};
 use crate::view::{self, Theme};
 use canvas::Canvas;
@@ -52,12 +54,27 @@ pub struct Devices<'a, K> {
     pub input: K,
     /// What the proxy tells; `None` when a capture is browsed.
     pub events: Option<tap::Receiver>,
+    /// What is read of captures; `None` when there is none to read.
+    pub loading: Option<mpsc::UnboundedReceiver<Loading>>,
     /// Takes the frames.
     pub screen: &'a Screen,
     /// The real terminal, to be released while the program is suspended.
     pub terminal: Option<&'a Terminal>,
     /// Columns and rows to begin with.
     pub size: (u16, u16),
+}
+
+/// What becomes of captures that are being read.
+#[derive(Debug)]
+pub enum Loading {
+    /// The next file of the shelf.
+    Opened(Arc<File>),
+    /// A piece of a file, and how much of all files has been read by now, in percent.
+    Piece(Piece, u8),
+    /// A file could not be read, or not further, for this reason.
+    Failed(String),
+    /// All files were read. What is added to them may follow.
+    Done,
 }
 
 /// How the loop ended.
@@ -110,8 +127,8 @@ where
     }
     effects.settle().await;
     let mut unsaved = Vec::new();
-    while let Ok(outcome) = outcomes.try_recv() {
-        if let Outcome::SaveFailed { path, error } = outcome {
+    while let Ok(message) = outcomes.try_recv() {
+        if let Msg::Done(Outcome::SaveFailed { path, error }) = message {
             unsaved.push(format!("cannot save {}: {error}", path.display()));
         }
     }
@@ -128,7 +145,7 @@ async fn repeat<K>(
     session: &mut Session,
     devices: &mut Devices<'_, K>,
     effects: &mut Effects,
-    outcomes: &mut mpsc::UnboundedReceiver<Outcome>,
+    outcomes: &mut mpsc::UnboundedReceiver<Msg>,
     queue: &mut VecDeque<tap::Event>,
     ending: impl Future<Output = ()>,
 ) -> End
@@ -168,8 +185,12 @@ where
                     pace.is_dirty = true;
                 }
             }
-            Some(outcome) = outcomes.recv() => messages.push(Msg::Done(outcome)),
+            Some(message) = outcomes.recv() => messages.push(message),
             () = std::future::ready(()), if has_queued => {}
+            news = next(&mut devices.loading) => match news {
+                Some(news) => messages.extend(loaded(news, &mut session.recording)),
+                None => devices.loading = None,
+            },
             is_open = receive(&mut devices.events, &mut arrived), if !has_queued => {
                 if !is_open {
                     devices.events = None;
@@ -188,6 +209,7 @@ where
             messages.push(Msg::Changed);
             pace.recorded();
         }
+        session.recording.settle(session.app.store_mut());
         if !messages.is_empty() {
             // On a screen that rested, the last tick is long ago.
             messages.insert(0, Msg::Tick(session.clock.now()));
@@ -219,6 +241,10 @@ where
                 }
             }
         }
+        for effect in session.app.recall() {
+            effects.perform(effect, session, devices.screen);
+        }
+        pace.hold(session.app.is_waiting());
         if pace.may_draw() {
             session.app.prepare(size);
             let frame = canvas.draw(|frame| view::draw(&session.app, &session.theme, frame));
@@ -277,6 +303,27 @@ async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Even
     }
 }
 
+/// What is read of captures next; when there is nothing to read, never.
+async fn next(loading: &mut Option<mpsc::UnboundedReceiver<Loading>>) -> Option<Loading> {
+    match loading {
+        Some(loading) => loading.recv().await,
+        None => std::future::pending().await,
+    }
+}
+
+/// What became of a capture that is being read, for the app; files are shelved.
+fn loaded(news: Loading, recording: &mut Recording) -> Option<Msg> {
+    match news {
+        Loading::Opened(file) => {
+            recording.shelve(file);
+            None
+        }
+        Loading::Piece(piece, percent) => Some(Msg::Loaded(Box::new(piece), percent)),
+        Loading::Failed(why) => Some(Msg::LoadFailed(why)),
+        Loading::Done => Some(Msg::AllLoaded),
+    }
+}
+
 /// Tells each time that the process was continued after a stop; `None` where that cannot be told.
 fn continued() -> Option<Signal> {
     let number = rustix::process::Signal::CONT.as_raw();
@@ -322,6 +369,8 @@ struct Pace {
     /// Something changed since the last frame.
     is_dirty: bool,
     drawn: Option<Instant>,
+    /// Since when the panes wait for something that is being read back.
+    held: Option<Instant>,
     ticked: Instant,
     /// When to look once more at how writing the latest flows went.
     check: Option<Instant>,
@@ -332,6 +381,7 @@ impl Default for Pace {
         Self {
             is_dirty: true,
             drawn: None,
+            held: None,
             ticked: Instant::now(),
             check: None,
         }
@@ -341,7 +391,18 @@ impl Default for Pace {
 impl Pace {
     /// When the next frame may be drawn.
     fn due(&self) -> Instant {
-        self.drawn.map_or_else(Instant::now, |drawn| drawn + PACE)
+        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + PACE);
+        self.held.map_or(due, |held| due.max(held + HOLD))
+    }
+
+    /// Puts the frame off a little while the panes wait: most often it comes at once, and the screen
+    /// need not say that it is on its way.
+    fn hold(&mut self, is_waiting: bool) {
+        if !is_waiting {
+            self.held = None;
+        } else if self.held.is_none() {
+            self.held = Some(Instant::now());
+        }
     }
 
     fn may_draw(&self) -> bool {
@@ -386,6 +447,8 @@ impl Pace {
 const SLICE: Duration = Duration::from_millis(8);
 /// The shortest time between two frames.
 const PACE: Duration = Duration::from_millis(16);
+/// How long a frame is put off for what is being read back.
+const HOLD: Duration = Duration::from_millis(30);
 /// How often a moving screen moves.
 const TICK: Duration = Duration::from_millis(100);
 /// How long after the latest events the capture's thread has surely tried to write them.

@@ -10,14 +10,14 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::content::{Role, Tab};
-use crate::text::width;
+use crate::text::{truncate, width};
 
 /// Says why the list is empty, and how to get traffic into it.
 pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
     let plain = theme.ui(Ui::Empty);
     let strong = theme.role(Role::Text);
     let accent = theme.ui(Ui::Accent);
-    let lines: Vec<(String, Style)> = if !app.store().flows().is_empty() {
+    let lines: Vec<(String, Style)> = if !app.store().is_empty() {
         let why = if app.filter().is_empty() {
             "nothing is marked".to_owned()
         } else {
@@ -43,6 +43,14 @@ pub(super) fn list(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
 /// Says what is missing from a detail pane.
 pub(super) fn detail(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
     let Some(flow) = app.selected() else {
+        if app.list().selected().is_some() {
+            let text = match app.missing() {
+                Some(why) => format!("not to be read back: {why}"),
+                None => "reading it back from the capture…".to_owned(),
+            };
+            let text = truncate(&text, usize::from(placed.text().width)).into_owned();
+            centre(&[(text, theme.ui(Ui::Empty))], placed.text(), buf);
+        }
         return;
     };
     let is_live = flow.is_live();

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::content::{Role, format};
-use crate::flow::{Flow, FlowKind, State};
+use crate::flow::{FlowKind, State, Summary};
 use crate::responses::{Agent, Status};
 use crate::tap::At;
 use crate::text::{Clean, pad, pad_start, truncate, width};
@@ -34,12 +34,12 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         .zip(list.visible())
         .zip(rows.y..rows.bottom())
     {
-        let Some(flow) = app.store().get(*id) else {
+        let Some(flow) = app.store().summary(*id) else {
             continue;
         };
         let line = Line {
             app,
-            flow,
+            flow: &flow,
             row,
             theme,
         };
@@ -212,7 +212,7 @@ struct Line<'a> {
     /// The app.
     app: &'a App,
     /// The flow it shows.
-    flow: &'a Flow,
+    flow: &'a Summary,
     /// Its place in the list.
     row: usize,
     /// The colours.
@@ -280,7 +280,7 @@ impl Line<'_> {
         let room = room - width(more);
         let gist = Clean::new(&self.flow.gist);
         let gist = match gist.as_str() {
-            "" => Clean::new(self.flow.path()),
+            "" => Clean::new(&self.flow.path),
             _ => gist,
         };
         let style = match self.flow.kind {
@@ -295,14 +295,14 @@ impl Line<'_> {
     fn cell(self, column: Column) -> (String, Style) {
         let flow = self.flow;
         let dim = self.theme.role(Role::Dim);
-        let usage = flow.turn.as_ref().and_then(|turn| turn.usage);
+        let usage = flow.usage;
         let tokens = |count: Option<u64>| count.map(format::tokens).unwrap_or_default();
         match column {
             Column::Time => {
                 let zone = &self.app.options().time_zone;
                 (format::clock_in(flow.started, zone), dim)
             }
-            Column::Transport => (flow.transport().as_str().to_owned(), dim),
+            Column::Transport => (flow.transport.as_str().to_owned(), dim),
             Column::Agent => match flow.agent() {
                 Agent::Sub(name) => (Clean::new(name).to_string(), self.theme.role(Role::Tool)),
                 agent => (agent.name().unwrap_or_default().to_owned(), dim),
@@ -316,7 +316,7 @@ impl Line<'_> {
                 let (text, role) = status(flow);
                 (text, self.theme.role(role))
             }
-            Column::Size => (format::bytes(flow.wire_len()), dim),
+            Column::Size => (format::bytes(flow.wire_len), dim),
             Column::Input => (tokens(usage.map(|usage| usage.input)), self.text()),
             Column::Cached => (tokens(usage.map(|usage| usage.cached)), dim),
             Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),
@@ -332,7 +332,7 @@ impl Line<'_> {
                 ),
             },
             Column::First => {
-                let first = flow.first_delta().map(short);
+                let first = flow.first_delta.map(short);
                 (first.unwrap_or_default(), dim)
             }
         }
@@ -349,8 +349,8 @@ impl Line<'_> {
 }
 
 /// The sign of a flow's state: a different shape for each, so that colour is not needed.
-fn glyph(flow: &Flow, now: At) -> (&'static str, Role) {
-    match flow.state() {
+fn glyph(flow: &Summary, now: At) -> (&'static str, Role) {
+    match flow.state {
         State::Waiting | State::Streaming if flow.stall(now).is_some() => ("◌", Role::Warning),
         State::Waiting => ("○", Role::Live),
         State::Streaming if flow.kind == FlowKind::Ws => ("◎", Role::Live),
@@ -370,8 +370,8 @@ fn short(duration: Duration) -> String {
 }
 
 /// The HTTP status; of a turn that did not complete, how it ended; of a connection, its close code.
-fn status(flow: &Flow) -> (String, Role) {
-    let turn = flow.turn.as_ref().map(|turn| turn.status);
+fn status(flow: &Summary) -> (String, Role) {
+    let turn = flow.turn;
     let word = match turn {
         Some(Status::Incomplete) => Some(("part", Role::Warning)),
         Some(Status::Cancelled) => Some(("cut", Role::Warning)),
@@ -380,8 +380,8 @@ fn status(flow: &Flow) -> (String, Role) {
         Some(Status::Lost) => Some(("lost", Role::Error)),
         Some(Status::Completed | Status::InProgress) | None => None,
     };
-    if let Some(code @ 400..) = flow.status() {
-        let role = if flow.is_referred_to_http() {
+    if let Some(code @ 400..) = flow.status {
+        let role = if flow.kind.is_referred_to_http(flow.status) {
             Role::Warning
         } else {
             Role::Error
@@ -399,16 +399,16 @@ fn status(flow: &Flow) -> (String, Role) {
         };
         return (word.to_owned(), Role::Dim);
     }
-    if let Some(code) = flow.close.as_ref().and_then(|close| close.code) {
+    if let Some(code) = flow.close {
         let role = match code {
             1000 | 1001 => Role::Dim,
             _ => Role::Warning,
         };
         return (code.to_string(), role);
     }
-    match flow.status() {
+    match flow.status {
         Some(code) => (code.to_string(), Role::Dim),
-        None if flow.failures.is_empty() => (String::new(), Role::Dim),
+        None if flow.failure.is_none() => (String::new(), Role::Dim),
         None => ("fail".to_owned(), Role::Error),
     }
 }

@@ -141,6 +141,13 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
         format!("{} {flows}", totals.flows),
         String::new(),
     );
+    if let Some(percent) = app.loading().percent() {
+        add(2, Role::Live, opening(percent), format!("{percent} %"));
+    }
+    if app.loading().skips() > 0 {
+        let text = format!("{} lines skipped", format::count(app.loading().skips()));
+        add(4, Role::Warning, text, String::new());
+    }
     if totals.failed > 0 {
         let text = format!("{} failed", totals.failed);
         add(3, Role::Error, text, format!("{}✕", totals.failed));
@@ -170,6 +177,16 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     }
     parts
 }
+
+/// How much of the captures was read.
+fn opening(percent: u8) -> String {
+    let done = usize::from(percent) * BAR / 100;
+    let bar = format!("{}{}", "█".repeat(done), "░".repeat(BAR - done));
+    format!("opening {bar} {percent} %")
+}
+
+/// Columns of the bar that tells how much was read.
+const BAR: usize = 10;
 
 /// A key and what it does.
 struct Hint {

@@ -64,8 +64,8 @@ fn any_other_refused_upgrade_is_an_error() {
 #[test]
 fn a_connection_that_was_closed_early_has_a_sign_of_its_own() {
     let scene = Scene::finished();
-    let is_connection = |flow: &&std::sync::Arc<Flow>| flow.kind == FlowKind::Ws;
-    let flow = scene.app.store().flows().iter().find(is_connection);
+    let flows = scene.app.store().flows();
+    let flow = flows.iter().find(|flow| flow.kind == FlowKind::Ws);
     let mut flow = Flow::clone(flow.unwrap());
     assert_eq!(flow.state(), State::Complete);
     flow.close.as_mut().unwrap().code = Some(1011);

@@ -187,7 +187,7 @@ fn what_grows_is_what_it_would_be_at_once() {
                 let turns = [cut(&turns[0], counts[1]), cut(&turns[1], counts[2])];
                 let turns = [&turns[0], &turns[1]];
                 let before = document.clone();
-                let same = kept.update(&mut document, &ws, &turns, &folds);
+                let same = kept.update(&mut document, &ws, &turns, 0, &folds);
                 assert_eq!(document, timeline(&ws, &turns, &folds), "{of} {count}");
                 assert_eq!(document.lines[..same], before.lines[..same]);
                 reused += same;
@@ -203,11 +203,11 @@ fn sizes_that_inflate_have_a_column_of_their_own() {
     frame(&mut ws, 5, Direction::In, Op::Text, "one");
     let mut kept = Timeline::default();
     let mut document = Document::default();
-    kept.update(&mut document, &ws, &[], &Folds::default());
+    kept.update(&mut document, &ws, &[], 0, &Folds::default());
     assert!(plain(&document).contains(" B “one”"));
     frame(&mut ws, 6, Direction::In, Op::Text, "two");
     ws.frames[1].len = 2_048;
-    kept.update(&mut document, &ws, &[], &Folds::default());
+    kept.update(&mut document, &ws, &[], 0, &Folds::default());
     let text = plain(&document);
     assert!(
         text.contains(" B            “one”") && text.contains(" (2.0 K"),

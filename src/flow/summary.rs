@@ -1,0 +1,133 @@
+//! What stays in memory of every flow: what the list shows, and what filters ask that read no text.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Channel, Flow, FlowId, FlowKind, STALL, State, Transport};
+use crate::responses::{Agent, Identity, Status, Usage};
+use crate::tap::At;
+
+/// A flow without its heads, bodies, frames and items: under 1 KB, whatever the flow holds.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Summary {
+    /// [`Flow::id`].
+    pub id: FlowId,
+    /// [`Flow::name`].
+    pub name: Box<str>,
+    /// [`Flow::kind`].
+    pub kind: FlowKind,
+    /// [`Flow::channel`].
+    pub channel: Channel,
+    /// [`Flow::transport`].
+    pub transport: Transport,
+    /// [`Flow::state`].
+    pub state: State,
+    /// [`Flow::client`].
+    pub client: Box<str>,
+    /// [`Flow::upstream`].
+    pub upstream: Arc<str>,
+    /// [`Flow::started`].
+    pub started: At,
+    /// [`Flow::ended`].
+    pub ended: Option<At>,
+    /// [`Flow::method`].
+    pub method: Box<str>,
+    /// [`Flow::path`].
+    pub path: Box<str>,
+    /// [`Flow::status`].
+    pub status: Option<u16>,
+    /// [`Flow::model`].
+    pub model: Option<Box<str>>,
+    /// [`Flow::gist`].
+    pub gist: Box<str>,
+    /// [`Flow::identity`].
+    pub identity: Identity,
+    /// Where the model response stands, where the flow is one.
+    pub turn: Option<Status>,
+    /// Its tokens.
+    pub usage: Option<Usage>,
+    /// [`Flow::first_delta`].
+    pub first_delta: Option<Duration>,
+    /// What failed, in a few words: the model response, or else the exchange.
+    pub failure: Option<Box<str>>,
+    /// The close frame's code.
+    pub close: Option<u16>,
+    /// [`Flow::wire_len`].
+    pub wire_len: u64,
+    /// Bytes of its bodies, decoded: what a search in them has to read.
+    pub text_len: u64,
+    /// [`Flow::quiet_since`].
+    pub quiet_since: Option<At>,
+    /// [`Flow::revision`].
+    pub revision: u64,
+}
+
+impl Summary {
+    /// The summary of a flow as it is now.
+    #[must_use]
+    pub fn of(flow: &Flow) -> Self {
+        let turn = flow.turn.as_ref();
+        let failed_turn = turn.and_then(|turn| turn.failure.as_ref());
+        let failure = failed_turn
+            .map(|failure| failure.name().into())
+            .or_else(|| Some(flow.failures.first()?.to_string().into()));
+        Self {
+            id: flow.id,
+            name: flow.name.as_str().into(),
+            kind: flow.kind,
+            channel: flow.channel,
+            transport: flow.transport(),
+            state: flow.state(),
+            client: flow.client.as_str().into(),
+            upstream: Arc::clone(&flow.upstream),
+            started: flow.started,
+            ended: flow.ended,
+            method: flow.method().into(),
+            path: flow.path().into(),
+            status: flow.status(),
+            model: flow.model.as_deref().map(Into::into),
+            gist: flow.gist.as_str().into(),
+            identity: flow.identity.clone(),
+            turn: turn.map(|turn| turn.status),
+            usage: turn.and_then(|turn| turn.usage),
+            first_delta: flow.first_delta(),
+            failure,
+            close: flow.close.as_ref().and_then(|close| close.code),
+            wire_len: flow.wire_len(),
+            text_len: (flow.request.body.bytes().len() + flow.response.body.bytes().len()) as u64,
+            quiet_since: flow.quiet_since(),
+            revision: flow.revision,
+        }
+    }
+
+    /// [`Flow::is_live`].
+    #[must_use]
+    pub fn is_live(&self) -> bool {
+        self.ended.is_none()
+    }
+
+    /// [`Flow::is_error`].
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.state == State::Failed
+    }
+
+    /// [`Flow::duration`].
+    #[must_use]
+    pub fn duration(&self) -> Option<Duration> {
+        self.ended.map(|ended| ended.since(self.started))
+    }
+
+    /// For how long nothing has come or gone on a stream that is in progress, from [`STALL`] on.
+    #[must_use]
+    pub fn stall(&self, now: At) -> Option<Duration> {
+        let silence = now.since(self.quiet_since?);
+        (silence >= STALL).then_some(silence)
+    }
+
+    /// [`Flow::agent`].
+    #[must_use]
+    pub fn agent(&self) -> &Agent {
+        &self.identity.agent
+    }
+}

@@ -1,0 +1,315 @@
+//! Bounded memory: flows that stand in a capture are let go, and come back when they are needed.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+#[path = "capture/flows.rs"]
+mod flows;
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+
+use codextap::app::{App, Effect, Msg, Options};
+use codextap::capture::{self, Existing, Intake, Recording, Shelf, Start, Writer};
+use codextap::filter::Filter;
+use codextap::flow::{FlowId, FlowKind, Store, Summary};
+use codextap::tap::{At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead};
+use crossterm::event::{KeyCode, KeyEvent};
+use flows::{every_kind, text_of};
+
+/// How much a writer may keep in memory in these tests.
+const BACKLOG: u64 = 1 << 20;
+
+#[test]
+fn a_flow_comes_back_as_it_was() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let whole = capture::load(&path).unwrap().store;
+    let (mut store, shelf) = brief(&path);
+    assert!(store.flows().is_empty());
+    assert_eq!(store.len(), whole.len());
+    for flow in whole.flows() {
+        let mut summary = store.summary(flow.id).unwrap().into_owned();
+        // How much there is to read is known of what is in memory only.
+        summary.text_len = Summary::of(flow).text_len;
+        assert_eq!(summary, Summary::of(flow));
+        let read = shelf
+            .read(store.place(flow.id).unwrap(), &flow.name)
+            .unwrap();
+        store.restore(flow.id, read);
+        let back = store.get(flow.id).unwrap();
+        assert_eq!(text_of(back, &store), text_of(flow, &whole));
+        assert_eq!(back.kind, flow.kind);
+    }
+}
+
+#[test]
+fn the_longest_untouched_flows_are_let_go_first_and_wanted_ones_stay() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let (mut store, shelf) = brief(&path);
+    let ids: Vec<FlowId> = store.rows().to_vec();
+    for id in &ids {
+        let name = store.summary(*id).unwrap().name.clone();
+        let flow = shelf.read(store.place(*id).unwrap(), &name).unwrap();
+        store.restore(*id, flow);
+    }
+    let is_whole =
+        |store: &Store| -> Vec<bool> { ids.iter().map(|id| store.get(*id).is_some()).collect() };
+    assert_eq!(is_whole(&store), vec![true; ids.len()]);
+    let last = *ids.last().unwrap();
+    let weight = store.get(last).unwrap().weight();
+    store.trim(weight, |_| false);
+    let mut expected = vec![false; ids.len()];
+    *expected.last_mut().unwrap() = true;
+    assert_eq!(is_whole(&store), expected);
+    store.trim(0, |id| id == last);
+    assert_eq!(is_whole(&store), expected);
+    store.trim(0, |_| false);
+    assert_eq!(is_whole(&store), vec![false; ids.len()]);
+}
+
+#[test]
+fn what_was_let_go_is_saved_as_it_was_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let (store, shelf) = brief(&path);
+    let other = directory.path().join("other.jsonl");
+    let ids = store.rows().iter().copied();
+    capture::save(&other, &store, &shelf, ids, Existing::Keep).unwrap();
+    assert_eq!(fs::read(&other).unwrap(), fs::read(&path).unwrap());
+}
+
+#[test]
+fn a_recording_lets_go_what_it_has_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("capture.jsonl");
+    let writer = Writer::open(&path, BACKLOG).unwrap();
+    let mut recording = Recording::new(At::default(), Redactor::off(), Some(writer));
+    let mut store = Store::default();
+    let first = exchange(&mut recording, &mut store, 1, "first body");
+    written(&mut recording, &mut store, first);
+    // Whoever rotates files moves this one away: what is in it can be read all the same.
+    fs::rename(&path, directory.path().join("old.jsonl")).unwrap();
+    let second = exchange(&mut recording, &mut store, 2, "second body");
+    written(&mut recording, &mut store, second);
+    store.trim(0, |_| false);
+    for (id, body) in [(first, "first body"), (second, "second body")] {
+        assert!(store.get(id).is_none());
+        let name = store.summary(id).unwrap().name.clone();
+        let flow = recording.shelf().read(store.place(id).unwrap(), &name);
+        assert_eq!(flow.unwrap().request.body.text(), Some(body));
+    }
+    assert_ne!(
+        store.place(first).unwrap().source,
+        store.place(second).unwrap().source
+    );
+}
+
+#[test]
+fn a_file_without_a_name_serves_where_none_is_kept() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut recording = Recording::new(At::default(), Redactor::off(), None);
+    recording.spill(|| Writer::nameless(directory.path(), BACKLOG).ok());
+    assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 0);
+    assert_eq!(recording.path(), None);
+    let mut store = Store::default();
+    let ids: Vec<FlowId> = (1..4)
+        .map(|number| {
+            exchange(
+                &mut recording,
+                &mut store,
+                number,
+                &format!("body {number}"),
+            )
+        })
+        .collect();
+    written(&mut recording, &mut store, ids[2]);
+    store.trim(0, |_| false);
+    let name = store.summary(ids[1]).unwrap().name.clone();
+    let flow = recording.shelf().read(store.place(ids[1]).unwrap(), &name);
+    assert_eq!(flow.unwrap().request.body.text(), Some("body 2"));
+    assert_eq!(recording.finish(), None);
+}
+
+#[test]
+fn flows_that_could_not_be_written_are_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("capture.jsonl");
+    let writer = Writer::open(&path, 10).unwrap();
+    let mut recording = Recording::new(At::default(), Redactor::off(), Some(writer));
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let mut store = Store::default();
+    let id = exchange(&mut recording, &mut store, 7, "lost body");
+    while !recording
+        .error()
+        .is_some_and(|error| error.contains("missing"))
+    {
+        std::thread::yield_now();
+    }
+    recording.settle(&mut store);
+    let name = store.summary(id).unwrap().name.clone();
+    let error = recording.error().unwrap();
+    assert!(
+        error.contains(&format!("1 flows are missing from the file ({name})")),
+        "{error}"
+    );
+    // What can be kept neither on disk nor in the backlog is not kept in memory for ever.
+    store.trim(0, |_| false);
+    assert!(store.get(id).is_none() && store.place(id).is_none());
+}
+
+#[test]
+fn a_line_that_was_changed_under_us_is_told_and_not_mistaken() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let (store, shelf) = brief(&path);
+    let [first, second, ..] = store.rows() else {
+        panic!("two flows");
+    };
+    let place = store.place(*first).unwrap();
+    let name = store.summary(*second).unwrap().name.clone();
+    let error = shelf.read(place, &name).unwrap_err();
+    assert!(error.ends_with("is another flow"), "{error}");
+    fs::write(&path, "short").unwrap();
+    let error = shelf.read(place, &name).unwrap_err();
+    assert!(
+        error.starts_with(&format!("byte {} of the capture", place.offset)),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_panes_and_the_filter_have_flows_read_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let (store, shelf) = brief(&path);
+    let whole = capture::load(&path).unwrap().store;
+    let mut app = App::new(Options {
+        is_proxy: false,
+        ..Options::default()
+    });
+    *app.store_mut() = store;
+    app.update(Msg::Changed);
+    app.prepare((120, 40));
+    let selected = app.list().selected().unwrap();
+    assert!(app.selected().is_none());
+    answer(&mut app, &shelf);
+    assert_eq!(app.selected().map(|flow| flow.id), Some(selected));
+
+    // Every flow whose body has a brace, found although none is in memory.
+    for key in "/~b \\{".chars() {
+        app.update(Msg::Key(KeyEvent::from(KeyCode::Char(key))));
+    }
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Enter)));
+    while app.is_busy() || answer(&mut app, &shelf) {
+        app.work();
+    }
+    app.prepare((120, 40));
+    let filter = Filter::parse("~b \\{").unwrap();
+    let expected = whole
+        .flows()
+        .into_iter()
+        .filter(|flow| filter.matches(flow, false));
+    let expected: Vec<FlowId> = expected.map(|flow| flow.id).collect();
+    let is_found = |id: &FlowId| {
+        let summary = app.store().summary(*id).unwrap();
+        // A connection is shown for the sake of its turns.
+        summary.kind != FlowKind::Ws || expected.contains(id)
+    };
+    let mut found = app.list().rows().to_vec();
+    found.retain(is_found);
+    found.sort_unstable();
+    assert_eq!(found, expected);
+    assert!(!expected.is_empty() && expected.len() < whole.len());
+    assert_eq!(app.list().progress(), None);
+}
+
+/// Does what the app asks for; says whether it asked.
+fn answer(app: &mut App, shelf: &Shelf) -> bool {
+    let effects = app.recall();
+    let has_asked = !effects.is_empty();
+    for effect in effects {
+        let Effect::Read(ids) = effect else {
+            panic!("{effect:?}");
+        };
+        let read = |id: FlowId| {
+            let (place, summary) = (app.store().place(id)?, app.store().summary(id)?);
+            Some((id, shelf.read(place, &summary.name).map(Box::new)))
+        };
+        let flows = ids.into_iter().filter_map(read).collect();
+        app.update(Msg::Recalled(flows));
+    }
+    has_asked
+}
+
+/// A capture of every kind of flow.
+fn saved(directory: &Path) -> std::path::PathBuf {
+    let path = directory.join("capture.jsonl");
+    let store = every_kind();
+    let ids = store.rows().iter().copied();
+    capture::save(&path, &store, &Shelf::default(), ids, Existing::Keep).unwrap();
+    path
+}
+
+/// The capture's flows, summaries alone.
+fn brief(path: &Path) -> (Store, Shelf) {
+    let (mut store, mut intake, mut shelf) =
+        (Store::default(), Intake::default(), Shelf::default());
+    let file = Arc::new(fs::File::open(path).unwrap());
+    let source = shelf.add(Arc::clone(&file));
+    capture::scan(&file, "-", source, Start::default(), false, |piece| {
+        assert_eq!(piece.skipped, []);
+        for item in piece.items {
+            intake.take(&mut store, item).unwrap();
+        }
+        true
+    })
+    .unwrap();
+    (store, shelf)
+}
+
+/// Waits until the flow is in the file.
+fn written(recording: &mut Recording, store: &mut Store, id: FlowId) {
+    while store.place(id).is_none() {
+        std::thread::yield_now();
+        recording.settle(store);
+    }
+}
+
+/// Records an exchange with this request body.
+fn exchange(recording: &mut Recording, store: &mut Store, number: u64, body: &str) -> FlowId {
+    let head = RequestHead {
+        method: "POST".to_owned(),
+        target: "/v1/things".to_owned(),
+        version: http::Version::HTTP_11,
+        fields: Vec::new(),
+    };
+    let kinds = [
+        Kind::Opened {
+            client: "127.0.0.1:5000".parse().unwrap(),
+            upstream: "https://api.openai.com".into(),
+        },
+        Kind::Request(head),
+        Kind::Data {
+            dir: Direction::Out,
+            bytes: bytes::Bytes::copy_from_slice(body.as_bytes()),
+        },
+        Kind::Ended {
+            dir: Direction::Out,
+            how: End::Complete,
+        },
+        Kind::Ended {
+            dir: Direction::In,
+            how: End::Complete,
+        },
+    ];
+    let mut finished = Vec::new();
+    for kind in kinds {
+        let exchange = ExchangeId(number);
+        let at = At::default();
+        finished.extend(recording.apply(store, Event { exchange, at, kind }));
+    }
+    finished[0]
+}
