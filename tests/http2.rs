@@ -292,7 +292,16 @@ async fn a_client_that_goes_away_resets_its_stream() {
     drop(client);
     within(frames.closed()).await;
     let story = setup.proxied.story(1).await;
-    assert_eq!(story[2..], ["out Complete", "200", "in a", "in Aborted"]);
+    assert_eq!(
+        story[2..],
+        [
+            "out Complete",
+            "200",
+            "in a",
+            "failed client response body",
+            "in Aborted"
+        ]
+    );
 }
 
 #[tokio::test]

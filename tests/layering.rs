@@ -20,7 +20,7 @@ const LAYERS: [(&str, &str, &str); 15] = [
     ),
     ("responses", "", "serde_json"),
     ("config", "", "toml etcetera"),
-    ("tap", "", "http http_body tokio ring memchr serde_json"),
+    ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
     ("flow", "tap wire responses", "http jiff ring"),
     ("filter", "flow responses tap", "regex memchr"),

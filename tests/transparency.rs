@@ -291,28 +291,35 @@ async fn a_client_that_goes_away_aborts_the_upstream() {
     assert_eq!(upstream.rest().await, b"");
     let story = proxied.story(3).await;
     assert_eq!(
-        story[..4],
-        ["opened", "GET /v1/slow", "out Complete", "in Aborted"]
+        story[..5],
+        [
+            "opened",
+            "GET /v1/slow",
+            "out Complete",
+            "failed client response head",
+            "in Aborted"
+        ]
     );
     assert_eq!(
-        story[4..10],
+        story[5..12],
         [
             "opened",
             "GET /v1/stream",
             "out Complete",
             "200",
             "in abc",
+            "failed client response body",
             "in Aborted"
         ]
     );
-    assert_eq!(story[10..13], ["opened", "POST /v1/up", "out abc"]);
+    assert_eq!(story[12..15], ["opened", "POST /v1/up", "out abc"]);
     assert!(
-        story[13..].contains(&"failed client request".to_owned()),
+        story[15..].contains(&"failed client request".to_owned()),
         "{story:?}"
     );
-    assert!(story[13..].contains(&"out Aborted".to_owned()), "{story:?}");
+    assert!(story[15..].contains(&"out Aborted".to_owned()), "{story:?}");
     assert!(
-        !story[13..].iter().any(|line| line.starts_with("50")),
+        !story[15..].iter().any(|line| line.starts_with("50")),
         "{story:?}"
     );
 }

@@ -343,7 +343,10 @@ async fn a_client_that_gives_up_on_the_handshake_aborts_the_upstream() {
     assert_eq!(upstream.rest().await, b"");
     let mut story = proxied.story(1).await[2..].to_vec();
     story.sort();
-    assert_eq!(story, ["in Aborted", "out Aborted"]);
+    assert_eq!(
+        story,
+        ["failed client response head", "in Aborted", "out Aborted"]
+    );
 }
 
 /// Two ends of a WebSocket through a proxy with these settings.

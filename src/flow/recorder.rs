@@ -287,11 +287,17 @@ impl Exchange {
                     .as_ref()
                     .is_none_or(|turn| turn.status == Status::Lost);
             if is_cut && flow.failures.is_empty() {
-                flow.failures.push(Failure {
-                    side: Side::Client,
-                    phase: Phase::Body,
-                    message: "the client went away before the response ended".to_owned(),
-                });
+                flow.failures.push(Failure::cut(Phase::Body));
+            }
+            // Codex leaves as soon as its turn is over, and does not wait for the stream's end.
+            let has_all = flow.turn.as_ref().is_some_and(|turn| {
+                matches!(
+                    turn.status,
+                    Status::Completed | Status::Incomplete | Status::Cancelled
+                )
+            });
+            if has_all {
+                flow.failures.retain(|failure| failure.side != Side::Client);
             }
         });
         finished.push(self.flow);

@@ -1,5 +1,6 @@
 //! A client's connection: one request after the other, and its end.
 
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -72,12 +73,20 @@ impl Client<'_> {
         }
         let fault = match timeout(limit, self.source.head()).await {
             Ok(Ok(bytes)) => return Ok(RequestHead::parse(&bytes)),
-            Ok(Err(NoHead::Closed | NoHead::Failed(_))) => return Err(After::Drop),
+            Ok(Err(NoHead::Closed)) => return Err(self.left("the connection was closed")),
+            Ok(Err(NoHead::Failed(error))) => return Err(self.left(&error)),
             Ok(Err(NoHead::Refused(fault))) => fault,
             Err(_) => LATE,
         };
         let bytes = self.source.buffer.split().freeze();
         Ok((RequestHead::parse(&bytes).0, Err(fault)))
+    }
+
+    /// Logs that the client went away in the middle of a head, of which there is no flow.
+    fn left(&self, error: &(impl fmt::Display + ?Sized)) -> After {
+        let (connection, client) = (self.connection, self.addr);
+        tracing::info!(connection, %client, side = "client", phase = "request head", "read: {error}");
+        After::Drop
     }
 
     /// Sends a FIN and reads on for a while: closing on unread bytes would reset the connection,

@@ -106,7 +106,7 @@ impl Forwarder {
                 let refusal = Refusal::malformed(Fault::bad(fault));
                 reply.refuse(sink, &refusal).await
             }
-            Err(Trouble::Stopped(stop)) => stopped(stop, upload),
+            Err(Trouble::Stopped(stop)) => stopped(stop, upload, Phase::Head),
             Err(Trouble::Cut) => {
                 reply.exchange.cut(Failure::cut(Phase::Head));
                 After::Close
@@ -181,7 +181,7 @@ impl Forwarder {
         if expects && upload.is_awaited() && head.version == Version::HTTP_11 {
             // hyper does not pass on what the upstream might say to it.
             let go_on = sink.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
-            go_on.map_err(|_| Stop::Gone)?;
+            go_on.map_err(|error| Stop::Gone(format!("write: {error}")))?;
         }
         let sent = async {
             let mut error = match sender.try_send_request(request).await {
@@ -242,21 +242,19 @@ impl Forwarder {
         let head = fields.write(&[&answer.head.line]);
         let sent = tokio::select! {
             biased;
-            stop = upload.drive() => return stopped(stop, upload),
+            stop = upload.drive() => return stopped(stop, upload, Phase::Body),
             sent = answer.content.send(head, sink, &mut reply.lane) => sent,
             () = reached(reply.stage, Stage::Closing) => Err(Broken::Cut),
         };
         match sent {
             Ok(()) => {}
             Err(Broken::Client(error)) => {
-                // No failure: this is how a client looks that has all it wants.
-                let exchange = reply.exchange.id().0;
-                tracing::debug!(exchange, side = "client", "write: {error}");
+                reply.exchange.left(Phase::Body, format!("write: {error}"));
                 upload.reset.arm();
                 return After::Drop;
             }
             Err(Broken::Upstream(_) | Broken::Reset(_)) if upload.passed_fin() => {
-                return After::Drop;
+                return stopped(Stop::closed(), upload, Phase::Body);
             }
             Err(Broken::Upstream(message)) => {
                 reply.lane.failed(Side::Upstream, Phase::Body, message);
@@ -354,10 +352,10 @@ async fn ask_http1(
         stop = upload.drive() => return Err(stop.into()),
         answered = answer::head(&mut source, sink, head.version) => answered,
     };
-    let answered = answered.map_err(|_| Stop::Gone)?;
+    let answered = answered.map_err(|error| Stop::Gone(format!("write: {error}")))?;
     if answered.is_err() && upload.passed_fin() {
         // Both sides have done with it: the client is told what the upstream said, nothing.
-        return Err(Stop::Gone.into());
+        return Err(Stop::closed().into());
     }
     let answer = answered.map_err(|none| {
         let unsent = upload.fault.as_ref();
@@ -392,11 +390,8 @@ async fn switch(
     let kept = Kept::response(&answer.head, Ending::Open);
     reply.tell(&answer, &kept);
     reply.exchange.upgraded();
-    if sink
-        .write_all(&kept.write(&[&answer.head.line]))
-        .await
-        .is_err()
-    {
+    if let Err(error) = sink.write_all(&kept.write(&[&answer.head.line])).await {
+        reply.exchange.left(Phase::Head, format!("write: {error}"));
         return After::Drop;
     }
     let Content::Http1(upstream, _) = answer.content else {
@@ -427,10 +422,13 @@ fn cut(framing: Framing) -> After {
     }
 }
 
-/// Ends an exchange that the client broke off or broke.
-fn stopped(stop: Stop, mut upload: Upload<'_, '_>) -> After {
+/// Ends an exchange that the client broke off, during `phase`, or broke.
+fn stopped(stop: Stop, mut upload: Upload<'_, '_>, phase: Phase) -> After {
     match stop {
-        Stop::Gone => After::Drop,
+        Stop::Gone(message) => {
+            upload.lane.exchange().left(phase, message);
+            After::Drop
+        }
         Stop::Cut(message) => {
             upload.lane.failed(Side::Client, Phase::Request, message);
             After::Drop

@@ -12,7 +12,7 @@ use super::hop::{Ending, Kept, closes};
 use super::listen::Stage;
 use super::refusal::Refusal;
 use super::upload::Upload;
-use crate::tap::{End, Exchange, Lane};
+use crate::tap::{End, Exchange, Lane, Phase};
 
 /// What an answer needs to know of its request.
 pub(super) struct Reply<'a> {
@@ -98,7 +98,8 @@ impl Reply<'_> {
             body.clear();
         }
         let written = sink.write_all(&[text.as_bytes(), &body[..]].concat()).await;
-        if written.is_err() {
+        if let Err(error) = written {
+            self.exchange.left(Phase::Body, format!("write: {error}"));
             return After::Drop;
         }
         self.lane.data(&body);

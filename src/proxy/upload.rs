@@ -74,12 +74,19 @@ pub(super) enum Sink {
 /// Why an exchange cannot go on: the client's doing.
 #[derive(Debug)]
 pub(super) enum Stop {
-    /// It went away.
-    Gone,
+    /// It went away; how that showed.
+    Gone(String),
     /// It ended or failed in the middle of the request.
     Cut(String),
     /// What it sent is no body.
     Malformed(&'static str),
+}
+
+impl Stop {
+    /// It sent a FIN, and does not wait for an answer.
+    pub(super) fn closed() -> Self {
+        Self::Gone("read: the connection was closed".to_owned())
+    }
 }
 
 impl<'a, 'c> Upload<'a, 'c> {
@@ -197,13 +204,10 @@ impl<'a, 'c> Upload<'a, 'c> {
     pub(super) async fn watch(&mut self) -> Stop {
         while self.fin == Fin::Awaited && self.client.buffer.len() < AHEAD {
             match self.client.fill().await {
-                Ok(0) if self.is_upgrade => return Stop::Gone,
+                Ok(0) if self.is_upgrade => return Stop::closed(),
                 Ok(0) => self.fin = Fin::Seen,
                 Ok(_) => {}
-                Err(_) => {
-                    self.reset.arm();
-                    return Stop::Gone;
-                }
+                Err(error) => return self.was_reset(&error),
             }
         }
         // A FIN belongs to the last of the requests that were sent ahead.
@@ -214,19 +218,26 @@ impl<'a, 'c> Upload<'a, 'c> {
                     // An upstream that is gone already shows in the response.
                     let _ = sink.shutdown().await;
                 }
-                Sink::Http2(_) | Sink::Ended => return Stop::Gone,
+                Sink::Http2(_) | Sink::Ended => return Stop::closed(),
                 Sink::Unset => {}
             }
         }
         loop {
             match self.client.read.ready(Interest::ERROR).await {
                 Ok(ready) if !ready.is_error() => {}
-                _ => {
-                    self.reset.arm();
-                    return Stop::Gone;
+                Ok(_) => {
+                    let error = self.client.read.as_ref().take_error().ok().flatten();
+                    return self.was_reset(&error.unwrap_or(io::ErrorKind::BrokenPipe.into()));
                 }
+                Err(error) => return self.was_reset(&error),
             }
         }
+    }
+
+    /// The client is gone, and so the upstream's connection is to be.
+    fn was_reset(&self, error: &io::Error) -> Stop {
+        self.reset.arm();
+        Stop::Gone(format!("read: {error}"))
     }
 
     /// Reads what is left of a body that goes nowhere, within [`DRAIN_TIME`] and [`DRAIN_BYTES`];

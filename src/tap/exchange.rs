@@ -7,9 +7,10 @@ use std::sync::Arc;
 use http::Version;
 
 use super::channel::Shared;
-use super::event::{Connection, Direction, ExchangeId, Failure, Kind};
+use super::event::{Connection, Direction, ExchangeId, Failure, Kind, Phase, Side};
 use super::head::{RequestHead, ResponseHead, masked};
 use super::lane::Lane;
+use crate::text::Clean;
 
 /// Writes a failure to the log, at a level that must be known when this is compiled.
 macro_rules! log {
@@ -131,15 +132,31 @@ impl Exchange {
         self.send(Kind::Upgraded);
     }
 
-    /// Tells a failure, to the channel and to the log.
+    /// Tells a failure, to the channel and to the log: the same text to both, in one line of bounded
+    /// length without control characters, whatever the peers put into it.
     pub fn failed(&self, failure: Failure) {
-        log!(error, self, failure);
-        self.send(Kind::Failed(failure));
+        self.tell(failure, |exchange, failure| log!(error, exchange, failure));
     }
 
     /// Tells that the proxy ended it, because the program ends. That is nobody's fault.
     pub fn cut(&self, failure: Failure) {
-        log!(info, self, failure);
+        self.tell(failure, |exchange, failure| log!(info, exchange, failure));
+    }
+
+    /// Tells that the client went away during `phase`. Who has all it wants leaves, too, so the log
+    /// has it for information.
+    pub fn left(&self, phase: Phase, message: String) {
+        let failure = Failure {
+            side: Side::Client,
+            phase,
+            message,
+        };
+        self.tell(failure, |exchange, failure| log!(info, exchange, failure));
+    }
+
+    fn tell(&self, mut failure: Failure, log: impl FnOnce(&Self, &Failure)) {
+        failure.message = one_line(&failure.message);
+        log(self, &failure);
         self.send(Kind::Failed(failure));
     }
 
@@ -173,4 +190,37 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
         cause = error.source();
     }
     line
+}
+
+/// `text` without what could act on a terminal or forge a line, and not longer than a reader takes.
+fn one_line(text: &str) -> String {
+    // Cleaning makes text longer, so what is too long is not cleaned in vain.
+    let (text, rest) = text.split_at(text.floor_char_boundary(MAX_MESSAGE));
+    let mut line = Clean::new(text).to_string();
+    if !rest.is_empty() {
+        line.push_str(" …");
+    }
+    line
+}
+
+/// How many bytes of a failure's message are told.
+const MAX_MESSAGE: usize = 1000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_is_one_line_whatever_is_in_it() {
+        assert_eq!(one_line("read: os error 104"), "read: os error 104");
+        let forged = one_line("no route for /\n2026 ERROR \u{1b}[31m\u{9b}2J\u{202e}");
+        assert!(!forged.contains(char::is_control), "{forged:?}");
+        assert!(!forged.contains('\u{202e}'), "{forged:?}");
+        let long = one_line(&"é".repeat(100_000));
+        assert!(
+            long.len() < MAX_MESSAGE + 10 && long.ends_with(" …"),
+            "{}",
+            long.len()
+        );
+    }
 }
