@@ -305,6 +305,52 @@ async fn a_client_that_goes_away_resets_its_stream() {
 }
 
 #[tokio::test]
+async fn a_client_that_closes_its_half_still_gets_its_answer() {
+    for body in ["", "abc"] {
+        let mut setup = setup().await;
+        let mut client = setup.client().await;
+        client
+            .send(format!(
+                "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            ))
+            .await;
+        client.finish().await;
+        let (_request, answer) = setup.asked().await;
+        // By then the FIN has been seen.
+        client.expect("HTTP/1.1 100 Continue\r\n\r\n").await;
+        let (response, frames) = response(&[]);
+        answer.send(response).unwrap();
+        client.head().await;
+        for event in ["1", "2"] {
+            frames.send(data(event)).unwrap();
+            client.expect(format!("1\r\n{event}\r\n")).await;
+        }
+        drop(frames);
+        assert_eq!(client.rest().await, b"0\r\n\r\n");
+        let story = setup.proxied.story(1).await;
+        assert_eq!(story[story.len() - 3..], ["200", "in 12", "in Complete"]);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_before_the_answer_resets_its_stream_at_once() {
+    let mut setup = setup().await;
+    let mut client = setup.client().await;
+    client
+        .send("GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    let (_, mut answer) = setup.asked().await;
+    drop(client);
+    within(answer.closed()).await;
+    let story = setup.proxied.story(1).await;
+    assert_eq!(
+        story[2..],
+        ["out Complete", "failed client response head", "in Aborted"]
+    );
+}
+
+#[tokio::test]
 async fn a_connection_that_was_closed_is_replaced() {
     let mut setup = setup().await;
     let mut client = setup.client().await;

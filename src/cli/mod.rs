@@ -11,6 +11,7 @@ mod ending;
 mod error;
 mod limits;
 mod line;
+mod log;
 mod open;
 mod opening;
 mod printer;
@@ -21,7 +22,6 @@ mod signals;
 mod station;
 
 use std::ffi::OsString;
-use std::fs::OpenOptions;
 use std::io::{IsTerminal, Write as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -36,6 +36,7 @@ use crate::text::Clean;
 use args::{Cli, Command, Common, LoginArg};
 use codex::Login;
 use error::Error;
+use log::Log;
 use signals::Signals;
 use station::{Plan, Station};
 
@@ -51,19 +52,31 @@ pub fn main() -> ExitCode {
         }
         Err(error) => return fail(&Error::of_arguments(&error)),
     };
+    let Cli { command, common } = cli;
+    let command = command.unwrap_or(Command::Tui);
+    // A Codex that runs has the terminal to itself.
+    let has_screen = matches!(command, Command::Codex { .. })
+        || std::io::stdout().is_terminal() && !matches!(command, Command::Record);
+    let log = match Log::start(&common, has_screen) {
+        Ok(log) => log,
+        Err(error) => return fail(&error),
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .worker_threads(2)
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(run(cli));
+            let ended = runtime.block_on(run(command, common));
             // What still runs are reads of a terminal or a child that nobody waits for.
             runtime.shutdown_background();
             ended
         }
         Err(error) => Err(Error::new(format!("cannot start: {error}"))),
     };
+    if let Some(log) = log {
+        log.finish();
+    }
     match ended {
         Ok(code) => code,
         Err(error) => fail(&error),
@@ -76,16 +89,8 @@ fn fail(error: &Error) -> ExitCode {
     error.code()
 }
 
-async fn run(cli: Cli) -> Result<ExitCode, Error> {
-    let Cli { command, common } = cli;
+async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
     let has_screen = std::io::stdout().is_terminal();
-    let command = command.unwrap_or(Command::Tui);
-    start_log(
-        &common,
-        // A Codex that runs has the terminal to itself.
-        matches!(command, Command::Codex { .. })
-            || has_screen && !matches!(command, Command::Record),
-    )?;
     let cut = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await?,
         // A pipe never gets a screen, but is told of a theme that there is not.
@@ -229,31 +234,6 @@ fn close(recording: Recording) -> Result<(), Error> {
             )),
         ),
     }
-}
-
-/// Starts the log: to the file that was named, else to standard error where there is no screen.
-fn start_log(common: &Common, has_screen: bool) -> Result<(), Error> {
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(common.log_level)
-        .with_target(false);
-    if let Some(path) = &common.log {
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(path)
-            .map_err(|error| Error::new(format!("cannot write log {}: {error}", path.display())))?;
-        subscriber
-            .with_ansi(false)
-            .with_writer(std::sync::Arc::new(file))
-            .init();
-    } else if !has_screen {
-        let is_terminal = std::io::stderr().is_terminal();
-        subscriber
-            .with_ansi(is_terminal)
-            .with_writer(std::io::stderr)
-            .init();
-    }
-    Ok(())
 }
 
 /// Tells the user something on standard error.

@@ -1,8 +1,8 @@
-//! Lines on standard output, written by a thread of their own.
+//! Lines on standard output and in the log, each written by a thread of their own.
 //!
-//! Whoever reads them may stop at any time: Ctrl-S, a pager, a pipe into something slow. Recording
-//! must not wait for that, so lines queue up; those that find the queue full are counted, and a
-//! line says how many are missing.
+//! Whoever reads them may stop at any time: Ctrl-S, a pager, a pipe into something slow, a disk that
+//! hangs. Recording and forwarding must not wait for that, so lines queue up; those that find the
+//! queue full are counted, and a line says how many are missing.
 
 use std::io::Write;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -12,7 +12,8 @@ use std::time::Duration;
 /// Prints lines without ever waiting for their reader.
 #[derive(Debug)]
 pub(super) struct Printer {
-    lines: SyncSender<String>,
+    /// `None` once finished: what comes then goes nowhere.
+    lines: Option<SyncSender<String>>,
     /// Told, if it has been heard, when lines were written; closed when the thread has ended.
     written: Receiver<()>,
     /// Lines that found the queue full since the last one that did not.
@@ -26,7 +27,7 @@ impl Printer {
         let (tell, written) = sync_channel(1);
         thread::spawn(move || write(out, &queue, &tell));
         Self {
-            lines,
+            lines: Some(lines),
             written,
             left_out: 0,
         }
@@ -34,28 +35,32 @@ impl Printer {
 
     /// Prints a line. A reader that went away takes nothing from the program.
     pub(super) fn print(&mut self, line: String) {
+        let Some(lines) = &self.lines else { return };
         if self.left_out > 0 {
             let note = format!("… {} lines left out: nobody read them", self.left_out);
-            if self.lines.try_send(note).is_ok() {
+            if lines.try_send(note).is_ok() {
                 self.left_out = 0;
             }
         }
-        if let Err(TrySendError::Full(_)) = self.lines.try_send(line) {
+        if let Err(TrySendError::Full(_)) = lines.try_send(line) {
             self.left_out += 1;
         }
     }
 
     /// Waits until everything is written, as long as somebody reads.
-    pub(super) fn finish(self) {
-        drop(self.lines);
+    pub(super) fn finish(&mut self) {
+        self.lines = None;
         while self.written.recv_timeout(PATIENCE).is_ok() {}
     }
 }
 
 /// The thread: writes each line as it comes.
 fn write(mut out: impl Write, queue: &Receiver<String>, tell: &SyncSender<()>) {
-    for line in queue {
-        if writeln!(out, "{line}").and_then(|()| out.flush()).is_err() {
+    for mut line in queue {
+        // In one call, so that no other writer gets in between.
+        line.push('\n');
+        let written = out.write_all(line.as_bytes());
+        if written.and_then(|()| out.flush()).is_err() {
             return;
         }
         // It only says that there is progress, so one that is still unheard is enough.

@@ -183,6 +183,7 @@ impl Forwarder {
             let go_on = sink.write_all(b"HTTP/1.1 100 Continue\r\n\r\n").await;
             go_on.map_err(|error| Stop::Gone(format!("write: {error}")))?;
         }
+        upload.may_question = head.version == Version::HTTP_11;
         let sent = async {
             let mut error = match sender.try_send_request(request).await {
                 Ok(response) => return Ok(response),
@@ -233,6 +234,7 @@ impl Forwarder {
         kept: &mut Option<Link>,
         mut reply: Reply<'_>,
     ) -> After {
+        upload.may_question = false;
         if std::mem::replace(&mut upload.is_upgrade, false) {
             upload.tell_end().await;
         }

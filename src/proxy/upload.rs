@@ -7,9 +7,11 @@
 //! A client may close its sending side behind its request and still wait for the answer (RFC 9112
 //! §9.6 lets either side close at any time). An upstream without us would see that FIN and judge
 //! for itself, so an HTTP/1.1 upstream gets it too, and what it still answers is passed on. HTTP/2
-//! has nothing like it: there a client that goes away resets its stream, and so it is done here. A
-//! client that is gone altogether answers what is written to it with a reset, and that, or a reset
-//! at any time before, ends the exchange and with it the upstream's half.
+//! has nothing like it: there a client that goes away resets its stream. So a client that closes its
+//! half before the answer is asked whether it still listens, by an interim response: one that is gone
+//! altogether answers what is written to it with a reset, and that, or a reset at any time before,
+//! ends the exchange and with it the upstream's half. In the middle of an answer over HTTP/2 there is
+//! no such question, and a FIN means that the client has enough.
 
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
@@ -44,6 +46,9 @@ pub(super) struct Upload<'a, 'c> {
     parts: usize,
     /// Whether an upgrade is asked for: then the request is over only with its answer.
     pub(super) is_upgrade: bool,
+    /// Whether an interim response may be written to the client: before the answer, and not if it
+    /// speaks HTTP/1.0, which knows none.
+    pub(super) may_question: bool,
     /// Why the upstream takes no more.
     pub(super) fault: Option<io::Error>,
     fin: Fin,
@@ -58,6 +63,8 @@ enum Fin {
     Seen,
     /// The upstream was told.
     Passed,
+    /// The upstream cannot be told, and the client was asked whether it still listens.
+    Questioned,
 }
 
 /// Where a request's body goes.
@@ -102,6 +109,7 @@ impl<'a, 'c> Upload<'a, 'c> {
             is_unflushed: false,
             parts: 0,
             is_upgrade: false,
+            may_question: false,
             fault: None,
             fin: Fin::Awaited,
         }
@@ -218,7 +226,15 @@ impl<'a, 'c> Upload<'a, 'c> {
                     // An upstream that is gone already shows in the response.
                     let _ = sink.shutdown().await;
                 }
-                Sink::Http2(_) | Sink::Ended => return Stop::closed(),
+                Sink::Http2(_) | Sink::Ended => {
+                    self.fin = Fin::Questioned;
+                    // Nothing else is written before the answer, so all of it finds room.
+                    let asked = self.may_question
+                        && (self.client.read.as_ref().try_write(QUESTION)).is_ok();
+                    if !asked {
+                        return Stop::closed();
+                    }
+                }
                 Sink::Unset => {}
             }
         }
@@ -379,6 +395,10 @@ pub(super) enum BeginError {
     /// The client's doing.
     Stop(Stop),
 }
+
+/// Draws a reset from a client that is gone. One that listens "can simply discard" it (RFC 9110
+/// §15.2.1).
+const QUESTION: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
 /// How much is read ahead of a response: a few pipelined requests.
 const AHEAD: usize = 64 << 10;

@@ -194,16 +194,17 @@ pub fn error_chain(error: &(dyn Error + 'static)) -> String {
 
 /// `text` without what could act on a terminal or forge a line, and not longer than a reader takes.
 fn one_line(text: &str) -> String {
-    // Cleaning makes text longer, so what is too long is not cleaned in vain.
-    let (text, rest) = text.split_at(text.floor_char_boundary(MAX_MESSAGE));
-    let mut line = Clean::new(text).to_string();
-    if !rest.is_empty() {
-        line.push_str(" …");
+    let kept: String = text.chars().take(MAX_MESSAGE).collect();
+    let is_cut = kept.len() < text.len();
+    let line = Clean::from(kept);
+    if is_cut {
+        format!("{line} …")
+    } else {
+        line.to_string()
     }
-    line
 }
 
-/// How many bytes of a failure's message are told.
+/// How many characters of a failure's message are told.
 const MAX_MESSAGE: usize = 1000;
 
 #[cfg(test)]
@@ -218,7 +219,7 @@ mod tests {
         assert!(!forged.contains('\u{202e}'), "{forged:?}");
         let long = one_line(&"é".repeat(100_000));
         assert!(
-            long.len() < MAX_MESSAGE + 10 && long.ends_with(" …"),
+            long.len() < 2 * MAX_MESSAGE + 10 && long.ends_with(" …"),
             "{}",
             long.len()
         );
