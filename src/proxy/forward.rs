@@ -94,9 +94,9 @@ impl Forwarder {
                 // Where the next request begins nobody knows.
                 reply.persists = false;
                 drop(out);
-                return reply
-                    .refuse(&mut client.sink, &Refusal::malformed(fault))
-                    .await;
+                let refusal = Refusal::malformed(fault);
+                reply.exchange.failed(refusal.failure());
+                return reply.refuse(&mut client.sink, &refusal).await;
             }
         };
         let mut upload = Upload::new(&mut client.source, Body::new(framing), out);
@@ -111,9 +111,10 @@ impl Forwarder {
             Err(refusal) => {
                 if refusal.status() == StatusCode::UNAUTHORIZED && framing != Framing::Empty {
                     // What a stranger sends is neither read nor kept.
+                    reply.exchange.failed(refusal.failure());
                     reply.persists = false;
                 } else {
-                    reply.give_up(&mut upload).await;
+                    reply.give_up(&mut upload, &refusal).await;
                 }
                 drop(upload);
                 reply.refuse(&mut client.sink, &refusal).await

@@ -92,7 +92,7 @@ impl Forwarder {
         match answer {
             Ok(answer) => Self::answer(route, answer, upload, sink, kept, reply).await,
             Err(Trouble::Refused(refusal)) => {
-                reply.give_up(&mut upload).await;
+                reply.give_up(&mut upload, &refusal).await;
                 drop(upload);
                 reply.refuse(sink, &refusal).await
             }
@@ -104,6 +104,7 @@ impl Forwarder {
                 reply.persists = false;
                 drop(upload);
                 let refusal = Refusal::malformed(Fault::bad(fault));
+                reply.exchange.failed(refusal.failure());
                 reply.refuse(sink, &refusal).await
             }
             Err(Trouble::Stopped(stop)) => stopped(stop, upload, Phase::Head),

@@ -48,8 +48,9 @@ impl Reply<'_> {
         self.exchange.response(status, answer.version, kept.iter());
     }
 
-    /// Reads what is left of a request that will not be passed on.
-    pub(super) async fn give_up(&mut self, upload: &mut Upload<'_, '_>) {
+    /// Tells why a request will not be passed on, and reads what is left of it.
+    pub(super) async fn give_up(&mut self, upload: &mut Upload<'_, '_>, refusal: &Refusal) {
+        self.exchange.failed(refusal.failure());
         // Who waits for 100 Continue sends nothing before it has an answer.
         let waits = self.head.fields.lists("expect", "100-continue") && upload.is_awaited();
         if waits || !upload.drain().await {
@@ -57,13 +58,12 @@ impl Reply<'_> {
         }
     }
 
-    /// Answers in the proxy's own words; told as a failure and as the response that it is.
+    /// Answers in the proxy's own words; told as the response that it is.
     pub(super) async fn refuse<W: AsyncWrite + Unpin>(
         mut self,
         sink: &mut W,
         refusal: &Refusal,
     ) -> After {
-        self.exchange.failed(refusal.failure());
         let status = refusal.status();
         let mut body = refusal.body();
         let length = body.len().to_string();

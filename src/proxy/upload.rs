@@ -13,6 +13,7 @@
 //! ends the exchange and with it the upstream's half. In the middle of an answer over HTTP/2 there is
 //! no such question, and a FIN means that the client has enough.
 
+use std::fmt;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
 use std::time::Duration;
@@ -25,7 +26,7 @@ use tokio::sync::mpsc;
 use super::body::{Body, Piece};
 use super::http2::Sent;
 use super::wire::{Reset, Source, Wire};
-use crate::tap::{End, Lane};
+use crate::tap::{End, Lane, Phase, Side};
 
 /// A request's body, from the client to the upstream.
 #[derive(Debug)]
@@ -87,6 +88,15 @@ pub(super) enum Stop {
     Cut(String),
     /// What it sent is no body.
     Malformed(&'static str),
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Gone(message) | Self::Cut(message) => f.write_str(message),
+            Self::Malformed(fault) => f.write_str(fault),
+        }
+    }
 }
 
 impl Stop {
@@ -265,8 +275,13 @@ impl<'a, 'c> Upload<'a, 'c> {
             let mut left = DRAIN_BYTES;
             self.told();
             while !self.body.is_over() && left > 0 {
-                let Ok(piece) = self.next().await else {
-                    return;
+                let piece = match self.next().await {
+                    Ok(piece) => piece,
+                    Err(stop) => {
+                        let message = stop.to_string();
+                        self.lane.failed(Side::Client, Phase::Request, message);
+                        return;
+                    }
                 };
                 left = left.saturating_sub(piece.as_ref().map_or(0, |piece| piece.wire.len()));
                 self.piece = piece;
