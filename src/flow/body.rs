@@ -11,7 +11,7 @@ pub struct Body {
     pub wire_len: u64,
     /// SHA-256 of the wire bytes, in lower-case hexadecimal, once the body ended.
     pub digest: Option<String>,
-    /// Bytes that passed but could not be copied.
+    /// Bytes that passed but could not be copied, or were too many to keep.
     pub missed: u64,
     /// Whether the body came to its proper end; `false` while it is arriving.
     pub is_complete: bool,
@@ -28,6 +28,11 @@ impl Body {
     #[must_use]
     pub fn text(&self) -> Option<&str> {
         std::str::from_utf8(&self.bytes).ok()
+    }
+
+    /// Takes the decoded, masked bytes of a body that has none yet.
+    pub(super) fn fill(&mut self, bytes: Vec<u8>) {
+        self.bytes = bytes;
     }
 
     /// Adds decoded, masked bytes; returns the span they now have.

@@ -1,13 +1,15 @@
 //! One direction of an HTTP exchange: wire bytes into the flow's decoded, masked body.
 //!
 //! An event stream is stored block by block as it arrives. Any other body is masked as a whole, so it
-//! is held back until it ended: a secret could be cut in two otherwise.
+//! is held back until it ended: a secret could be cut in two otherwise. What is above [`LIMIT`] is
+//! counted and not kept.
 
 use std::borrow::Cow;
 
 use ring::digest;
 
-use super::{Fault, Flow, Frame, Op};
+use super::{Fault, Flow, Frame, LIMIT, Op};
+use crate::responses::EventKind;
 use crate::tap::{At, Direction, End, Field, Redactor, field};
 use crate::wire::{encoding, sse};
 
@@ -26,6 +28,8 @@ pub(super) struct HttpBody {
     events: Option<sse::Decoder>,
     /// The decoded body of anything else, until it is whole.
     held: Vec<u8>,
+    /// Decoded bytes that were too many to hold.
+    left_out: u64,
 }
 
 /// SHA-256 in progress.
@@ -50,12 +54,13 @@ impl HttpBody {
         let coding = field(fields, "content-encoding").unwrap_or_default();
         Self {
             dir,
-            coding: encoding::Decoder::new(&coding, encoding::DEFAULT_LIMIT),
+            coding: encoding::Decoder::new(&coding, LIMIT as u64),
             digest: DigestContext(digest::Context::new(&digest::SHA256)),
             decoded: Vec::new(),
             is_form: is("application/x-www-form-urlencoded"),
-            events: is("text/event-stream").then(|| sse::Decoder::new(sse::DEFAULT_LIMIT)),
+            events: is("text/event-stream").then(|| sse::Decoder::new(LIMIT as u64)),
             held: Vec::new(),
+            left_out: 0,
         }
     }
 
@@ -89,15 +94,31 @@ impl HttpBody {
         }
         self.sort(flow, at, redactor);
         let held = std::mem::take(&mut self.held);
-        let masked = mask(&held, self.is_form, redactor);
+        let masked = match mask(&held, self.is_form, redactor) {
+            Cow::Owned(masked) => Some(masked),
+            Cow::Borrowed(_) => None,
+        };
         let dir = self.dir;
         let body = body(flow, dir);
-        if !masked.is_empty() {
-            body.push(&masked);
+        if !held.is_empty() {
+            body.fill(masked.unwrap_or(held));
         }
         body.is_complete = how == End::Complete;
         if body.is_complete && body.missed == 0 && body.wire_len > 0 {
             body.digest = Some(hex(self.digest.0.clone().finish().as_ref()));
+        }
+        let left_out = std::mem::take(&mut self.left_out);
+        if left_out > 0 {
+            body.missed += left_out;
+            let offset = body.bytes().len() as u64;
+            flow.faults.push(Fault {
+                dir,
+                offset,
+                message: format!(
+                    "{left_out} bytes are not kept: of a body above {} MiB only the beginning is",
+                    LIMIT >> 20
+                ),
+            });
         }
     }
 
@@ -112,7 +133,7 @@ impl HttpBody {
             });
         }
         let Some(events) = &mut self.events else {
-            self.held.append(&mut self.decoded);
+            self.hold();
             return;
         };
         events.push(&self.decoded);
@@ -123,8 +144,33 @@ impl HttpBody {
     }
 }
 
+impl HttpBody {
+    /// Holds what was decoded back; of what becomes too much, an excerpt.
+    fn hold(&mut self) {
+        if self.left_out > 0 {
+            self.left_out += self.decoded.len() as u64;
+            self.decoded.clear();
+            return;
+        }
+        self.held.append(&mut self.decoded);
+        let len = self.held.len();
+        if len > LIMIT {
+            // Cut behind a delimiter, so that no part of a credential escapes its mask.
+            let ends = |byte: &u8| matches!(byte, b'"' | b',' | b'&' | b'\n');
+            let kept = self.held[..EXCERPT].iter().rposition(ends);
+            self.held.truncate(kept.map_or(0, |at| at + 1));
+            self.held.shrink_to_fit();
+            self.left_out = (len - self.held.len()) as u64;
+        }
+    }
+}
+
 /// Stores one block of an event stream: its text, its row in the timeline, and what it says.
 fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redactor: &Redactor) {
+    if flow.is_full(dir) && !ends_turn(flow, &block) {
+        leave_out(flow, dir, block.raw.len() as u64);
+        return;
+    }
     let text = String::from_utf8_lossy(&block.raw);
     let masked = redactor.json(&text);
     let span = body(flow, dir).push(masked.as_bytes());
@@ -162,6 +208,37 @@ fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redac
     });
     if let Some(data) = data {
         flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
+    }
+}
+
+/// Whether a block carries the event that ends the flow's turn.
+fn ends_turn(flow: &Flow, block: &sse::Block) -> bool {
+    let sse::Kind::Event(event) = &block.kind else {
+        return false;
+    };
+    flow.turn.as_ref().is_some_and(|turn| !turn.is_over())
+        && super::dissect::event_kind(&event.data).is_some_and(EventKind::is_terminal)
+}
+
+/// Counts bytes that a full flow does not keep, and says so once.
+pub(super) fn leave_out(flow: &mut Flow, dir: Direction, bytes: u64) {
+    let body = body(flow, dir);
+    body.missed += bytes;
+    let offset = body.wire_len;
+    let message = format!(
+        "what follows is not kept: there are {} MiB already",
+        LIMIT >> 20
+    );
+    if !flow
+        .faults
+        .iter()
+        .any(|fault| fault.dir == dir && fault.message == message)
+    {
+        flow.faults.push(Fault {
+            dir,
+            offset,
+            message,
+        });
     }
 }
 
@@ -239,3 +316,6 @@ fn hex(bytes: &[u8]) -> String {
             text
         })
 }
+
+/// How much is kept of a body that is too long.
+const EXCERPT: usize = 1 << 20;

@@ -252,6 +252,15 @@ impl Flow {
         }
     }
 
+    /// Whether it holds as much of one direction as it may: what follows is counted and not kept.
+    fn is_full(&self, dir: crate::tap::Direction) -> bool {
+        let body = match dir {
+            crate::tap::Direction::Out => &self.request.body,
+            crate::tap::Direction::In => &self.response.body,
+        };
+        body.bytes().len() + self.frames.len() * size_of::<Frame>() >= LIMIT
+    }
+
     /// About how much memory its bodies, frames and items take, in bytes.
     #[must_use]
     pub fn weight(&self) -> u64 {
@@ -399,6 +408,13 @@ impl Flow {
 
 /// What heads, names and allocations take beside the rest, in bytes: a rough average.
 const HEADS: usize = 4 << 10;
+
+/// How many bytes of one direction a flow keeps, the rows of its timeline counted: more than Codex
+/// ever sends, and little enough that no stream takes the machine's memory.
+///
+/// Of a stream of events or frames the beginning is kept, and the event that ends its turn. A body
+/// that is longer and has no such parts is cut to an excerpt.
+pub const LIMIT: usize = 32 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -4,8 +4,8 @@
 //! the terminal event. Frames in between are the turn's; close frames and all others are the
 //! connection's. Each frame is stored once.
 
-use super::http::{body, gap, mask, miss};
-use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, Op, Store};
+use super::http::{body, gap, leave_out, mask, miss};
+use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -34,8 +34,8 @@ impl Socket {
             turn: None,
             turns: 0,
             is_broken: false,
-            out: websocket::Decoder::new(true, deflate),
-            inn: websocket::Decoder::new(false, deflate),
+            out: websocket::Decoder::with_limit(true, deflate, LIMIT),
+            inn: websocket::Decoder::with_limit(false, deflate, LIMIT),
         }
     }
 
@@ -252,8 +252,15 @@ fn store_frame(
     at: At,
     event: Option<EventKind>,
 ) {
-    let body = body(flow, dir);
-    body.wire_len += frame.wire;
+    body(flow, dir).wire_len += frame.wire;
+    let ends_turn = dir == Direction::In
+        && event.is_some_and(EventKind::is_terminal)
+        && flow.turn.as_ref().is_some_and(|turn| !turn.is_over());
+    let is_close = matches!(frame.op, websocket::Opcode::Close);
+    if flow.is_full(dir) && !ends_turn && !is_close {
+        leave_out(flow, dir, frame.wire);
+        return;
+    }
     let (op, payload) = match &frame.op {
         websocket::Opcode::Text => (Op::Text, payload),
         websocket::Opcode::Binary => (Op::Binary, payload),

@@ -1,6 +1,7 @@
 //! Accepting clients, one task each, and ending them in order: first nobody new, then whoever has no
 //! request in flight, after a while everybody, each told as well as its protocol can.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,30 +44,40 @@ pub(super) async fn serve(
     let mut connections = JoinSet::new();
     let mut sweep = tokio::time::interval(SWEEP);
     let mut next = 1;
+    let mut trouble = Trouble::default();
     loop {
+        let accepting = async {
+            if trouble.is_paused {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+            listener.accept().await
+        };
         let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            Some(_) = connections.join_next() => continue,
+            accepted = accepting => accepted,
+            Some(_) = connections.join_next() => {
+                // Its descriptors are free again.
+                trouble.is_paused = false;
+                continue;
+            }
             _ = sweep.tick() => {
                 forwarder.upstreams.sweep();
+                trouble.sweep();
                 continue;
             }
             () = reached(&mut told, Stage::Draining) => break,
         };
         match accepted {
             Ok((stream, addr)) => {
+                trouble.is_paused = false;
                 let forwarder = Arc::clone(&forwarder);
                 tune(&stream);
                 connections.spawn(client::serve(stream, addr, next, forwarder, stages.clone()));
                 next += 1;
             }
-            Err(error) => {
-                tracing::error!(side = "client", "accept: {error}");
-                // Out of file descriptors, most likely: some must be closed before another try helps.
-                tokio::time::sleep(ACCEPT_PAUSE).await;
-            }
+            Err(error) => trouble.add(&error),
         }
     }
+    trouble.end();
     drop(listener);
     stage.send_replace(Stage::Draining);
     let closing = async {
@@ -93,6 +104,47 @@ pub(super) async fn serve(
 /// Waits for all connections to end.
 async fn ended(connections: &mut JoinSet<()>) {
     while connections.join_next().await.is_some() {}
+}
+
+/// Accepting that fails: out of file descriptors, most likely, and some must be closed before another
+/// try helps. However often that is, the log has a line when it begins and one when it is over.
+#[derive(Default)]
+struct Trouble {
+    /// How often it has failed since that began.
+    failures: u64,
+    /// How often it had at the last sweep.
+    swept: u64,
+    /// Whether to wait before the next try.
+    is_paused: bool,
+}
+
+impl Trouble {
+    fn add(&mut self, error: &io::Error) {
+        if self.failures == 0 {
+            tracing::error!(side = "client", "accept: {error}; new clients have to wait");
+        }
+        self.failures += 1;
+        self.is_paused = true;
+    }
+
+    /// It is over when it has not failed since the last sweep.
+    fn sweep(&mut self) {
+        if self.failures == self.swept {
+            self.end();
+        } else {
+            self.swept = self.failures;
+        }
+    }
+
+    fn end(&mut self) {
+        let failures = std::mem::take(self).failures;
+        if failures > 0 {
+            tracing::warn!(
+                side = "client",
+                "accept: works again, having failed {failures} times"
+            );
+        }
+    }
 }
 
 /// Small writes leave at once, and a client that vanished is noticed.
