@@ -8,6 +8,8 @@ mod support;
 
 use std::convert::Infallible;
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -388,4 +390,95 @@ async fn a_stream_that_breaks_off_cuts_the_client() {
         story[3..],
         ["200", "in a", "failed upstream response body", "in Aborted"]
     );
+}
+
+/// A part of a large body; counts itself as sent when the connection lets go of it.
+struct Part(Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Part {
+    fn as_ref(&self) -> &[u8] {
+        &[b'x'; PART]
+    }
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        self.0.fetch_add(PART, Ordering::SeqCst);
+    }
+}
+
+const PART: usize = 64 << 10;
+
+/// More than all windows and buffers between the two ends hold.
+const MUCH: usize = 48 << 20;
+
+#[tokio::test]
+async fn a_client_that_does_not_read_slows_its_stream() {
+    let mut setup = setup().await;
+    let mut client = setup.client().await;
+    client
+        .send("GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    let (_, answer) = setup.asked().await;
+    let (response, frames) = response(&[("content-type", "text/plain")]);
+    answer.send(response).unwrap();
+    let sent = Arc::new(AtomicUsize::new(0));
+    for _ in 0..MUCH / PART {
+        let part = Bytes::from_owner(Part(Arc::clone(&sent)));
+        frames.send(Frame::data(part)).unwrap();
+    }
+    drop(frames);
+    client.head().await;
+    let stalled = standstill(|| sent.load(Ordering::SeqCst)).await;
+    assert!(stalled < MUCH / 2, "no backpressure: {stalled}");
+    assert_eq!(client.chunked().await.0.len(), MUCH);
+    setup.proxied.story(1).await;
+    assert_eq!(setup.proxied.copied(Direction::In).len(), MUCH);
+}
+
+#[tokio::test]
+async fn an_upstream_that_does_not_read_slows_the_request() {
+    let mut setup = setup().await;
+    let mut client = setup.client().await;
+    client
+        .send(format!(
+            "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: {MUCH}\r\n\r\n"
+        ))
+        .await;
+    let (request, answer) = setup.asked().await;
+    let part = vec![b'x'; PART];
+    let mut sent = 0;
+    let stalled = standstill(|| {
+        while let Ok(written) = client.stream.try_write(&part[..PART.min(MUCH - sent)])
+            && written > 0
+        {
+            sent += written;
+        }
+        sent
+    })
+    .await;
+    assert!(stalled < MUCH / 2, "no backpressure: {stalled}");
+    let rest = vec![b'x'; MUCH - stalled];
+    let (body, ()) = tokio::join!(request.into_body().collect(), client.send(&rest));
+    assert_eq!(body.unwrap().to_bytes().len(), MUCH);
+    let (response, frames) = response(&[]);
+    drop(frames);
+    answer.send(response).unwrap();
+    client.head().await;
+}
+
+/// Waits until `count` grows no more.
+async fn standstill(mut count: impl FnMut() -> usize) -> usize {
+    let waiting = async {
+        let mut every = tokio::time::interval(std::time::Duration::from_millis(5));
+        let (mut last, mut same) = (0, 0);
+        while same < 60 {
+            every.tick().await;
+            let now = count();
+            same = if now == last && now > 0 { same + 1 } else { 0 };
+            last = now;
+        }
+        last
+    };
+    within(waiting).await
 }
