@@ -397,7 +397,7 @@ struct Part(Arc<AtomicUsize>);
 
 impl AsRef<[u8]> for Part {
     fn as_ref(&self) -> &[u8] {
-        &[b'x'; PART]
+        &BYTES
     }
 }
 
@@ -408,6 +408,8 @@ impl Drop for Part {
 }
 
 const PART: usize = 64 << 10;
+
+static BYTES: [u8; PART] = [b'x'; PART];
 
 /// More than all windows and buffers between the two ends hold.
 const MUCH: usize = 48 << 20;

@@ -124,7 +124,7 @@ fn take(figure: &Figure) {
         "  up {} and down {received} bytes, the same at both ends",
         figure.up
     );
-    println!("  memory grew by {} KiB at its peak", growth);
+    println!("  memory grew by {growth} KiB at its peak");
     for (dir, wire, missed) in recorded(state.path(), figure.path) {
         println!("  recorded {dir}: {wire} bytes on the wire, {missed} not kept");
     }

@@ -101,7 +101,7 @@ fn serve(stream: TcpStream, down: u64, counts: &Counts) {
 }
 
 /// What bodies are made of: bytes that are no text.
-pub(crate) const BLOCK: [u8; 1 << 16] = {
+pub(crate) static BLOCK: [u8; 1 << 16] = {
     let mut block = [0; 1 << 16];
     let mut at = 0;
     while at < block.len() {
@@ -112,7 +112,7 @@ pub(crate) const BLOCK: [u8; 1 << 16] = {
 };
 
 /// Events of 256 bytes each.
-const EVENTS: [u8; 1 << 16] = {
+static EVENTS: [u8; 1 << 16] = {
     let mut events = [b'x'; 1 << 16];
     let mut at = 0;
     while at < events.len() {
