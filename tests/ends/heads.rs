@@ -36,7 +36,7 @@ async fn a_response_head_may_come_byte_by_byte() {
 async fn a_response_head_that_trickles_past_the_deadline_is_a_504() {
     let server = Server::bind().await;
     let change = |config: &mut codextap::proxy::Config| {
-        config.head_timeout = Some(Duration::from_millis(40))
+        config.head_timeout = Some(Duration::from_millis(40));
     };
     let proxied = Proxied::with(&server.url(), Limits::default(), change).await;
     let mut client = Peer::connect(proxied.addr).await;
