@@ -21,18 +21,28 @@ mod support;
 #[path = "ends/table.rs"]
 mod table;
 
+use std::time::Duration;
+
 use codextap::tap::{Kind, Side};
 use log::{About, Log};
 use play::Stage;
 use support::peer::{Peer, Server};
 use support::proxied::Proxied;
-use table::cases;
+use table::{How, cases};
+
+/// How long an upstream may take to its response head where that is the case.
+const DEADLINE: Duration = Duration::from_millis(500);
 
 #[tokio::test]
 async fn every_end_that_disappears_is_told_once_and_the_same_everywhere() {
     let log = Log::start();
-    let mut stage = Stage::new().await;
+    let mut patient = Stage::new(None).await;
+    let mut hasty = Stage::new(Some(DEADLINE)).await;
     for case in cases() {
+        let stage = match case.how {
+            How::Silence => &mut hasty,
+            How::Fin | How::Reset => &mut patient,
+        };
         stage.check(&case, &log).await;
         stage.next_works(&log).await;
     }

@@ -59,11 +59,9 @@ async fn a_refused_connection_is_a_502_that_says_so_and_the_request_is_kept() {
     assert_eq!(error["code"], "connect_failed");
     let message = format!("codextap: cannot connect to http://{addr}: connection refused");
     assert_eq!(error["message"], message);
-    assert_eq!(story[2], format!("out {body}"));
-    assert_eq!(
-        story[3..6],
-        ["out Complete", "failed upstream connect", "502"]
-    );
+    assert_eq!(story[2], "failed upstream connect");
+    assert_eq!(story[3], format!("out {body}"));
+    assert_eq!(story[4..6], ["out Complete", "502"]);
     assert_eq!(story[7], "in Complete");
     assert!(
         failure(&proxied).contains("os error"),
@@ -115,9 +113,9 @@ async fn a_path_without_route_is_a_404_that_lists_the_routes() {
         [
             "opened",
             "POST /v2?x",
+            "failed client route",
             "out hi",
-            "out Complete",
-            "failed client route"
+            "out Complete"
         ]
     );
     assert_eq!(story[5], "404");

@@ -1,7 +1,7 @@
 //! The channel between the proxy and whoever watches, bounded by bytes.
 //!
 //! Sending never waits and takes no lock that a receiver holds. A wake-up costs more than an event, so
-//! [`Receiver::recv_many`] takes all there is, and after that is not woken again for a few milliseconds. Copied bytes count against the budget
+//! [`Receiver::recv_many`] takes what there is, and after that is not woken again for a few milliseconds. Copied bytes count against the budget
 //! from the moment they are sent until the receiver took them. Only [`Event`]s with payload bytes
 //! are counted: heads and ends are few, bounded by the proxy's limits, and never dropped.
 //!
@@ -157,36 +157,40 @@ impl Receiver {
     /// Returns how many; 0 means that every [`Tap`] and [`Exchange`] is gone. Dropping the future
     /// loses nothing.
     pub async fn recv_many(&mut self, events: &mut Vec<Event>) -> usize {
-        let before = events.len();
         if let Some(lull) = &mut self.lull {
             lull.await;
         }
-        let count = self.events.recv_many(events, BATCH).await;
+        let Some(first) = self.events.recv().await else {
+            return 0;
+        };
+        let before = events.len();
+        events.push(first);
+        let is_full = self.take(events, before);
         // A full batch means that there is more already.
-        self.lull = (count < BATCH).then(|| Box::pin(tokio::time::sleep(LULL)));
-        self.release(&events[before..]);
-        count
+        self.lull = (!is_full).then(|| Box::pin(tokio::time::sleep(LULL)));
+        events.len() - before
     }
 
     /// Appends the events that are there now and returns how many; never waits.
     pub fn try_recv_many(&mut self, events: &mut Vec<Event>) -> usize {
         let before = events.len();
-        while events.len() - before < BATCH
-            && let Ok(event) = self.events.try_recv()
-        {
-            events.push(event);
-        }
-        self.release(&events[before..]);
+        self.take(events, before);
         events.len() - before
     }
 
-    /// Gives the room of `events` back and wakes the streams that wait for it.
-    fn release(&self, events: &[Event]) {
-        let taken = events.iter().map(|event| match &event.kind {
-            Kind::Data { bytes, .. } => cost(bytes.len()),
-            _ => 0,
-        });
-        self.room.add_permits(taken.sum());
+    /// Fills a batch, which begins at `before`, with the events that are there; gives their room back
+    /// and wakes the streams that wait for it. Whether the batch is full.
+    fn take(&mut self, events: &mut Vec<Event>, before: usize) -> bool {
+        let mut taken: usize = events[before..].iter().map(room).sum();
+        while events.len() - before < BATCH
+            && taken < BATCH_BYTES
+            && let Ok(event) = self.events.try_recv()
+        {
+            taken += room(&event);
+            events.push(event);
+        }
+        self.room.add_permits(taken);
+        events.len() - before >= BATCH || taken >= BATCH_BYTES
     }
 }
 
@@ -194,6 +198,14 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         // Streams that wait for room go on without copies.
         self.room.close();
+    }
+}
+
+/// The budget that `event` takes.
+fn room(event: &Event) -> usize {
+    match &event.kind {
+        Kind::Data { bytes, .. } => cost(bytes.len()),
+        _ => 0,
     }
 }
 
@@ -209,6 +221,9 @@ const LULL: Duration = Duration::from_millis(8);
 /// How many events are taken at once: enough to make a wake-up cheap, few enough that a caller with
 /// other work gets back to it.
 const BATCH: usize = 4096;
+
+/// And with how many bytes: what was taken is in memory still, though the budget is free again.
+const BATCH_BYTES: usize = 4 << 20;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,7 @@
 //! Plays a case before a proxy: one exchange that breaks off, and one behind it that does not.
 
+use std::time::Duration;
+
 use codextap::flow::{Recorder, Store};
 use codextap::tap::{At, Event, ExchangeId, Failure, Kind, Limits, Redactor, Side};
 use tokio::io::AsyncReadExt;
@@ -7,7 +9,7 @@ use tokio::io::AsyncReadExt;
 use crate::log::{About, Log};
 use crate::support::peer::{Peer, Server, within};
 use crate::support::proxied::Proxied;
-use crate::table::{Case, DEADLINE, How, Sees};
+use crate::table::{Case, How, Sees};
 
 /// A proxy before an upstream.
 pub(crate) struct Stage {
@@ -29,11 +31,12 @@ struct Outcome {
 }
 
 impl Stage {
-    pub(crate) async fn new() -> Self {
+    /// A proxy that waits for a response head as long as `deadline`, or for ever.
+    pub(crate) async fn new(deadline: Option<Duration>) -> Self {
         let server = Server::bind().await;
         let change = |config: &mut codextap::proxy::Config| {
-            config.head_timeout = Some(DEADLINE);
-            config.upgrade_timeout = DEADLINE;
+            config.head_timeout = deadline;
+            config.upgrade_timeout = deadline.unwrap_or(config.upgrade_timeout);
         };
         Self {
             proxied: Proxied::with(&server.url(), Limits::default(), change).await,

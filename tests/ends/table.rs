@@ -1,7 +1,5 @@
 //! Who disappears, how, in which phase of which protocol, and what comes of it.
 
-use std::time::Duration;
-
 use codextap::tap::{Phase, Side};
 
 /// One end that disappears in the middle of an exchange.
@@ -27,7 +25,7 @@ pub(crate) enum How {
     Fin,
     /// It resets the connection.
     Reset,
-    /// It says nothing more, until [`DEADLINE`] is over.
+    /// It says nothing more, until the proxy waits no longer.
     Silence,
 }
 
@@ -39,9 +37,6 @@ pub(crate) enum Sees {
     /// An answer of the proxy's own with this status.
     Status(u16),
 }
-
-/// How long an upstream may take to its response head.
-pub(crate) const DEADLINE: Duration = Duration::from_millis(60);
 
 const GET: &str = "GET /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
