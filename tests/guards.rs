@@ -144,7 +144,7 @@ async fn without_the_token_nothing_passes() {
         let request = format!("OPTIONS {target} HTTP/1.1\r\nHost: localhost\r\n{fields}\r\n");
         let (status, _, story) = refused(&mut proxied, &request).await;
         assert_eq!(status, "HTTP/1.1 401 Unauthorized", "{request}");
-        assert_eq!(story[2..4], ["out Complete", "failed client route"]);
+        assert_eq!(story[2..4], ["failed client route", "out Complete"]);
     }
     // What a stranger sends is not kept either.
     let request = "POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nbody";
@@ -152,7 +152,7 @@ async fn without_the_token_nothing_passes() {
     assert_eq!((&status[9..12], &code[..]), ("401", "no_token"));
     assert_eq!(
         story[..4],
-        ["opened", "POST /v1/x", "out Aborted", "failed client route"]
+        ["opened", "POST /v1/x", "failed client route", "out Aborted"]
     );
     let unreached = server.accept();
     assert!(futures_util::FutureExt::now_or_never(unreached).is_none());
