@@ -71,7 +71,7 @@ fn flows(asked: &[u8], kind: &'static str, parts: impl IntoIterator<Item = Bytes
 }
 
 fn only(store: &Store) -> &Flow {
-    let [flow] = store.flows() else {
+    let [flow] = store.flows()[..] else {
         panic!("{} flows", store.flows().len())
     };
     flow
@@ -191,7 +191,7 @@ fn a_turn_on_a_websocket_ends_however_long_it_is() {
     );
     let deltas = vec![delta.clone(); (LIMIT + PART) / delta.len()];
     let store = flows(&asked, "websocket", deltas.into_iter().chain([completed]));
-    let [_, turn] = store.flows() else {
+    let [_, turn] = store.flows()[..] else {
         panic!("{} flows", store.flows().len())
     };
     assert_eq!(turn.turn.as_ref().unwrap().status, Status::Completed);

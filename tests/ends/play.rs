@@ -159,7 +159,7 @@ impl Stage {
         for event in self.proxied.events.drain(..) {
             recorder.apply(&mut store, event);
         }
-        let [flow] = store.flows() else {
+        let [flow] = store.flows()[..] else {
             panic!("{:#?}", store.flows())
         };
         assert!(!flow.is_live());
