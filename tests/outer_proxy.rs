@@ -421,6 +421,13 @@ async fn variables_name_the_proxy_and_nothing_tells_the_password() {
         let line = within(lines.next_line()).await.unwrap().unwrap();
         assert!(line.contains("FAIL"), "{line}");
         let text = |file: &str| std::fs::read_to_string(home.path().join(file)).unwrap();
+        // A thread of its own writes the log.
+        let logged = async {
+            while !text(&log).contains("ERROR") {
+                tokio::task::yield_now().await;
+            }
+        };
+        within(logged).await;
         let (log, capture) = (text(&log), text(&capture));
         assert!(
             log.contains("ERROR") && log.contains("side=\"upstream\" phase=\"connect\""),
