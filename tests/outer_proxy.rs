@@ -90,6 +90,7 @@ async fn requests_and_upgrades_pass_through_every_kind() {
                 client.send(GET).await;
             }
         }
+        let mut client = Peer::connect(proxied.addr).await;
         client.send(UPGRADE).await;
         let mut upstream = server.accept().await;
         upstream.head().await;
