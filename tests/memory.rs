@@ -227,6 +227,37 @@ fn the_panes_and_the_filter_have_flows_read_back() {
     assert_eq!(app.list().progress(), None);
 }
 
+#[test]
+fn what_is_added_to_a_file_follows_without_a_bar() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let whole = fs::read(&path).unwrap();
+    let half = whole.len() / 2;
+    fs::write(&path, &whole[..half]).unwrap();
+    let file = fs::File::open(&path).unwrap();
+    let mut app = App::new(Options::default());
+    let read = |app: &mut App, start| {
+        let name = "capture.jsonl";
+        let take = |piece| {
+            app.update(Msg::Loaded(Box::new(piece), 50));
+            true
+        };
+        capture::scan(&file, name, 0, start, true, take).unwrap()
+    };
+    let end = read(&mut app, Start::default());
+    assert_eq!(app.loading().percent(), Some(50));
+    app.update(Msg::AllLoaded);
+    assert_eq!(app.loading().percent(), None);
+    let before = app.store().len();
+    fs::write(&path, &whole).unwrap();
+    let end = read(&mut app, end);
+    assert_eq!(end.offset, whole.len() as u64);
+    assert_eq!(app.loading().percent(), None);
+    assert_eq!(app.loading().skips(), 0);
+    assert!(before > 0 && before < app.store().len());
+    assert_eq!(app.store().len(), capture::load(&path).unwrap().store.len());
+}
+
 /// Does what the app asks for; says whether it asked.
 fn answer(app: &mut App, shelf: &Shelf) -> bool {
     let effects = app.recall();

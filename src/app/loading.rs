@@ -9,6 +9,8 @@ pub struct Loading {
     intake: Intake,
     /// How much was read, in percent; `None` when nothing is being read.
     percent: Option<u8>,
+    /// Whether all was read that there was at first; what comes now was added to a file.
+    is_done: bool,
     /// The first lines that could not be read.
     skipped: Vec<Skipped>,
     /// How many there were.
@@ -36,7 +38,7 @@ impl Loading {
 
     /// Takes in a piece of a file.
     pub fn take(&mut self, store: &mut Store, piece: Piece, percent: u8) {
-        self.percent = Some(percent);
+        self.percent = (!self.is_done).then_some(percent);
         let lines = piece.skipped.len() as u64;
         let room = NAMED.saturating_sub(self.skipped.len());
         self.skipped.extend(piece.skipped.into_iter().take(room));
@@ -54,6 +56,7 @@ impl Loading {
     /// Takes note that all was read.
     pub(super) fn done(&mut self) {
         self.percent = None;
+        self.is_done = true;
     }
 }
 
