@@ -18,9 +18,10 @@ fn compressed_messages_are_read_with_every_window_and_with_and_without_takeover(
         let mut script = Script::new();
         script.socket(Some(&extension));
         // Longer than the smallest windows, so that matches reach back to their edge.
-        let text: String = (0..700)
-            .map(|number| format!("{} ", number * 7919 % 1_009))
+        let words: Vec<String> = (0..700)
+            .map(|number: u32| (number * 7919 % 1_009).to_string())
             .collect();
+        let text = words.join(" ");
         for dir in [Direction::Out, Direction::In] {
             let level = flate2::Compression::default();
             let mut compress = flate2::Compress::new_with_window_bits(level, false, bits);
@@ -47,10 +48,14 @@ fn compressed_messages_are_read_with_every_window_and_with_and_without_takeover(
     }
 }
 
+/// A name, a frame's direction, first byte and payload, what it is, and whether something is wrong
+/// with it.
+type Case = (&'static str, Direction, u8, Vec<u8>, Op, bool);
+
 #[test]
 fn the_timeline_tells_what_each_frame_was() {
     let close = |code: u16, reason: &str| [&code.to_be_bytes(), reason.as_bytes()].concat();
-    let cases: [(&str, Direction, u8, Vec<u8>, Op, bool); 12] = [
+    let cases: [Case; 12] = [
         ("text", Direction::In, 0x81, b"hi".to_vec(), Op::Text, false),
         (
             "binary",
