@@ -1,0 +1,41 @@
+//! The capture reader: every line is a flow or is skipped with a reason; a flow that was read is
+//! written and read again as the same line; and all its panes can be put into words.
+
+#![no_main]
+
+use codextap::capture::{Loaded, Reader, line};
+use codextap::content::{self, Folds, Tab};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let first = read(data);
+    for skipped in &first.skipped {
+        assert!(!skipped.why.is_empty() && !skipped.why.contains('\n'));
+    }
+    let written = lines(&first);
+    let second = read(written.join(&b'\n').as_slice());
+    assert_eq!(second.skipped, []);
+    assert_eq!(lines(&second), written);
+    for flow in first.store.flows() {
+        let folds = Folds::default();
+        for tab in Tab::ALL {
+            let _ = content::payload(flow, tab, &folds);
+        }
+        let _ = (content::output(flow), content::reasoning(flow));
+        let _ = content::timeline(flow, &[], &folds);
+    }
+});
+
+fn read(bytes: &[u8]) -> Loaded {
+    let mut reader = Reader::default();
+    reader.lines("f", bytes).expect("reads from memory");
+    reader.finish()
+}
+
+fn lines(loaded: &Loaded) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    for flow in loaded.store.flows() {
+        lines.push(line(flow, &loaded.store).expect("a time that was read"));
+    }
+    lines
+}
