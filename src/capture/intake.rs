@@ -61,11 +61,8 @@ impl Intake {
         let name: Box<str> = kept.name().into();
         let known = self.known.get(&name).copied();
         if known.is_some_and(|known| !known.is_made_up) {
-            return Err(Skipped {
-                file: file.to_string(),
-                line,
-                why: format!("flow {name} was read already"),
-            });
+            let why = format!("flow {name} was read already");
+            return Err(Skipped::new(&file, line, &why));
         }
         if let (FlowKind::WsTurn { number, .. }, Some(connection)) = (kept.kind(), connection) {
             let connection = self.connection(store, &connection, &kept);

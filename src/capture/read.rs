@@ -33,6 +33,26 @@ pub struct Skipped {
     pub why: String,
 }
 
+impl Skipped {
+    /// Line number `line` of `file`. The reason may quote the file: what would break a line or act
+    /// on a terminal is taken out of it.
+    pub(super) fn new(file: &str, line: u64, why: &str) -> Self {
+        let is_odd = |c: char| c.is_control() || matches!(c, '\u{2028}'..='\u{202e}');
+        let plain = |c| {
+            if is_odd(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        };
+        Self {
+            file: file.to_owned(),
+            line,
+            why: why.chars().take(LONGEST_WHY).map(plain).collect(),
+        }
+    }
+}
+
 impl std::fmt::Display for Skipped {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}:{}: {}", self.file, self.line, self.why)
@@ -89,11 +109,9 @@ impl Reader {
     }
 
     fn line(&mut self, file: &Arc<str>, line: &Line) -> Result<(), Skipped> {
-        let entry = line.read(entry).map_err(|why| Skipped {
-            file: file.to_string(),
-            line: line.number,
-            why,
-        })?;
+        let entry = line
+            .read(entry)
+            .map_err(|why| Skipped::new(file, line.number, &why))?;
         let Some(entry) = entry else {
             return Ok(());
         };
@@ -204,6 +222,9 @@ impl<R: BufRead> Iterator for Lines<R> {
     }
 }
 
+/// Characters of a reason.
+const LONGEST_WHY: usize = 300;
+
 /// The longest line that is read, so that a file that is no capture cannot fill the memory.
 pub(super) const MAX_LINE: u64 = 1 << 30;
 
@@ -238,6 +259,16 @@ mod tests {
             lines.iter().map(|line| line.is_torn).collect::<Vec<_>>(),
             [false, false, false, true]
         );
+    }
+
+    #[test]
+    fn a_reason_is_one_plain_line_whatever_it_quotes() {
+        let file = concat!(r#"{"v":1,"kind":"a\nb\u001b[2J"}"#, "\n");
+        let mut reader = Reader::default();
+        reader.lines("f", file.as_bytes()).unwrap();
+        let why = &reader.finish().skipped[0].why;
+        assert!(why.contains("a\u{fffd}b\u{fffd}[2J"), "{why}");
+        assert!(!why.contains(char::is_control), "{why}");
     }
 
     #[test]

@@ -189,11 +189,8 @@ impl Part {
         for item in &mut self.items {
             item.line += before + 1;
         }
-        let skipped = self.skipped.into_iter().map(|(line, why)| Skipped {
-            file: name.to_owned(),
-            line: before + line + 1,
-            why,
-        });
+        let skipped = self.skipped.into_iter();
+        let skipped = skipped.map(|(line, why)| Skipped::new(name, before + line + 1, &why));
         Piece {
             items: self.items,
             skipped: skipped.collect(),
