@@ -65,7 +65,10 @@ fn a_socket_and_its_turns_are_the_same_again() {
     tap.answer(101, &[("upgrade", "websocket")]);
     tap.tell(Kind::Upgraded);
     for _ in 0..2 {
+        tap.frame(Direction::In, 0x81, EVENTS[0].as_bytes());
         tap.frame(Direction::Out, 0x81, CREATE.as_bytes());
+        tap.frame(Direction::In, 0x81, b"no event");
+        tap.frame(Direction::In, 0x82, EVENTS[0].as_bytes());
         for event in EVENTS {
             let (first, rest) = event.as_bytes().split_at(20);
             tap.frame(Direction::In, 0x01, first);

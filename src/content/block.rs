@@ -176,7 +176,7 @@ fn dump_row(offset: usize, bytes: &[u8]) -> Line {
 /// What is shown of a text at once, and with each further step.
 const SLICE_LINES: usize = 2_000;
 /// What is shown of a text at once, and with each further step.
-const SLICE_BYTES: usize = 256 * 1024;
+const SLICE_BYTES: usize = super::LONGEST;
 /// Bytes of a dump that are shown at once, and with each further step.
 const DUMP_BYTES: usize = 4 * 1024;
 /// Bytes that are dumped without being asked for.

@@ -35,7 +35,7 @@ pub(super) fn json(
             }
             .print();
         }
-        Err(at) => broken(document, text, at, indent, key, folds),
+        Err(stop) => broken(document, text, stop, indent, key, folds),
     }
 }
 
@@ -94,12 +94,21 @@ struct Container {
     next: usize,
 }
 
+/// Where laying out JSON came to an end.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Stop {
+    /// The offset at which the text stops being JSON (RFC 8259).
+    Broken(usize),
+    /// The offset of one container more than are laid out.
+    TooMany(usize),
+}
+
 /// Finds the containers of `text`, in the order in which they begin.
 ///
 /// # Errors
-/// The offset at which `text` stops being JSON (RFC 8259). Raw control characters in strings and
-/// odd numbers are let pass: they are shown as they are.
-fn check(text: &str) -> Result<Vec<Container>, usize> {
+/// Where the text stops being JSON, or has too many containers. Raw control characters in strings
+/// and odd numbers are let pass: they are shown as they are.
+fn check(text: &str) -> Result<Vec<Container>, Stop> {
     #[derive(PartialEq)]
     enum Due {
         Value,
@@ -118,9 +127,9 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
         let is_end = matches!(byte, b'}' | b']')
             && matches!(due, Due::FirstKey | Due::FirstElement | Due::Comma);
         if is_end {
-            let (container, is_object) = open.pop().ok_or(at)?;
+            let (container, is_object) = open.pop().ok_or(Stop::Broken(at))?;
             if is_object != (byte == b'}') {
-                return Err(at);
+                return Err(Stop::Broken(at));
             }
             let next = containers.len();
             let container = &mut containers[container];
@@ -132,21 +141,24 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
             due = Due::Comma;
             at += 1;
         } else if due == Due::Comma {
-            let (container, is_object) = *open.last().ok_or(at)?;
+            let (container, is_object) = *open.last().ok_or(Stop::Broken(at))?;
             if byte != b',' {
-                return Err(at);
+                return Err(Stop::Broken(at));
             }
             containers[container].members += 1;
             due = if is_object { Due::Key } else { Due::Value };
             at += 1;
         } else if matches!(due, Due::Key | Due::FirstKey) {
-            let colon = space(bytes, string(bytes, at).ok_or(at)?);
+            let colon = space(bytes, string(bytes, at).ok_or(Stop::Broken(at))?);
             if bytes.get(colon) != Some(&b':') {
-                return Err(colon);
+                return Err(Stop::Broken(colon));
             }
             due = Due::Value;
             at = colon + 1;
         } else if matches!(byte, b'{' | b'[') {
+            if containers.len() == MOST_CONTAINERS {
+                return Err(Stop::TooMany(at));
+            }
             open.push((containers.len(), byte == b'{'));
             containers.push(Container {
                 end: at,
@@ -160,7 +172,7 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
             };
             at += 1;
         } else {
-            at = scalar(bytes, at).ok_or(at)?;
+            at = scalar(bytes, at).ok_or(Stop::Broken(at))?;
             due = Due::Comma;
         }
         at = space(bytes, at);
@@ -168,7 +180,7 @@ fn check(text: &str) -> Result<Vec<Container>, usize> {
     if open.is_empty() && due == Due::Comma {
         Ok(containers)
     } else {
-        Err(text.len())
+        Err(Stop::Broken(text.len()))
     }
 }
 
@@ -203,7 +215,7 @@ impl Printer<'_> {
     fn print(mut self) {
         self.at = space(self.text.as_bytes(), 0);
         self.margin();
-        loop {
+        while !self.document.is_full() {
             if self.value() {
                 self.begin_member();
                 continue;
@@ -399,15 +411,22 @@ fn compact(line: &mut Line, source: &str) {
     }
 }
 
-/// Adds text that is no JSON from the byte `at` on.
-fn broken(document: &mut Document, text: &str, at: usize, indent: usize, key: &str, folds: &Folds) {
+/// Adds text that cannot be laid out from `stop` on.
+fn broken(
+    document: &mut Document,
+    text: &str,
+    stop: Stop,
+    indent: usize,
+    key: &str,
+    folds: &Folds,
+) {
     let margin = " ".repeat(indent);
-    let number = text[..floor(text, at)].matches('\n').count() + 1;
-    let what = if at >= text.len() {
-        "JSON ends early"
-    } else {
-        "not JSON from here on"
+    let (at, what) = match stop {
+        Stop::Broken(at) if at >= text.len() => (at, "JSON ends early"),
+        Stop::Broken(at) => (at, "not JSON from here on"),
+        Stop::TooMany(at) => (at, "too many objects and arrays to lay out"),
     };
+    let number = text[..floor(text, at)].matches('\n').count() + 1;
     let place = format!(
         "{margin}{what}: byte {}, line {number}",
         format::count(at as u64)
@@ -515,6 +534,8 @@ fn leap(bytes: &[u8], at: usize) -> Option<usize> {
     }
 }
 
+/// The most containers that are laid out: each takes many times the byte that it is on the wire.
+const MOST_CONTAINERS: usize = 1_000_000;
 /// Containers of at most this many bytes stand in one line.
 const SHORT_CONTAINER: usize = 60;
 /// Arrays of more elements are closed at first.

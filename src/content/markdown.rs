@@ -43,6 +43,9 @@ impl Resume {
             }
             offset += line.len() + 1;
             add(document, line, &mut fence, role);
+            if document.is_full() {
+                return;
+            }
         }
     }
 }

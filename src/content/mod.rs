@@ -33,10 +33,22 @@ pub use reasoning::reasoning;
 pub use timeline::{Timeline, timeline};
 
 /// What a pane says, top to bottom.
-#[derive(Clone, PartialEq, Default, Debug)]
+///
+/// It takes a million pieces at most, a piece being a line or a span: what an attack brings beyond
+/// that is told in one last line, and stands in the Raw tab and in captures.
+#[derive(Clone, Default, Debug)]
 pub struct Document {
     /// Its lines, unwrapped.
     pub lines: Vec<Line>,
+    /// Lines and spans; what was changed in a line since it was added does not matter.
+    pieces: usize,
+}
+
+/// Documents are equal when their lines are.
+impl PartialEq for Document {
+    fn eq(&self, other: &Self) -> bool {
+        self.lines == other.lines
+    }
 }
 
 /// One line of a document.
@@ -59,19 +71,49 @@ pub struct Line {
 impl Document {
     /// A document of one line.
     fn of(line: Line) -> Self {
-        Self { lines: vec![line] }
+        let mut document = Self::default();
+        document.push(line);
+        document
     }
 
-    /// Adds a line at the end.
+    /// Adds a line at the end, or, if there is no room for it, says so once.
     fn push(&mut self, line: Line) {
+        if self.is_full() {
+            return;
+        }
+        self.pieces += line.pieces();
         self.lines.push(line);
+        if self.is_full() {
+            let full = Line::of(FULL, Role::Warning);
+            self.pieces += full.pieces();
+            self.lines.push(full);
+        }
+    }
+
+    /// Whether lines that are added now are left out.
+    fn is_full(&self) -> bool {
+        self.pieces >= MOST_PIECES
+    }
+
+    /// Keeps the first `lines`.
+    fn truncate(&mut self, lines: usize) {
+        for line in self.lines.drain(lines.min(self.lines.len())..) {
+            self.pieces = self.pieces.saturating_sub(line.pieces());
+        }
     }
 
     /// Adds an empty line, unless there is one, or nothing to set apart from.
     fn gap(&mut self) {
         if self.lines.last().is_some_and(|line| !line.spans.is_empty()) {
-            self.lines.push(Line::default());
+            self.push(Line::default());
         }
+    }
+
+    /// Takes empty lines at the end away.
+    fn trim(&mut self) {
+        let is_text = |line: &Line| !line.spans.is_empty();
+        let end = self.lines.iter().rposition(is_text);
+        self.truncate(end.map_or(0, |last| last + 1));
     }
 
     /// Adds the head of the section `key`; returns whether the section is open.
@@ -87,6 +129,11 @@ impl Document {
 }
 
 impl Line {
+    /// How much of a document it takes.
+    fn pieces(&self) -> usize {
+        1 + self.spans.len()
+    }
+
     /// A line that begins with `text`.
     fn of(text: &str, role: Role) -> Self {
         Self::default().with(text, role)
@@ -119,8 +166,14 @@ impl Line {
     }
 
     /// Adds `text` at the end, made safe: symbols for control characters and marks of
-    /// masked secrets get their own roles.
+    /// masked secrets get their own roles. Of a very long text, the beginning.
     fn add(&mut self, text: &str, role: Role) {
+        let (text, left_out) = text.split_at(block::floor(text, LONGEST));
+        if !left_out.is_empty() {
+            self.add(text, role);
+            let more = format!("… {} more", format::bytes(left_out.len() as u64));
+            return self.add_clean(&more, Role::Dim);
+        }
         let mut rest = text;
         while let Some(start) = rest.find(MARK) {
             let end = rest[start..]
@@ -140,6 +193,15 @@ impl Line {
         }
     }
 }
+
+/// The most lines and spans of a document.
+const MOST_PIECES: usize = 1_000_000;
+
+/// The last line of a document that has no room for all.
+const FULL: &str = "! too much to show: the rest is in the Raw tab, and in a capture";
+
+/// The longest text that a line takes, in bytes.
+const LONGEST: usize = 256 * 1024;
 
 /// How a masked secret begins ([`crate::tap::Redactor`]).
 const MARK: &str = "<redacted:";

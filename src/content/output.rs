@@ -52,9 +52,9 @@ impl Output {
         match &mut self.growing {
             Some((known, resume)) if *known == basis && resume.fits(document, &part.text) => {
                 let kept = resume.lines;
-                document.lines.truncate(kept);
+                document.truncate(kept);
                 resume.go_on(document, &part.text, role);
-                trim(document);
+                document.trim();
                 kept.min(document.lines.len())
             }
             _ => {
@@ -119,15 +119,7 @@ fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, resume: &mut Resum
     }
     document.gap();
     failed(document, turn);
-    trim(document);
-}
-
-/// Takes empty lines at the end away.
-fn trim(document: &mut Document) {
-    let lines = &mut document.lines;
-    while lines.last().is_some_and(|line| line.spans.is_empty()) {
-        lines.pop();
-    }
+    document.trim();
 }
 
 fn of_item(document: &mut Document, item: &Item, has_phases: bool, resume: &mut Resume) {

@@ -1,8 +1,11 @@
 //! The reasoning pane: summaries with the time each began, raw text where the model gives it.
 
+use std::time::Duration;
+
 use super::{Document, Line, Role, format, markdown};
 use crate::flow::Flow;
 use crate::responses::{ItemKind, Part, Status};
+use crate::tap::At;
 
 /// What the reasoning pane says about `flow`.
 #[must_use]
@@ -20,6 +23,13 @@ pub fn reasoning(flow: &Flow) -> Document {
             Line::of("reasoning tokens ", Role::Label).with(&format::count(tokens), Role::Number);
         document.push(line);
     }
+    // Gathered once: to look each up by its ordinal would read all frames for each part.
+    let events = flow.frames.iter().filter(|frame| frame.ordinal.is_some());
+    let moments: Vec<At> = events.map(|frame| frame.at).collect();
+    let began = |part: &Part| {
+        let at = moments.get(part.began as usize)?;
+        Some(at.since(flow.started))
+    };
     let mut is_there = false;
     for item in &turn.items {
         let ItemKind::Reasoning {
@@ -33,12 +43,12 @@ pub fn reasoning(flow: &Flow) -> Document {
         is_there = true;
         for (number, part) in summary.iter().enumerate() {
             document.gap();
-            document.push(heading(flow, part, &format!("summary {}", number + 1)));
+            document.push(heading(began(part), &format!("summary {}", number + 1)));
             markdown::markdown(&mut document, &part.text, Role::Reasoning);
         }
         for part in content {
             document.gap();
-            document.push(heading(flow, part, "reasoning"));
+            document.push(heading(began(part), "reasoning"));
             markdown::markdown(&mut document, &part.text, Role::Reasoning);
         }
         let has_text = !summary.is_empty() || !content.is_empty();
@@ -78,13 +88,10 @@ pub fn reasoning(flow: &Flow) -> Document {
 }
 
 /// The line above a part: when it began, from the start of the flow.
-fn heading(flow: &Flow, part: &Part, title: &str) -> Line {
+fn heading(began: Option<Duration>, title: &str) -> Line {
     let line = Line::of(title, Role::Heading);
-    match flow.event_at(part.began) {
-        Some(at) => {
-            let since = format::duration(at.since(flow.started));
-            line.with(&format!(" +{since}"), Role::Number)
-        }
+    match began {
+        Some(began) => line.with(&format!(" +{}", format::duration(began)), Role::Number),
         None => line,
     }
 }

@@ -116,7 +116,7 @@ impl Timeline {
         }
         self.flows = ids;
         if self.entries.is_empty() {
-            document.lines.clear();
+            document.truncate(0);
             if hidden > 0 {
                 document.push(hidden_turns(hidden));
             }
@@ -301,7 +301,7 @@ impl Rows<'_> {
             return from;
         };
         blocks.truncate(first);
-        self.document.lines.truncate(block.line);
+        self.document.truncate(block.line);
         self.titles.retain(|title| title.line < block.line);
         block.entry
     }
@@ -352,6 +352,9 @@ impl Rows<'_> {
 
     /// Adds the row of a frame, or of a burst with those of its frames when it is open.
     fn block(&mut self, entries: &[Place]) {
+        if self.document.is_full() {
+            return;
+        }
         let all = entries
             .iter()
             .filter_map(|place| Entry::at(self.flows, *place));

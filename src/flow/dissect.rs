@@ -67,8 +67,13 @@ impl Flow {
         if !matches!(self.channel, Channel::Model | Channel::Compact) || self.kind == FlowKind::Ws {
             return;
         }
-        let Some(Ok(request)) = self.request_text().map(Request::parse) else {
-            return;
+        let request = match self.request_text().map(Request::parse) {
+            Some(Ok(request)) => request,
+            Some(Err(error)) if error.is_bound() => {
+                self.note_bound(Direction::Out, 0, &error.to_string());
+                return;
+            }
+            Some(Err(_)) | None => return,
         };
         self.identity = self.identify(Some(&request));
         let gist = request.gist();
@@ -81,14 +86,16 @@ impl Flow {
 
     /// Reads the JSON text of the event that frame number `frame` carries.
     pub fn read_event(&mut self, frame: usize, json: &str) {
-        let (Some(turn), Some(frame)) = (&mut self.turn, self.frames.get_mut(frame)) else {
+        let Some(frame) = self.frames.get_mut(frame).filter(|_| json != "[DONE]") else {
             return;
         };
-        if json == "[DONE]" {
-            return;
+        match &mut self.turn {
+            Some(turn) => {
+                frame.ordinal = Some(turn.events);
+                frame.event = Some(turn.apply(json));
+            }
+            None => frame.event = event_kind(json),
         }
-        frame.ordinal = Some(turn.events);
-        frame.event = Some(turn.apply(json));
     }
 
     /// Reads the end: a turn without its terminal event failed, and an error body says why.

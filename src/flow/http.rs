@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use ring::digest;
 
-use super::{Fault, Flow, Frame, LIMIT, Op};
+use super::{Flow, Frame, LIMIT, Op};
 use crate::responses::EventKind;
 use crate::tap::{At, Direction, End, Field, Redactor, field};
 use crate::wire::{encoding, sse};
@@ -111,14 +111,11 @@ impl HttpBody {
         if left_out > 0 {
             body.missed += left_out;
             let offset = body.bytes().len() as u64;
-            flow.faults.push(Fault {
-                dir,
-                offset,
-                message: format!(
-                    "{left_out} bytes are not kept: of a body above {} MiB only the beginning is",
-                    LIMIT >> 20
-                ),
-            });
+            let message = format!(
+                "{left_out} bytes are not kept: of a body above {} MiB only the beginning is",
+                LIMIT >> 20
+            );
+            flow.note_bound(dir, offset, &message);
         }
     }
 
@@ -126,11 +123,7 @@ impl HttpBody {
     fn sort(&mut self, flow: &mut Flow, at: At, redactor: &Redactor) {
         let dir = self.dir;
         while let Some(fault) = self.coding.next() {
-            flow.faults.push(Fault {
-                dir,
-                offset: fault.offset,
-                message: fault.message,
-            });
+            flow.note(dir, fault.offset, fault.message);
         }
         let Some(events) = &mut self.events else {
             self.hold();
@@ -175,11 +168,7 @@ fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redac
     let masked = redactor.json(&text);
     let span = body(flow, dir).push(masked.as_bytes());
     for fault in &block.faults {
-        flow.faults.push(Fault {
-            dir,
-            offset: fault.offset,
-            message: fault.message.clone(),
-        });
+        flow.note(dir, fault.offset, &fault.message);
     }
     let fault = block.faults.into_iter().next().map(|fault| fault.message);
     let (op, data) = match block.kind {
@@ -229,17 +218,7 @@ pub(super) fn leave_out(flow: &mut Flow, dir: Direction, bytes: u64) {
         "what follows is not kept: there are {} MiB already",
         LIMIT >> 20
     );
-    if !flow
-        .faults
-        .iter()
-        .any(|fault| fault.dir == dir && fault.message == message)
-    {
-        flow.faults.push(Fault {
-            dir,
-            offset,
-            message,
-        });
-    }
+    flow.note_bound(dir, offset, &message);
 }
 
 /// Counts bytes that passed without a copy and says so on the flow; gives the row for the timeline.
@@ -249,11 +228,7 @@ pub(super) fn miss(flow: &mut Flow, dir: Direction, bytes: u64, at: At) -> Frame
     body.missed += bytes;
     body.wire_len += bytes;
     let offset = body.wire_len;
-    flow.faults.push(Fault {
-        dir,
-        offset,
-        message: message.clone(),
-    });
+    flow.note(dir, offset, &message);
     gap(dir, at, bytes, message)
 }
 

@@ -19,7 +19,7 @@ mod summary;
 use std::sync::Arc;
 
 use crate::responses::{Agent, Identity, Status, Turn};
-use crate::tap::{At, Connection, Failure, Field, RequestHead, ResponseHead};
+use crate::tap::{At, Connection, Direction, Failure, Field, RequestHead, ResponseHead};
 
 pub use body::{Body, Fault};
 pub use channel::{Channel, Transport};
@@ -152,7 +152,7 @@ pub struct Close {
     /// The close frame's reason.
     pub reason: String,
     /// Who ended it first.
-    pub dir: crate::tap::Direction,
+    pub dir: Direction,
     /// Whether a close frame was seen (RFC 6455 §7.1.5), or the TCP stream just ended.
     pub is_framed: bool,
 }
@@ -253,12 +253,40 @@ impl Flow {
     }
 
     /// Whether it holds as much of one direction as it may: what follows is counted and not kept.
-    fn is_full(&self, dir: crate::tap::Direction) -> bool {
+    fn is_full(&self, dir: Direction) -> bool {
         let body = match dir {
-            crate::tap::Direction::Out => &self.request.body,
-            crate::tap::Direction::In => &self.response.body,
+            Direction::Out => &self.request.body,
+            Direction::In => &self.response.body,
         };
         body.bytes().len() + self.frames.len() * size_of::<Frame>() >= LIMIT
+    }
+
+    /// Notes what is wrong in the bytes of one direction. The first [`MOST_FAULTS`] are kept.
+    fn note(&mut self, dir: Direction, offset: u64, message: impl Into<String>) {
+        let message = match self.faults.len() {
+            MOST_FAULTS => "more like these are not listed".to_owned(),
+            kept if kept < MOST_FAULTS => message.into(),
+            _ => return,
+        };
+        self.faults.push(Fault {
+            dir,
+            offset,
+            message,
+        });
+    }
+
+    /// Notes, once for each direction, that something of it is not kept or not read.
+    fn note_bound(&mut self, dir: Direction, offset: u64, message: &str) {
+        let is_known = |fault: &Fault| fault.dir == dir && fault.message == message;
+        if !self.faults.iter().any(is_known) {
+            let fault = Fault {
+                dir,
+                offset,
+                message: message.to_owned(),
+            };
+            // First: it tells more than all that may stand here.
+            self.faults.insert(0, fault);
+        }
     }
 
     /// About how much memory its bodies, frames and items take, in bytes.
@@ -399,8 +427,8 @@ impl Flow {
     #[must_use]
     pub fn frame_bytes(&self, frame: &Frame) -> &[u8] {
         let body = match frame.dir {
-            crate::tap::Direction::Out => &self.request.body,
-            crate::tap::Direction::In => &self.response.body,
+            Direction::Out => &self.request.body,
+            Direction::In => &self.response.body,
         };
         body.bytes().get(frame.span.clone()).unwrap_or_default()
     }
@@ -416,12 +444,15 @@ const HEADS: usize = 4 << 10;
 /// that is longer and has no such parts is cut to an excerpt.
 pub const LIMIT: usize = 32 << 20;
 
+/// Faults of a flow that are kept.
+const MOST_FAULTS: usize = 1000;
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::tap::{Clock, Direction};
+    use crate::tap::Clock;
 
     #[test]
     fn a_stall_is_a_silence_of_a_minute_and_ends_with_the_next_byte() {

@@ -5,7 +5,7 @@
 //! connection's. Each frame is stored once.
 
 use super::http::{body, gap, leave_out, mask, miss};
-use super::{Channel, Close, Fault, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Store};
+use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -145,11 +145,7 @@ impl Socket {
                 websocket::Event::Fault(fault) => {
                     store.change(self.owner(), |flow| {
                         flow.frames.push(gap(dir, at, 0, fault.message.clone()));
-                        flow.faults.push(Fault {
-                            dir,
-                            offset: fault.offset,
-                            message: fault.message,
-                        });
+                        flow.note(dir, fault.offset, fault.message);
                     });
                     continue;
                 }
@@ -283,13 +279,10 @@ fn store_frame(
             (Op::Close(code), reason.as_bytes())
         }
     };
+    let is_text = matches!(op, Op::Text | Op::Continuation);
     let span = self::body(flow, dir).push(payload);
     for fault in &frame.faults {
-        flow.faults.push(Fault {
-            dir,
-            offset: fault.offset,
-            message: fault.message.clone(),
-        });
+        flow.note(dir, fault.offset, &fault.message);
     }
     flow.frames.push(Frame {
         at,
@@ -306,14 +299,15 @@ fn store_frame(
             .as_ref()
             .is_some_and(|message| message.compressed),
         is_final: frame.fin,
-        event,
+        event: event.filter(|_| is_text && dir == Direction::Out),
         ordinal: None,
         fault: frame.faults.first().map(|fault| fault.message.clone()),
     });
-    if dir == Direction::In && event.is_some() {
-        let Ok(text) = std::str::from_utf8(payload) else {
-            return;
-        };
+    if dir == Direction::In
+        && is_text
+        && !payload.is_empty()
+        && let Ok(text) = std::str::from_utf8(payload)
+    {
         flow.read_event(flow.frames.len() - 1, text);
     }
 }

@@ -8,7 +8,7 @@
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::lenient::{Number, Text};
+use super::lenient::{self, Number, Text};
 use super::{EventKind, ParseError};
 
 /// One event, as far as a response is assembled from it.
@@ -52,11 +52,15 @@ pub struct Event<'a> {
 }
 
 impl<'a> Event<'a> {
-    /// Reads one event. Fails on text that is not one JSON object.
+    /// Reads one event. Fails on text that is not one JSON object, and on one of more than a million
+    /// elements.
     pub fn parse(text: &'a str) -> Result<Self, ParseError> {
         // Serde would also take an array for a struct, member by member.
         if !text.trim_ascii_start().starts_with('{') {
             return Err(ParseError::not_an_object("event"));
+        }
+        if lenient::has_too_many(text) {
+            return Err(ParseError::too_many("event"));
         }
         serde_json::from_str(text).map_err(|error| ParseError::new("event", &error))
     }

@@ -92,6 +92,19 @@ pub(super) fn elements(json: &str) -> Option<Vec<&RawValue>> {
     serde_json::from_str(json).ok()
 }
 
+/// Whether `json` has more elements and members than are taken apart.
+///
+/// Two bytes of JSON (`1,`) become an item of some hundred bytes, so a text that is nothing but
+/// elements would take a multiple of its own length. Elements are told apart by commas; those
+/// within strings count too, of which no text has as many.
+pub(super) fn has_too_many(json: &str) -> bool {
+    // A shorter text needs no counting.
+    json.len() > MOST_COMMAS && json.bytes().filter(|byte| *byte == b',').count() > MOST_COMMAS
+}
+
+/// How many commas a JSON text may have to be taken apart.
+pub(super) const MOST_COMMAS: usize = 1_000_000;
+
 #[derive(Default)]
 struct Scalar<'a> {
     text: Option<Cow<'a, str>>,

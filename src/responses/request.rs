@@ -60,10 +60,13 @@ pub struct Tool {
 impl Request {
     /// Reads the body of a request, or a `response.create` or `response.append` message.
     ///
-    /// Fails on text that is not one JSON object.
+    /// Fails on text that is not one JSON object, and on one of more than a million elements.
     pub fn parse(json: &str) -> Result<Self, ParseError> {
         if !json.trim_ascii_start().starts_with('{') {
             return Err(ParseError::not_an_object("request"));
+        }
+        if lenient::has_too_many(json) {
+            return Err(ParseError::too_many("request"));
         }
         let members = Members::of(json).map_err(|error| ParseError::new("request", &error))?;
         let mut request = Self::default();

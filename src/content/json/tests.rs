@@ -112,7 +112,7 @@ fn broken_json_is_shown_with_its_place() {
         (r#"{"a":}"#, 5),
     ];
     for (text, at) in table {
-        assert_eq!(check(text).err(), Some(at), "{text}");
+        assert_eq!(check(text).err(), Some(Stop::Broken(at)), "{text}");
     }
     assert_eq!(
         plain(&pretty("{\"a\":\n\u{1b}x}", &Folds::default())),
