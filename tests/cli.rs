@@ -520,7 +520,15 @@ mod tests {
         );
         let named: Vec<&str> = parts.err.lines().collect();
         assert_eq!(named.len(), 3, "{named:?}");
-        for (line, number) in named.iter().zip(2..) {
+        assert_eq!(
+            named[0],
+            "codextap: torn.jsonl: its torn last line is in torn.jsonl.torn-1 now"
+        );
+        assert_eq!(
+            fs::read_to_string(home.path().join("torn.jsonl.torn-1")).unwrap(),
+            torn
+        );
+        for (line, number) in named[1..].iter().zip(2..) {
             let start = format!("codextap: skipped torn.jsonl:{number}: ");
             assert!(line.starts_with(&start), "{line}");
         }

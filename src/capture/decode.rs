@@ -3,6 +3,7 @@
 //! Texts, times and heads come back as they were written. What decoding found in them (the kinds of
 //! events, the assembled turn) is not in the line: it is found again from the texts.
 
+use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -86,10 +87,11 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) {
         record.gist.as_str().clone_into(&mut flow.gist);
     }
     flow.is_warm_up |= record.warm_up;
+    flow.is_recovered = record.recovered;
 }
 
 /// The flow without its bodies and frames.
-fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
+pub(super) fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
     let started = record.started.0;
     let (kind, connection) = match record.kind {
         Kind::Http => (FlowKind::Http, None),
@@ -210,7 +212,7 @@ fn version(name: Option<&Text<'_>>) -> Result<Version, String> {
 }
 
 /// The body that a message tells of, still without its bytes.
-fn body(message: Option<&Message<'_>>) -> Body {
+pub(super) fn body(message: Option<&Message<'_>>) -> Body {
     let mut body = Body::default();
     if let Some(message) = message {
         body.coding = message.coding.as_ref().map(|text| text.as_str().to_owned());
@@ -264,22 +266,25 @@ fn block(started: At, event: &Event<'_>) -> Result<flow::Frame, String> {
 /// Adds a WebSocket frame and its payload to the flow.
 fn add_frame(flow: &mut Flow, frame: Frame<'_>) -> Result<(), String> {
     let dir = Direction::from(frame.dir);
-    let payload = match &frame.base64 {
-        Some(base64) => decoded(base64)?,
-        None => frame
-            .text
-            .map(Text::into_owned)
-            .unwrap_or_default()
-            .into_bytes(),
-    };
+    let payload = payload::of(frame.text.as_ref(), frame.base64.as_ref())?.into_owned();
     let body = match dir {
         Direction::Out => &mut flow.request.body,
         Direction::In => &mut flow.response.body,
     };
     let span = body.push(&payload);
-    flow.frames.push(flow::Frame {
-        at: later(flow.started, frame.t),
-        dir,
+    flow.frames.push(row(flow.started, frame, span)?);
+    Ok(())
+}
+
+/// A row for a WebSocket frame whose payload stands at `span`.
+pub(super) fn row(
+    started: At,
+    frame: Frame<'_>,
+    span: Range<usize>,
+) -> Result<flow::Frame, String> {
+    Ok(flow::Frame {
+        at: later(started, frame.t),
+        dir: frame.dir.into(),
         op: op(frame.op.as_str(), frame.code, frame.opcode)?,
         wire: frame.wire,
         len: frame.len,
@@ -289,8 +294,7 @@ fn add_frame(flow: &mut Flow, frame: Frame<'_>) -> Result<(), String> {
         event: None,
         ordinal: None,
         fault: frame.fault.map(Text::into_owned),
-    });
-    Ok(())
+    })
 }
 
 fn op(name: &str, code: Option<u16>, opcode: Option<u8>) -> Result<Op, String> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::payload::{Payload, text_or_base64};
+use super::payload::{Content, Payload, text_or_base64};
 use super::record::{
     Close, Connection, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome, Record, Stamp,
     Text, Timings, Usage,
@@ -22,40 +22,54 @@ use crate::tap::{self, At, Direction};
 /// # Errors
 /// [`Error::Encode`] when a time of the flow is beyond the dates that RFC 3339 can name.
 pub fn line(flow: &Flow, store: &Store) -> Result<Vec<u8>, Error> {
-    let summary;
-    let connection = match flow.kind {
-        FlowKind::Http => None,
-        FlowKind::Ws => Some(flow.name.as_str()),
-        FlowKind::WsTurn { connection, .. } => {
-            summary = store.summary(connection);
-            Some(summary.as_ref().map_or("", |summary| &summary.name))
-        }
+    line_on(flow, name_of_connection(flow, store).as_deref())
+}
+
+/// The name of the connection that a turn ran on.
+pub(super) fn name_of_connection(flow: &Flow, store: &Store) -> Option<Box<str>> {
+    let FlowKind::WsTurn { connection, .. } = flow.kind else {
+        return None;
     };
+    Some(store.summary(connection)?.name.clone())
+}
+
+/// The same; `connection` is the name of the connection that a turn ran on.
+pub(super) fn line_on(flow: &Flow, connection: Option<&str>) -> Result<Vec<u8>, Error> {
     let size = 4096 + flow.request.body.bytes().len() + flow.response.body.bytes().len();
     let mut line = Vec::with_capacity(size + size / 4);
-    serde_json::to_writer(&mut line, &record(flow, connection)).map_err(|source| {
-        Error::Encode {
+    serde_json::to_writer(&mut line, &record(flow, connection.unwrap_or_default())).map_err(
+        |source| Error::Encode {
             name: flow.name.clone(),
             source,
-        }
-    })?;
+        },
+    )?;
     Ok(line)
 }
 
 /// The flow in the shape of a line.
-fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
+fn record<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
+    let is_socket = flow.kind != FlowKind::Http;
+    Record {
+        request: request(flow),
+        response: response(flow),
+        frames: is_socket.then(|| flow.frames.iter().map(|row| frame(flow, row)).collect()),
+        ..heads(flow, connection)
+    }
+}
+
+/// The flow in the shape of a line, but without what its bodies and frames hold.
+pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
     let identity = &flow.identity;
-    let is_socket = connection.is_some();
-    let (kind, number) = match flow.kind {
-        FlowKind::Http => (Kind::Http, None),
-        FlowKind::Ws => (Kind::Ws, None),
-        FlowKind::WsTurn { number, .. } => (Kind::WsTurn, Some(number)),
+    let (kind, ws, number) = match flow.kind {
+        FlowKind::Http => (Kind::Http, None, None),
+        FlowKind::Ws => (Kind::Ws, Some(flow.name.as_str()), None),
+        FlowKind::WsTurn { number, .. } => (Kind::WsTurn, Some(connection), Some(number)),
     };
     Record {
         v: VERSION,
         kind,
         id: flow.name.as_str().into(),
-        ws: connection.map(Text::from),
+        ws: ws.map(Text::from),
         number,
         started: Stamp(flow.started),
         ended: flow.ended.map(Stamp),
@@ -70,8 +84,9 @@ fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
         model: Text::of(flow.model.as_ref()),
         gist: flow.gist.as_str().into(),
         warm_up: flow.is_warm_up,
-        request: request(flow),
-        response: response(flow),
+        recovered: flow.is_recovered,
+        request: request_head(flow),
+        response: Some(response_head(flow)),
         outcome: flow.turn.as_ref().map(outcome),
         error: flow
             .failures
@@ -81,7 +96,7 @@ fn record<'a>(flow: &'a Flow, connection: Option<&'a str>) -> Record<'a> {
         faults: flow.faults.iter().map(fault).collect(),
         timings: timings(flow),
         connection: flow.connection.as_ref().map(connected),
-        frames: is_socket.then(|| flow.frames.iter().map(|row| frame(flow, row)).collect()),
+        frames: None,
         close: flow.close.as_ref().map(close),
     }
 }
@@ -92,6 +107,15 @@ fn request(flow: &Flow) -> Message<'_> {
         FlowKind::Ws => Payload::of(refusal(flow, Direction::Out)),
         FlowKind::WsTurn { .. } => Payload::of(flow.request_text().unwrap_or_default().as_bytes()),
     };
+    Message {
+        body_kind: payload.kind,
+        body: payload.body,
+        base64: payload.base64,
+        ..request_head(flow)
+    }
+}
+
+fn request_head(flow: &Flow) -> Message<'_> {
     let head = flow.request.head.as_ref();
     Message {
         method: head.map(|head| head.method.as_str().into()),
@@ -99,7 +123,7 @@ fn request(flow: &Flow) -> Message<'_> {
         version: head.map(|head| version(head.version)),
         headers: headers(head.map_or(&[], |head| &head.fields)),
         trailers: headers(&flow.request.trailers),
-        ..message(&flow.request.body, payload)
+        ..message(&flow.request.body)
     }
 }
 
@@ -124,26 +148,36 @@ fn response(flow: &Flow) -> Option<Message<'_>> {
         FlowKind::Ws | FlowKind::WsTurn { .. } => Vec::new(),
     };
     Some(Message {
+        body_kind: payload.kind,
+        body: payload.body,
+        base64: payload.base64,
+        events,
+        ..response_head(flow)
+    })
+}
+
+fn response_head(flow: &Flow) -> Message<'_> {
+    let head = flow.response.head.as_ref();
+    Message {
         status: head.map(|head| head.status),
         version: head.map(|head| version(head.version)),
         headers: headers(head.map_or(&[], |head| &head.fields)),
         trailers: headers(&flow.response.trailers),
-        events,
-        ..message(body, payload)
-    })
+        ..message(&flow.response.body)
+    }
 }
 
-/// What a body gives to a message.
-fn message<'a>(body: &'a Body, payload: Payload<'a>) -> Message<'a> {
+/// What a body gives to a message, but for its bytes.
+fn message(body: &Body) -> Message<'_> {
     Message {
         method: None,
         path: None,
         status: None,
         version: None,
         headers: Vec::new(),
-        body_kind: payload.kind,
-        body: payload.body,
-        base64: payload.base64,
+        body_kind: None,
+        body: Content::default(),
+        base64: None,
         coding: Text::of(body.coding.as_ref()),
         wire: body.wire_len,
         sha256: Text::of(body.digest.as_ref()),
@@ -220,19 +254,28 @@ fn frame<'a>(flow: &'a Flow, frame: &'a flow::Frame) -> Frame<'a> {
     } else {
         (None, None)
     };
+    Frame {
+        text,
+        base64,
+        ..frame_head(flow.started, frame)
+    }
+}
+
+/// The frame without its payload.
+pub(super) fn frame_head(started: At, frame: &flow::Frame) -> Frame<'_> {
     let (code, opcode) = match frame.op {
         Op::Close(code) => (code, None),
         Op::Reserved(opcode) => (None, Some(opcode)),
         _ => (None, None),
     };
     Frame {
-        t: micros(flow.started, frame.at),
+        t: micros(started, frame.at),
         dir: frame.dir.into(),
         op: frame.op.as_str().into(),
         len: frame.len,
         wire: frame.wire,
-        text,
-        base64,
+        text: None,
+        base64: None,
         fin: frame.is_final,
         deflate: frame.is_compressed,
         code,

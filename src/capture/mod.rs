@@ -13,13 +13,17 @@ mod decode;
 mod encode;
 mod glance;
 mod intake;
+mod journal;
 mod payload;
 mod read;
 mod record;
 mod recording;
+mod recover;
+mod row;
 mod scan;
 mod selection;
 mod shelf;
+mod torn;
 mod writer;
 
 use std::io;
@@ -31,9 +35,11 @@ pub use encode::line;
 pub use intake::{Intake, Item};
 pub use read::{Line, Lines, Loaded, Reader, Skipped, load};
 pub use recording::{Recording, Written};
+pub use recover::{Recovery, journals, recover};
 pub use scan::{Piece, Start, scan};
 pub use selection::{Existing, Saved, save};
 pub use shelf::Shelf;
+pub use torn::set_aside;
 pub use writer::{Status, Writer};
 
 /// Why a capture could not be written or read at all.

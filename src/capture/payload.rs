@@ -101,6 +101,17 @@ pub(super) fn decoded(base64: &Text<'_>) -> Result<Vec<u8>, String> {
         .map_err(|error| format!("base64: {error}"))
 }
 
+/// The bytes that `text` or `base64` stands for, none without either; or what is wrong with them.
+pub(super) fn of<'a>(
+    text: Option<&'a Text<'_>>,
+    base64: Option<&Text<'_>>,
+) -> Result<Cow<'a, [u8]>, String> {
+    match base64 {
+        Some(base64) => decoded(base64).map(Cow::Owned),
+        None => Ok(text.map_or(&[][..], |text| text.as_str().as_bytes()).into()),
+    }
+}
+
 /// `bytes` as text if they are UTF-8, and otherwise in base64.
 pub(super) fn text_or_base64(bytes: &[u8]) -> (Option<Text<'_>>, Option<Text<'_>>) {
     match std::str::from_utf8(bytes) {

@@ -55,6 +55,9 @@ pub(super) struct Record<'a> {
     pub(super) gist: Text<'a>,
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) warm_up: bool,
+    /// Put together from a journal.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) recovered: bool,
     #[serde(borrow)]
     pub(super) request: Message<'a>,
     #[serde(borrow, default)]

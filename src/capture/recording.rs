@@ -5,6 +5,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::journal::Journal;
 use super::writer::News;
 use super::{Shelf, Status, Writer, line};
 use crate::flow::{FlowId, Recorder, Store};
@@ -16,6 +17,8 @@ pub struct Recording {
     recorder: Recorder,
     /// `None` when a capture is browsed.
     writer: Option<Writer>,
+    /// What is in flight, beside the file.
+    journal: Option<Journal>,
     /// Whether the file is one that stays.
     is_kept: bool,
     /// The files that lines stand in.
@@ -47,12 +50,24 @@ impl Recording {
             recorder: Recorder::new(started, redactor),
             is_kept: writer.is_some(),
             writer,
+            journal: None,
             shelf: Shelf::default(),
             handed: VecDeque::new(),
             lines: 0,
             missing: Vec::new(),
             refused: None,
         }
+    }
+
+    /// Keeps a journal of what is in flight beside the file, if that is one that stays.
+    ///
+    /// # Errors
+    /// What starting a thread gives.
+    pub fn keep_journal(&mut self) -> std::io::Result<()> {
+        if let Some(path) = self.path().filter(|path| path.is_file()) {
+            self.journal = Some(Journal::start(path, self.recorder.run())?);
+        }
+        Ok(())
     }
 
     /// Records nothing: flows are read back from files that are shelved.
@@ -76,7 +91,11 @@ impl Recording {
 
     /// Takes one event; gives the flows that ended with it.
     pub fn apply(&mut self, store: &mut Store, event: Event) -> Vec<FlowId> {
+        let (exchange, at) = (event.exchange, event.at);
         self.recorder.apply(store, event);
+        if let Some(journal) = &mut self.journal {
+            journal.note(store, &self.recorder, exchange, at);
+        }
         self.write(store)
     }
 
@@ -128,6 +147,9 @@ impl Recording {
             if place.is_some() || is_lost {
                 store.release(id, place);
             }
+            if let Some(journal) = self.journal.as_mut().filter(|_| !is_lost) {
+                journal.settled(id);
+            }
             if is_lost && self.missing.len() < NAMED {
                 self.missing.push(name);
             }
@@ -148,6 +170,11 @@ impl Recording {
         let writer = self.writer.take()?;
         let path = writer.path().to_owned();
         let mut status = writer.finish();
+        if let Some(journal) = self.journal.take() {
+            // A flow that could not be written is in the journal still.
+            let is_whole = status.error.is_none() && status.lost == 0 && self.refused.is_none();
+            journal.finish(!is_whole);
+        }
         let unwritten = self.lines.saturating_sub(status.lines + status.lost) as usize;
         let unwritten = self.handed.len().saturating_sub(unwritten);
         let names = self.handed.drain(unwritten..).map(|(_, name)| name);

@@ -18,7 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
-use super::Error;
+use super::{Error, torn};
 use crate::flow::Place;
 
 /// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
@@ -59,6 +59,8 @@ pub struct Status {
     pub queued: u64,
     /// Lines that were given up, because writing failed and too much was waiting already.
     pub lost: u64,
+    /// Files with torn lines that another writer left while this one ran.
+    pub torn: Vec<PathBuf>,
     /// Why the last attempt failed; `None` when it succeeded.
     pub error: Option<String>,
 }
@@ -201,6 +203,7 @@ impl Status {
         self.bytes += report.bytes;
         self.lost += report.lost;
         self.queued = self.queued.saturating_sub(report.bytes + report.lost_bytes);
+        self.torn.extend(report.torn);
         self.error = report.error;
     }
 }
@@ -212,6 +215,7 @@ struct Report {
     bytes: u64,
     lost: u64,
     lost_bytes: u64,
+    torn: Option<PathBuf>,
     news: Vec<News>,
     error: Option<String>,
 }
@@ -272,7 +276,7 @@ impl Appender {
     /// Writes all pending lines, or keeps them and says why.
     fn attempt(&mut self) {
         let mut report = Report::default();
-        match self.append(&mut report.news) {
+        match self.append(&mut report) {
             Ok(()) => {
                 report.lines = self.pending.len() as u64;
                 report.bytes = self.pending_bytes;
@@ -298,7 +302,7 @@ impl Appender {
     }
 
     /// Appends all pending lines, or nothing.
-    fn append(&mut self, news: &mut Vec<News>) -> io::Result<()> {
+    fn append(&mut self, report: &mut Report) -> io::Result<()> {
         let mut file = match &self.target {
             Target::Named(path) => open(path)?,
             Target::Nameless(file) => file.try_clone()?,
@@ -307,6 +311,9 @@ impl Appender {
         let metadata = file.metadata()?;
         // Pipes and devices have no end to look at or to go back to.
         let is_regular = metadata.is_file();
+        if is_regular && let Some(aside) = torn::take(&mut file, &self.path)? {
+            report.torn = Some(aside);
+        }
         let end = if is_regular {
             file.seek(SeekFrom::End(0))?
         } else {
@@ -322,17 +329,18 @@ impl Appender {
         let _ = file.unlock();
         written?;
         if !is_regular {
-            news.extend(self.pending.iter().map(|_| News::Written(None)));
+            let written = self.pending.iter().map(|_| News::Written(None));
+            report.news.extend(written);
             return Ok(());
         }
         let identity = (metadata.dev(), metadata.ino());
         if self.source.replace(identity) != Some(identity) {
             self.sources += 1;
-            news.push(News::Opened(Arc::new(file)));
+            report.news.push(News::Opened(Arc::new(file)));
         }
         let mut offset = end + u64::from(is_torn);
         for line in &self.pending {
-            news.push(News::Written(Some(Place {
+            report.news.push(News::Written(Some(Place {
                 source: self.sources - 1,
                 len: line.len() as u32,
                 offset,
@@ -362,7 +370,7 @@ fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Vec<u8>>) -> io::Res
 }
 
 /// The file, ready for appending and private; created with its directory where missing.
-fn open(path: &Path) -> io::Result<File> {
+pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true).append(true).create(true).mode(0o600);
     let file = match options.open(path) {
@@ -386,7 +394,7 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Waits until no other process appends, but not for ever; a file system without locks is written
 /// without.
-fn lock(file: &File) -> io::Result<()> {
+pub(super) fn lock(file: &File) -> io::Result<()> {
     for _ in 0..LOCK_TRIES {
         match file.try_lock() {
             Err(TryLockError::WouldBlock) => std::thread::sleep(LOCK_PAUSE),

@@ -16,6 +16,7 @@ mod open;
 mod opening;
 mod printer;
 mod record;
+mod recovery;
 mod runtime;
 mod screen;
 mod signals;
@@ -224,6 +225,9 @@ fn close(recording: Recording) -> Result<(), Error> {
     let Some(written) = recording.finish() else {
         return Ok(());
     };
+    for torn in &written.status.torn {
+        recovery::say_torn(&written.path, torn);
+    }
     let (path, status) = (written.path.display(), written.status);
     match status.error {
         None => Ok(()),

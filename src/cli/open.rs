@@ -29,6 +29,9 @@ pub(super) async fn open(
 ) -> Result<(), Error> {
     let filter = super::filter(common)?;
     let theme = theme(common)?;
+    for file in files {
+        super::recovery::recover(file);
+    }
     let mut loading = opening::open(files, follows)?;
     if !has_screen {
         return print(filter.as_ref(), loading).await;

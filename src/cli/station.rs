@@ -147,6 +147,11 @@ impl Station {
             token: plan.token,
         };
         let capture = capture_path(common.capture.as_deref(), clock.now())?;
+        if let Some(path) = &capture {
+            // Where nobody named a file, there are those of all runs before.
+            let all = path.parent().filter(|_| common.capture.is_none());
+            super::recovery::recover(all.unwrap_or(path));
+        }
         let writer = capture
             .as_deref()
             .map(|path| capture::Writer::open(path, capture::BACKLOG))
@@ -157,12 +162,16 @@ impl Station {
             })?;
         let (stage, stages) = watch::channel(Stage::Serving);
         let proxy = tokio::spawn(proxy.serve(stages));
+        let mut recording = Recording::new(clock.now(), redactor, writer);
+        recording
+            .keep_journal()
+            .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
         Ok(Self {
             running,
             token_file: plan.token_file,
             events,
             clock,
-            recording: Recording::new(clock.now(), redactor, writer),
+            recording,
             capture,
             stage,
             proxy,

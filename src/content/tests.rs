@@ -50,6 +50,7 @@ pub(super) fn flow(kind: FlowKind, target: &str) -> Flow {
         failures: Vec::new(),
         faults: Vec::new(),
         close: None,
+        is_recovered: false,
         revision: 0,
     }
 }

@@ -309,6 +309,7 @@ fn flow() -> Flow {
         }],
         faults: Vec::new(),
         close: None,
+        is_recovered: false,
         revision: 0,
     }
 }

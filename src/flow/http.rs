@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use ring::digest;
 
-use super::{Flow, Frame, LIMIT, Op};
+use super::{Flow, Frame, LIMIT, Op, Pending};
 use crate::responses::EventKind;
 use crate::tap::{At, Direction, End, Field, Redactor, field};
 use crate::wire::{encoding, sse};
@@ -71,6 +71,17 @@ impl HttpBody {
         body(flow, dir).wire_len += bytes.len() as u64;
         self.coding.push(bytes, &mut self.decoded);
         self.sort(flow, at, redactor);
+    }
+
+    /// What has come and is held back, because it can be masked only once it is whole.
+    pub(super) fn pending(&self) -> Pending<'_> {
+        let held = (&*self.held, 0);
+        let (bytes, origin) = self.events.as_ref().map_or(held, sse::Decoder::pending);
+        Pending {
+            bytes,
+            origin,
+            is_form: self.is_form,
+        }
     }
 
     /// Takes note of bytes that passed without a copy.

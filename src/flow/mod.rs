@@ -79,8 +79,22 @@ pub struct Flow {
     pub faults: Vec<Fault>,
     /// How a WebSocket ended.
     pub close: Option<Close>,
+    /// Whether it was put together from a journal, because the program that recorded it was killed.
+    pub is_recovered: bool,
     /// Grows with every change; caches compare it.
     pub revision: u64,
+}
+
+/// What has come in one direction of a flow and is in none of its bodies yet, because its end is
+/// needed to mask it. It is not masked.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Pending<'a> {
+    /// The bytes, decoded.
+    pub bytes: &'a [u8],
+    /// Another number tells that they are another text, not more of the one before.
+    pub origin: u64,
+    /// Whether they are a form (WHATWG URL §5.1).
+    pub is_form: bool,
 }
 
 /// What a flow is.
@@ -248,6 +262,7 @@ impl Flow {
             failures: Vec::new(),
             faults: Vec::new(),
             close: None,
+            is_recovered: false,
             revision: 0,
         }
     }

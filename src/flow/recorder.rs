@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use super::http::HttpBody;
 use super::socket::Socket;
-use super::{Flow, FlowId, FlowKind, Store};
+use super::{Flow, FlowId, FlowKind, Pending, Store};
 use crate::responses::Status;
 use crate::tap::{
     At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
@@ -127,6 +127,37 @@ impl Recorder {
         std::mem::take(&mut self.finished)
     }
 
+    /// In front of every flow's name: the same for all of a run.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        &self.run
+    }
+
+    /// What masks what is pending.
+    #[must_use]
+    pub fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// The flows that ended and were not taken yet.
+    #[must_use]
+    pub fn finished(&self) -> &[FlowId] {
+        &self.finished
+    }
+
+    /// The flows of an exchange that goes on, each with what is held back of it.
+    pub fn live(&self, exchange: ExchangeId) -> impl Iterator<Item = (FlowId, [Pending<'_>; 2])> {
+        self.exchanges
+            .get(&exchange)
+            .into_iter()
+            .flat_map(Exchange::live)
+    }
+
+    /// The same of every exchange that goes on.
+    pub fn all_live(&self) -> impl Iterator<Item = (FlowId, [Pending<'_>; 2])> {
+        self.exchanges.values().flat_map(Exchange::live)
+    }
+
     /// Whether nothing is in flight that may still come to its end: open connections without a turn
     /// in progress do not count.
     #[must_use]
@@ -173,6 +204,16 @@ impl Exchange {
             socket: None,
             is_over: [false, false],
         }
+    }
+
+    /// Its flows, each with what is held back of it.
+    fn live(&self) -> impl Iterator<Item = (FlowId, [Pending<'_>; 2])> {
+        let (owner, pending) = match &self.socket {
+            Some(socket) => socket.pending(),
+            None => (self.flow, [self.request.pending(), self.response.pending()]),
+        };
+        let connection = (owner != self.flow).then(|| (self.flow, Default::default()));
+        connection.into_iter().chain([(owner, pending)])
     }
 
     fn body(&mut self, dir: Direction) -> &mut HttpBody {

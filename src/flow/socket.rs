@@ -5,7 +5,7 @@
 //! connection's. Each frame is stored once.
 
 use super::http::{body, gap, leave_out, mask, miss};
-use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Store};
+use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Pending, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -60,6 +60,20 @@ impl Socket {
             let row = miss(flow, dir, bytes, at);
             flow.frames.push(row);
         });
+    }
+
+    /// The flow that what comes next belongs to, and what has come of its messages in progress: from
+    /// Codex, and to it.
+    pub(super) fn pending(&self) -> (FlowId, [Pending<'_>; 2]) {
+        let pending = [&self.out, &self.inn].map(|decoder| {
+            let (bytes, origin) = decoder.pending();
+            Pending {
+                bytes,
+                origin,
+                is_form: false,
+            }
+        });
+        (self.owner(), pending)
     }
 
     /// Whether a turn is in progress.

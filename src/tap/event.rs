@@ -138,13 +138,26 @@ impl Failure {
     /// The proxy ended what still went on in this phase, because the program ended.
     #[must_use]
     pub fn cut(phase: Phase) -> Self {
+        Self::ended(phase, CUT)
+    }
+
+    /// The program was killed while this phase went on.
+    #[must_use]
+    pub fn killed(phase: Phase) -> Self {
+        Self::ended(phase, KILLED)
+    }
+
+    fn ended(phase: Phase, why: &str) -> Self {
         Self {
             side: Side::Client,
             phase,
-            message: format!("cut: {CUT}"),
+            message: format!("cut: {why}"),
         }
     }
 }
+
+/// Why what a journal holds goes no further: the program ended without a chance to say so.
+pub const KILLED: &str = "codextap was killed while this was live";
 
 /// Why the proxy ends what still goes on when the program ends.
 pub const CUT: &str = "codextap ended while this was live";

@@ -7,6 +7,7 @@
 //! a secret that is cut off by the end of the text is masked too.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::secret::{Redactor, is_secret_member};
 
@@ -73,18 +74,45 @@ impl Iterator for Quotes<'_> {
     }
 }
 
-/// If a secret member's name begins after `quote`: where its strings are.
-fn secret_values(text: &str, quote: Quote) -> Option<Vec<(usize, usize)>> {
+/// Where secret members stand: from the quotation mark in front of their name to behind what decided
+/// where their strings end. Text may be cut anywhere else, and its parts be masked one by one.
+pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
+    let quotes = Quotes { text: bytes, at: 0 };
+    let span = |quote: Quote| {
+        let name_end = secret_name(text, quote)?;
+        let mut at = skip_blank(bytes, name_end + quote.escapes + 1);
+        if bytes.get(at) == Some(&b':') {
+            at = skip_blank(bytes, at + 1);
+            let values = secret_values(text, quote).unwrap_or_default();
+            if let Some((_, end)) = values.last() {
+                at = skip_blank(bytes, end + quote.escapes + 1);
+            }
+            if matches!(bytes.get(at), Some(b'[' | b',')) {
+                at = skip_blank(bytes, at + 1);
+            }
+        }
+        let end = at + quote.escapes + 2;
+        Some(quote.at - quote.escapes..end.min(bytes.len()))
+    };
+    quotes.filter_map(span).collect()
+}
+
+/// If a secret member's name begins after `quote`: where it ends.
+fn secret_name(text: &str, quote: Quote) -> Option<usize> {
     let name_start = quote.at + 1;
     let name_end = name_start
-        + bytes[name_start..]
+        + text.as_bytes()[name_start..]
             .iter()
             .take(LONGEST_NAME)
             .position(|byte| matches!(byte, b'"' | b'\\'))?;
-    if !is_secret_member(text.get(name_start..name_end)?) {
-        return None;
-    }
+    is_secret_member(text.get(name_start..name_end)?).then_some(name_end)
+}
+
+/// If a secret member's name begins after `quote`: where its strings are.
+fn secret_values(text: &str, quote: Quote) -> Option<Vec<(usize, usize)>> {
+    let bytes = text.as_bytes();
+    let name_end = secret_name(text, quote)?;
     let close = Quotes {
         text: bytes,
         at: name_end,
@@ -158,7 +186,7 @@ fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// Longer than the longest name of a secret member.
-const LONGEST_NAME: usize = 64;
+pub(super) const LONGEST_NAME: usize = 64;
 
 #[cfg(test)]
 mod tests {

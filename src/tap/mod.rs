@@ -14,12 +14,16 @@ mod exchange;
 mod head;
 mod lane;
 mod mask;
+mod partial;
 mod secret;
 
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
-pub use event::{CUT, Connection, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Side};
+pub use event::{
+    CUT, Connection, Direction, End, Event, ExchangeId, Failure, KILLED, Kind, Phase, Side,
+};
 pub use exchange::{Exchange, error_chain};
 pub use head::{Field, RequestHead, ResponseHead, Value, field, fields};
 pub use lane::Lane;
+pub use partial::Partial;
 pub use secret::{Redactor, SECRET_MEMBERS, Secret};

@@ -212,6 +212,17 @@ impl Redactor {
         masked
     }
 
+    /// The credentials that are masked wherever they turn up.
+    pub(super) fn known(&self) -> Vec<String> {
+        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        self.own
+            .get()
+            .into_iter()
+            .chain(seen.iter())
+            .cloned()
+            .collect()
+    }
+
     /// Masks `secret`, the proxy's own, wherever it turns up; only the first one counts.
     pub(super) fn hide(&self, secret: &str) {
         self.own.get_or_init(|| secret.to_owned());

@@ -146,6 +146,13 @@ impl Decoder {
         }
     }
 
+    /// The bytes of the block whose end has not come yet, once [`Decoder::next`] gave `None`, and
+    /// where in the body it begins.
+    #[must_use]
+    pub fn pending(&self) -> (&[u8], u64) {
+        (&self.buffer, self.start)
+    }
+
     /// Says that the body has ended.
     pub fn finish(&mut self) {
         self.is_finished = true;

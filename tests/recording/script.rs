@@ -16,6 +16,8 @@ pub(crate) struct Script {
     pub(crate) now: u64,
     pub(crate) exchange: u64,
     pub(crate) redactor: Redactor,
+    /// All that was told.
+    pub(crate) told: Vec<Event>,
 }
 
 impl Script {
@@ -28,6 +30,7 @@ impl Script {
             now: start.as_micros(),
             exchange: 0,
             redactor,
+            told: Vec::new(),
         }
     }
 
@@ -39,6 +42,7 @@ impl Script {
             at,
             kind,
         };
+        self.told.push(event.clone());
         self.recorder.apply(&mut self.store, event);
     }
 

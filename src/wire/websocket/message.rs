@@ -26,6 +26,11 @@ impl Assembly {
         }
     }
 
+    /// What is there of it.
+    pub(super) fn data(&self) -> &[u8] {
+        &self.data
+    }
+
     /// Takes a piece of payload, and keeps it as far as the limit allows.
     pub(super) fn push(&mut self, piece: &[u8], limit: usize, inflater: Option<&mut Inflater>) {
         if self.compressed

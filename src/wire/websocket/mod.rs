@@ -45,6 +45,8 @@ pub struct Decoder {
     reading: Option<Reading>,
     /// The message whose frames are being read.
     message: Option<Assembly>,
+    /// How many messages have begun.
+    messages: u64,
     /// A close frame has come.
     is_closed: bool,
     /// The framing is lost, so that bytes are only counted.
@@ -163,6 +165,7 @@ impl Decoder {
             header: Vec::with_capacity(header::LONGEST),
             reading: None,
             message: None,
+            messages: 0,
             is_closed: false,
             is_out_of_step: false,
             is_finished: false,
@@ -197,6 +200,14 @@ impl Decoder {
             self.cut("the connection ended");
         }
         self.ready.pop_front()
+    }
+
+    /// What has come of the message whose end has not come yet, inflated, and the how-manieth message
+    /// it is.
+    #[must_use]
+    pub fn pending(&self) -> (&[u8], u64) {
+        let data = self.message.as_ref().map_or(&[][..], Assembly::data);
+        (data, self.messages)
     }
 
     /// Says that the connection has ended.
@@ -294,6 +305,7 @@ impl Decoder {
                 }
                 let compressed = header.rsv1 && self.inflater.is_some();
                 self.message = Some(Assembly::new(header.op, compressed));
+                self.messages += 1;
             }
             _ => {}
         }

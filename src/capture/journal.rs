@@ -1,0 +1,488 @@
+//! What is in flight, on the disk: a file beside the capture that outlives a program which is killed.
+//!
+//! For each batch of bytes that passed, a row says what was added to a flow since the row before: its heads where
+//! they changed, bytes of its bodies and frames. What waits for its end to be masked is masked as far
+//! as it came, and written anew when more of it is here. Everything is masked before it leaves the
+//! memory; a thread of its own writes it.
+//!
+//! The file is locked by the program that writes it, so that others see whether it lives. It is
+//! emptied when no flow depends on it and removed at the end; [`super::recover`] reads what is left of one.
+
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::{Builder, JoinHandle};
+
+use super::encode::{frame_head, heads, name_of_connection};
+use super::payload::text_or_base64;
+use super::row::{Part, Row, Span};
+use crate::flow::{Flow, FlowId, FlowKind, Pending, Recorder, Store};
+use crate::tap::{At, Direction, ExchangeId, Redactor};
+
+/// Writes a journal.
+#[derive(Debug)]
+pub(super) struct Journal {
+    rows: Sender<Order>,
+    thread: JoinHandle<()>,
+    shared: Arc<Shared>,
+    /// What the journal holds of each flow that depends on it.
+    known: HashMap<FlowId, Known>,
+    /// Bytes written since it was last begun.
+    size: u64,
+    /// The size at which it is looked whether most of it is of use.
+    limit: u64,
+    /// When writing failed last.
+    failed_at: Option<At>,
+}
+
+/// What both threads see.
+#[derive(Default, Debug)]
+struct Shared {
+    /// Bytes of rows that are not written yet.
+    queued: AtomicU64,
+    /// Whether writing failed: what is in the file is of no use any more.
+    has_failed: AtomicBool,
+}
+
+/// What the thread is to do.
+enum Order {
+    /// Add rows.
+    Append(Vec<u8>),
+    /// Put these rows in the place of all others.
+    Replace(Vec<u8>),
+    /// Stop, and remove the file or leave it.
+    Finish { is_needed: bool },
+}
+
+/// What the journal holds of a flow.
+#[derive(Default, Debug)]
+struct Known {
+    shape: Option<Shape>,
+    frames: usize,
+    /// Of the request and of the response.
+    halves: [Half; 2],
+}
+
+/// What the journal holds of a body.
+#[derive(Default, Debug)]
+struct Half {
+    /// Bytes of the body.
+    len: usize,
+    /// Bytes of what is pending, unmasked, that are masked for good.
+    settled: usize,
+    /// Their length in the journal.
+    kept: usize,
+    /// All of what was pending.
+    seen: usize,
+    /// [`Pending::origin`].
+    origin: u64,
+}
+
+/// What of a flow is in its heads: where it differs, the heads have changed.
+#[derive(PartialEq, Eq, Debug)]
+struct Shape {
+    kind: FlowKind,
+    has_heads: [bool; 2],
+    times: [Option<At>; 3],
+    counts: [usize; 4],
+    is_complete: [bool; 2],
+    is_closed: bool,
+}
+
+impl Shape {
+    fn of(flow: &Flow) -> Self {
+        let (request, response) = (&flow.request, &flow.response);
+        Self {
+            kind: flow.kind,
+            has_heads: [request.head.is_some(), response.head.is_some()],
+            times: [flow.connected_at, request.sent_at, flow.ended],
+            counts: [
+                flow.failures.len(),
+                flow.faults.len(),
+                request.trailers.len(),
+                response.trailers.len(),
+            ],
+            is_complete: [request.body.is_complete, response.body.is_complete],
+            is_closed: flow.close.is_some(),
+        }
+    }
+}
+
+impl Journal {
+    /// A journal beside `capture` for a run. The file is made when there is something to write.
+    pub(super) fn start(capture: &Path, run: &str) -> io::Result<Self> {
+        let (rows, orders) = channel();
+        let shared = Arc::new(Shared::default());
+        let scribe = Scribe {
+            path: path(capture, run),
+            file: None,
+            shared: Arc::clone(&shared),
+        };
+        let thread = Builder::new()
+            .name("journal".to_owned())
+            .spawn(move || scribe.run(&orders))?;
+        Ok(Self {
+            rows,
+            thread,
+            shared,
+            known: HashMap::new(),
+            size: 0,
+            limit: LARGE,
+            failed_at: None,
+        })
+    }
+
+    /// Takes note of what an event at `at` changed: the flows of its exchange, and those that ended.
+    pub(super) fn note(
+        &mut self,
+        store: &Store,
+        recorder: &Recorder,
+        exchange: ExchangeId,
+        at: At,
+    ) {
+        if self.shared.has_failed.load(Ordering::Relaxed) {
+            // Everything is written again, but not at once: a disk is seldom full for an instant.
+            let since = *self.failed_at.get_or_insert(at);
+            if at.since(since).as_secs() == 0 {
+                return;
+            }
+            self.failed_at = None;
+            self.shared.has_failed.store(false, Ordering::Relaxed);
+            self.rewrite(store, recorder, at);
+        }
+        if self.shared.queued.load(Ordering::Relaxed) > BACKLOG {
+            // What was left out now is in the next row of the flow.
+            return;
+        }
+        let ended = recorder.finished().iter();
+        let ended = ended.map(|id| (*id, <[Pending<'_>; 2]>::default()));
+        let mut rows = Vec::new();
+        for (id, pending) in ended.chain(recorder.live(exchange)) {
+            self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+        }
+        if !rows.is_empty() {
+            self.send(rows, Order::Append);
+        }
+        if self.size > self.limit {
+            let halves = self.known.values().flat_map(|known| &known.halves);
+            let live: usize = halves.map(|half| half.len + half.kept).sum();
+            if live as u64 * 2 < self.size {
+                self.rewrite(store, recorder, at);
+            }
+            self.limit = LARGE.max(self.size * 2);
+        }
+    }
+
+    /// Takes note that a flow stands in the capture.
+    pub(super) fn settled(&mut self, id: FlowId) {
+        let was_needed = self.known.remove(&id).is_some();
+        if was_needed && self.known.is_empty() {
+            self.size = 0;
+            self.send(Vec::new(), Order::Replace);
+        }
+    }
+
+    /// Ends the journal, and removes it unless flows depend on it. Waits for the disk.
+    pub(super) fn finish(self, is_needed: bool) {
+        // A thread that is gone has left the file as it is.
+        let _ = self.rows.send(Order::Finish { is_needed });
+        let _ = self.thread.join();
+    }
+
+    /// Writes all that is of use, in the place of what was written.
+    fn rewrite(&mut self, store: &Store, recorder: &Recorder, at: At) {
+        let ids: Vec<FlowId> = self.known.drain().map(|(id, _)| id).collect();
+        let pending: HashMap<FlowId, [Pending<'_>; 2]> = recorder.all_live().collect();
+        let mut rows = Vec::new();
+        for id in ids {
+            let pending = pending.get(&id).copied().unwrap_or_default();
+            self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+        }
+        self.size = 0;
+        self.send(rows, Order::Replace);
+    }
+
+    fn send(&mut self, rows: Vec<u8>, order: impl FnOnce(Vec<u8>) -> Order) {
+        let bytes = rows.len() as u64;
+        self.size += bytes;
+        self.shared.queued.fetch_add(bytes, Ordering::Relaxed);
+        // Without its thread there is no journal, and everything else goes on.
+        let _ = self.rows.send(order(rows));
+    }
+
+    /// Adds a row with what is new of a flow.
+    fn add(
+        &mut self,
+        rows: &mut Vec<u8>,
+        store: &Store,
+        id: FlowId,
+        pending: [Pending<'_>; 2],
+        redactor: &Redactor,
+        at: At,
+    ) {
+        let Some(flow) = store.get(id) else { return };
+        let known = self.known.entry(id).or_default();
+        let shape = Shape::of(flow);
+        let connection = name_of_connection(flow, store);
+        let is_reshaped = known.shape.as_ref() != Some(&shape);
+        let has_frames = flow.frames.len() > known.frames;
+        let [out, inn] = &mut known.halves;
+        let [out_pending, in_pending] = pending;
+        let mut masked = [Vec::new(), Vec::new()];
+        let [out_masked, in_masked] = &mut masked;
+        let is_same = !has_frames;
+        let out = out.part(
+            flow,
+            Direction::Out,
+            out_pending,
+            is_same,
+            redactor,
+            out_masked,
+        );
+        let inn = inn.part(
+            flow,
+            Direction::In,
+            in_pending,
+            is_same,
+            redactor,
+            in_masked,
+        );
+        if !is_reshaped && !has_frames && out.is_none() && inn.is_none() {
+            return;
+        }
+        let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
+        let row = Row {
+            id: flow.name.as_str().into(),
+            at: at.as_micros(),
+            flow: is_reshaped.then(|| heads(flow, connection.as_deref().unwrap_or_default())),
+            out,
+            inn,
+            frames: new_frames
+                .iter()
+                .map(|frame| {
+                    Span(
+                        frame_head(flow.started, frame),
+                        frame.span.start,
+                        frame.span.len(),
+                    )
+                })
+                .collect(),
+        };
+        let start = rows.len();
+        if serde_json::to_writer(&mut *rows, &row).is_err() {
+            // A time beyond all dates: the capture cannot name it either.
+            rows.truncate(start);
+            return;
+        }
+        rows.push(b'\n');
+        known.shape = Some(shape);
+        known.frames = flow.frames.len();
+    }
+}
+
+impl Half {
+    /// What is new of a body: its own bytes, and what is pending behind them. `masked` is where to
+    /// keep the latter.
+    fn part<'a>(
+        &mut self,
+        flow: &'a Flow,
+        dir: Direction,
+        pending: Pending<'_>,
+        is_same: bool,
+        redactor: &Redactor,
+        masked: &'a mut Vec<u8>,
+    ) -> Option<Part<'a>> {
+        let body = match dir {
+            Direction::Out => &flow.request.body,
+            Direction::In => &flow.response.body,
+        };
+        let bytes = body.bytes();
+        let has_grown = bytes.len() > self.len;
+        let is_other = pending.origin != self.origin || pending.bytes.len() < self.seen;
+        if has_grown || !is_same || is_other {
+            // What was pending is in the body now, or dropped.
+            let had_pending = self.seen > 0;
+            let old = self.len;
+            *self = Self {
+                len: bytes.len(),
+                ..Self::default()
+            };
+            self.pend(pending, redactor, masked);
+            if !has_grown && !had_pending && masked.is_empty() {
+                return None;
+            }
+            masked.splice(..0, bytes[old..].iter().copied());
+            return Some(Part::new(old, bytes.len(), body.wire_len, masked));
+        }
+        if pending.bytes.len() == self.seen {
+            return None;
+        }
+        let unsettled = pending.bytes.len() - self.settled;
+        if unsettled > WINDOW && unsettled < 2 * (self.seen - self.settled) {
+            // A secret of this size is masked a few times, not with every byte that is added to it.
+            return None;
+        }
+        let start = bytes.len() + self.kept;
+        self.pend(pending, redactor, masked);
+        Some(Part::new(start, bytes.len(), body.wire_len, masked))
+    }
+
+    /// Masks what is pending from where it is not masked for good.
+    fn pend(&mut self, pending: Pending<'_>, redactor: &Redactor, masked: &mut Vec<u8>) {
+        self.seen = pending.bytes.len();
+        self.origin = pending.origin;
+        let rest = pending.bytes.get(self.settled..).unwrap_or_default();
+        if rest.is_empty() {
+            return;
+        }
+        let partial = redactor.partial(rest, pending.is_form);
+        self.settled += partial.settled;
+        self.kept += partial.kept;
+        *masked = partial.masked;
+    }
+}
+
+impl<'a> Part<'a> {
+    fn new(from: usize, body: usize, wire: u64, bytes: &'a [u8]) -> Self {
+        let (text, base64) = text_or_base64(bytes);
+        Self {
+            from,
+            body,
+            wire,
+            text,
+            base64,
+        }
+    }
+}
+
+/// The thread's half.
+struct Scribe {
+    path: PathBuf,
+    file: Option<File>,
+    shared: Arc<Shared>,
+}
+
+impl Scribe {
+    fn run(mut self, orders: &Receiver<Order>) {
+        while let Ok(order) = orders.recv() {
+            let (rows, written) = match order {
+                Order::Append(mut rows) => {
+                    // What has come meanwhile goes with it.
+                    let mut next = None;
+                    while rows.len() < BATCH
+                        && let Ok(order) = orders.try_recv()
+                    {
+                        match order {
+                            Order::Append(more) => rows.extend_from_slice(&more),
+                            other => {
+                                next = Some(other);
+                                break;
+                            }
+                        }
+                    }
+                    let written = self.append(&rows);
+                    self.done(rows.len(), &written);
+                    match next {
+                        None => continue,
+                        Some(Order::Finish { is_needed }) => return self.finish(is_needed),
+                        Some(Order::Append(rows) | Order::Replace(rows)) => {
+                            let written = self.replace(&rows);
+                            (rows.len(), written)
+                        }
+                    }
+                }
+                Order::Replace(rows) => {
+                    let written = self.replace(&rows);
+                    (rows.len(), written)
+                }
+                Order::Finish { is_needed } => return self.finish(is_needed),
+            };
+            self.done(rows, &written);
+        }
+    }
+
+    fn done(&self, rows: usize, written: &io::Result<()>) {
+        self.shared.queued.fetch_sub(rows as u64, Ordering::Relaxed);
+        if written.is_err() {
+            self.shared.has_failed.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn append(&mut self, rows: &[u8]) -> io::Result<()> {
+        match &mut self.file {
+            Some(file) => file.write_all(rows),
+            None => self.begin(rows),
+        }
+    }
+
+    fn replace(&mut self, rows: &[u8]) -> io::Result<()> {
+        match &self.file {
+            Some(file) if rows.is_empty() => file.set_len(0),
+            None if rows.is_empty() => Ok(()),
+            _ => self.begin(rows),
+        }
+    }
+
+    /// Begins a new file with these rows, in the place of one that may be there.
+    fn begin(&mut self, rows: &[u8]) -> io::Result<()> {
+        // It has its name only once it is locked, so that nobody takes it for one that was left.
+        let nascent = self.path.with_extension("journal-new");
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .append(true)
+            .create(true)
+            .mode(0o600)
+            .open(&nascent)?;
+        // Without locks nobody could tell whether its owner lives: then there is no journal.
+        file.try_lock()?;
+        file.set_len(0)?;
+        file.write_all(rows)?;
+        std::fs::rename(&nascent, &self.path)?;
+        self.file = Some(file);
+        Ok(())
+    }
+
+    fn finish(self, is_needed: bool) {
+        if self.file.is_some() && !is_needed {
+            // One that stays is found to be of no use at the next start.
+            let _ = std::fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Where the journal of a run stands.
+fn path(capture: &Path, run: &str) -> PathBuf {
+    let mut name = OsString::from(capture);
+    name.push(format!(".{run}.journal"));
+    name.into()
+}
+
+/// The capture that a journal stands beside, if that is its name.
+pub(super) fn capture_of(journal: &Path) -> Option<PathBuf> {
+    let name = journal.file_name()?.to_str()?;
+    // The second is one that was being begun.
+    let stem = name
+        .strip_suffix(".journal")
+        .or(name.strip_suffix(".journal-new"))?;
+    let (capture, run) = stem.rsplit_once('.')?;
+    let is_run = !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    (is_run && !capture.is_empty()).then(|| journal.with_file_name(capture))
+}
+
+/// A journal larger than this is written anew when most of it is of no use.
+const LARGE: u64 = 64 << 20;
+
+/// How many bytes of rows may wait for the disk.
+const BACKLOG: u64 = 64 << 20;
+
+/// How much is written at once.
+const BATCH: usize = 1 << 20;
+
+/// Text that cannot be cut is masked anew with each addition as long as it is not longer than this.
+const WINDOW: usize = 1 << 20;
