@@ -48,73 +48,94 @@ pub fn scan(
     source: u32,
     start: Start,
     grows: bool,
-    mut take: impl FnMut(Piece) -> bool,
+    take: impl FnMut(Piece) -> bool,
 ) -> io::Result<Start> {
-    let name: Arc<str> = Arc::from(name);
-    let len = file.metadata()?.len();
-    let pieces = pieces(start.offset, len);
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (next, threads) = (
-        AtomicUsize::new(0),
-        threads.min(MAX_THREADS).min(pieces.len()),
-    );
-    let mut at = start;
-    std::thread::scope(|scope| {
-        // Bounded, so that pieces do not pile up behind a slow taker.
-        let (send, parts) = sync_channel(threads);
-        for _ in 0..threads {
-            let (send, name) = (send.clone(), Arc::clone(&name));
-            let (next, pieces) = (&next, &pieces);
-            scope.spawn(move || {
-                loop {
-                    let index = next.fetch_add(1, Ordering::Relaxed);
-                    let Some((from, to)) = pieces.get(index).copied() else {
-                        return;
-                    };
-                    let part = Part::read(file, source, &name, (from, to), start.offset, grows);
-                    if send.send((index, part)).is_err() {
-                        return;
-                    }
-                }
-            });
-        }
-        drop(send);
-        let mut early = BTreeMap::new();
-        let mut due = 0;
-        for (index, part) in parts {
-            early.insert(index, part);
-            while let Some(part) = early.remove(&due) {
-                due += 1;
-                let part = part?;
-                let is_last = part.is_torn;
-                let piece = part.into_piece(&name, at.lines);
-                at = Start {
-                    offset: piece.end,
-                    lines: piece.lines,
-                };
-                // What follows a torn line is its rest.
-                if !take(piece) || is_last {
-                    next.store(pieces.len(), Ordering::Relaxed);
-                    return Ok(at);
-                }
-            }
-        }
-        Ok(at)
-    })
+    SIZES.scan(file, name, source, start, grows, take)
 }
 
-/// The file in pieces, the first one small so that there is something to show at once.
-fn pieces(start: u64, len: u64) -> Vec<(u64, u64)> {
-    let mut pieces = Vec::new();
-    let mut from = start;
-    let mut size = FIRST;
-    while from < len {
-        let to = len.min(from + size);
-        pieces.push((from, to));
-        from = to;
-        size = PIECE;
+impl Sizes {
+    fn scan(
+        self,
+        file: &File,
+        name: &str,
+        source: u32,
+        start: Start,
+        grows: bool,
+        mut take: impl FnMut(Piece) -> bool,
+    ) -> io::Result<Start> {
+        let name: Arc<str> = Arc::from(name);
+        let len = file.metadata()?.len();
+        let pieces = self.pieces(start.offset, len);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let (next, threads) = (
+            AtomicUsize::new(0),
+            threads.min(MAX_THREADS).min(pieces.len()),
+        );
+        let mut at = start;
+        std::thread::scope(|scope| {
+            // Bounded, so that pieces do not pile up behind a slow taker.
+            let (send, parts) = sync_channel(threads);
+            for _ in 0..threads {
+                let (send, name) = (send.clone(), Arc::clone(&name));
+                let (next, pieces) = (&next, &pieces);
+                scope.spawn(move || {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        let Some((from, to)) = pieces.get(index).copied() else {
+                            return;
+                        };
+                        let part = Part::read(
+                            Window::new(file, self),
+                            source,
+                            &name,
+                            (from, to),
+                            start.offset,
+                            grows,
+                        );
+                        if send.send((index, part)).is_err() {
+                            return;
+                        }
+                    }
+                });
+            }
+            drop(send);
+            let mut early = BTreeMap::new();
+            let mut due = 0;
+            for (index, part) in parts {
+                early.insert(index, part);
+                while let Some(part) = early.remove(&due) {
+                    due += 1;
+                    let part = part?;
+                    let is_last = part.is_torn;
+                    let piece = part.into_piece(&name, at.lines);
+                    at = Start {
+                        offset: piece.end,
+                        lines: piece.lines,
+                    };
+                    // What follows a torn line is its rest.
+                    if !take(piece) || is_last {
+                        next.store(pieces.len(), Ordering::Relaxed);
+                        return Ok(at);
+                    }
+                }
+            }
+            Ok(at)
+        })
     }
-    pieces
+
+    /// The file in pieces, the first one small so that there is something to show at once.
+    fn pieces(self, start: u64, len: u64) -> Vec<(u64, u64)> {
+        let mut pieces = Vec::new();
+        let mut from = start;
+        let mut size = self.first;
+        while from < len {
+            let to = len.min(from + size);
+            pieces.push((from, to));
+            from = to;
+            size = self.piece;
+        }
+        pieces
+    }
 }
 
 /// A piece, before it is known how many lines stand before it.
@@ -131,14 +152,14 @@ struct Part {
 impl Part {
     /// Reads the lines that begin in `from..to`. Only at `first` does a line begin in any case.
     fn read(
-        file: &File,
+        mut window: Window<'_>,
         source: u32,
         name: &Arc<str>,
         (from, to): (u64, u64),
         first: u64,
         grows: bool,
     ) -> io::Result<Self> {
-        let mut window = Window::new(file, from.max(first + 1) - 1);
+        window.offset = from.max(first + 1) - 1;
         let mut part = Self {
             items: Vec::new(),
             skipped: Vec::new(),
@@ -203,6 +224,7 @@ impl Part {
 /// Lines of a file from some byte on.
 struct Window<'a> {
     file: &'a File,
+    sizes: Sizes,
     /// Where the next line begins.
     offset: u64,
     /// Bytes of the file from `offset` on.
@@ -212,10 +234,12 @@ struct Window<'a> {
 }
 
 impl<'a> Window<'a> {
-    fn new(file: &'a File, offset: u64) -> Self {
+    /// All lines of the file.
+    fn new(file: &'a File, sizes: Sizes) -> Self {
         Self {
             file,
-            offset,
+            sizes,
+            offset: 0,
             bytes: Vec::new(),
             given: 0,
         }
@@ -226,12 +250,9 @@ impl<'a> Window<'a> {
         let mut seen = 0;
         loop {
             let rest = &self.bytes[self.given..];
-            if let Some(end) = memchr::memchr(b'\n', &rest[seen..]) {
-                let bytes = rest[..seen + end].to_vec();
-                return Ok(Some(self.give(bytes, 1)));
-            }
-            seen = rest.len();
-            if seen as u64 > MAX_LINE {
+            let end = memchr::memchr(b'\n', &rest[seen..]).map(|end| seen + end);
+            seen = end.unwrap_or(rest.len());
+            if seen as u64 >= self.sizes.line {
                 let offset = self.offset;
                 self.skip(u64::MAX)?;
                 return Ok(Some(Line {
@@ -239,6 +260,10 @@ impl<'a> Window<'a> {
                     is_too_long: true,
                     ..Line::default()
                 }));
+            }
+            if let Some(end) = end {
+                let bytes = rest[..end].to_vec();
+                return Ok(Some(self.give(bytes, 1)));
             }
             if self.fill()? == 0 {
                 let bytes = self.bytes[self.given..].to_vec();
@@ -285,7 +310,7 @@ impl<'a> Window<'a> {
         self.bytes.drain(..self.given);
         self.given = 0;
         let known = self.bytes.len();
-        self.bytes.resize(known + BUFFER, 0);
+        self.bytes.resize(known + self.sizes.buffer, 0);
         let read = loop {
             let at = self.offset + known as u64;
             match self.file.read_at(&mut self.bytes[known..], at) {
@@ -298,11 +323,27 @@ impl<'a> Window<'a> {
     }
 }
 
-/// Bytes of the first piece.
-const FIRST: u64 = 256 << 10;
-/// Bytes of every other piece.
-const PIECE: u64 = 4 << 20;
-/// Bytes that are read at once.
-const BUFFER: usize = 1 << 20;
+/// How a file is cut up; what comes of it is the same with any of them.
+#[derive(Clone, Copy, Debug)]
+struct Sizes {
+    /// Bytes of the first piece.
+    first: u64,
+    /// Bytes of every other piece.
+    piece: u64,
+    /// Bytes that are read at once.
+    buffer: usize,
+    /// So many bytes, without the line break, are more than a line may have.
+    line: u64,
+}
+
+const SIZES: Sizes = Sizes {
+    first: 256 << 10,
+    piece: 4 << 20,
+    buffer: 1 << 20,
+    line: MAX_LINE,
+};
 /// More threads than this would wait for the disk.
 const MAX_THREADS: usize = 8;
+
+#[cfg(test)]
+mod tests;
