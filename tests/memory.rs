@@ -9,12 +9,12 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use codextap::app::{App, Effect, Msg, Options};
+use codextap::app::{App, Effect, Msg, Options, Search};
 use codextap::capture::{self, Existing, Intake, Recording, Shelf, Start, Writer};
 use codextap::filter::Filter;
 use codextap::flow::{FlowId, FlowKind, Store, Summary};
 use codextap::tap::{At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead};
-use crossterm::event::{KeyCode, KeyEvent};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use flows::{every_kind, text_of};
 
 /// How much a writer may keep in memory in these tests.
@@ -258,13 +258,132 @@ fn what_is_added_to_a_file_follows_without_a_bar() {
     assert_eq!(app.store().len(), capture::load(&path).unwrap().store.len());
 }
 
+#[test]
+fn a_search_for_a_filter_that_is_gone_decides_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let (store, shelf) = brief(&path);
+    let mut app = App::new(Options::default());
+    *app.store_mut() = store;
+    app.update(Msg::Changed);
+    let set = |app: &mut App, text: &str| {
+        for key in format!("/\u{15}{text}\r").chars() {
+            app.update(Msg::Key(match key {
+                '\r' => KeyEvent::from(KeyCode::Enter),
+                '\u{15}' => KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
+                key => KeyEvent::from(KeyCode::Char(key)),
+            }));
+        }
+        while app.is_busy() {
+            app.work();
+        }
+    };
+    let searches = |app: &mut App| -> Vec<Search> {
+        let is_search = |effect| match effect {
+            Effect::Search(search) => Some(search),
+            _ => None,
+        };
+        app.recall().into_iter().filter_map(is_search).collect()
+    };
+    set(&mut app, "~b .");
+    let late = searches(&mut app);
+    assert!(!late.is_empty());
+    // As many as there are processors go on, and no more are begun meanwhile.
+    set(&mut app, "~b nowhere-to-be-found");
+    for search in late {
+        app.update(Msg::Found(search.run(&shelf)));
+    }
+    while answer(&mut app, &shelf) {}
+    app.prepare((120, 40));
+    assert_eq!(app.list().progress(), None);
+    assert_eq!(app.list().rows(), []);
+    // With a mark, too, what is under way may be wrong.
+    set(&mut app, "~marked ~b \\{");
+    assert_eq!(app.list().rows(), []);
+    set(&mut app, "");
+    app.prepare((120, 40));
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Char('g'))));
+    set(&mut app, "!~marked ~b \\{");
+    let late = searches(&mut app);
+    app.update(Msg::Key(KeyEvent::from(KeyCode::Char(' '))));
+    for search in late {
+        app.update(Msg::Found(search.run(&shelf)));
+    }
+    while app.is_busy() || answer(&mut app, &shelf) {
+        app.work();
+    }
+    let marked = app
+        .list()
+        .rows()
+        .iter()
+        .filter(|id| app.list().is_marked(**id));
+    assert_eq!(marked.count(), 0);
+}
+
+#[test]
+fn a_line_tells_what_its_flow_would() {
+    let store = every_kind();
+    let texts = [
+        "~b gpt",
+        "~b m-1",
+        "~b created",
+        "~bq greet",
+        "~bs resp_1",
+        "!~b resp_1",
+        "~b absent",
+        "!~b absent",
+        "~b \"resp_1 \"",
+        "~b :1",
+        r"~b \}\{",
+        "~b end",
+        "~bs x & ~m post",
+        "~b absent | ~m post",
+        "~b ping",
+        "~bq UNUSUAL",
+        "~h x-twice",
+        "absent",
+        "~b caf\u{e9}",
+    ];
+    let mut spared = 0;
+    for flow in store.flows() {
+        let line = text_of(flow, &store);
+        let summary = Summary::of(flow);
+        for text in texts {
+            let filter = Filter::parse(text).unwrap();
+            if let Some(told) = filter.judge_line(&summary, line.as_bytes(), false) {
+                assert_eq!(told, filter.matches(flow, false), "{text}: {line}");
+                spared += usize::from(text == "~b absent");
+            }
+        }
+    }
+    // But for sockets and Base64, no line that lacks a plain text need be decoded for it.
+    assert_eq!(spared, 4);
+}
+
+#[test]
+fn a_line_that_spells_its_text_otherwise_is_decoded() {
+    let store = every_kind();
+    let flow = store.flows()[1];
+    let line = text_of(flow, &store);
+    let filter = Filter::parse("~bs ping").unwrap();
+    let told = |line: &str| filter.judge_line(&Summary::of(flow), line.as_bytes(), false);
+    assert_eq!(told(&line.replace("ping", "pong")), Some(false));
+    assert_eq!(told(&line.replace("ping", r"\u0070ing")), None);
+    assert_eq!(told(&line), None);
+}
+
 /// Does what the app asks for; says whether it asked.
 fn answer(app: &mut App, shelf: &Shelf) -> bool {
     let effects = app.recall();
     let has_asked = !effects.is_empty();
     for effect in effects {
-        let Effect::Read(ids) = effect else {
-            panic!("{effect:?}");
+        let ids = match effect {
+            Effect::Read(ids) => ids,
+            Effect::Search(search) => {
+                app.update(Msg::Found(search.run(shelf)));
+                continue;
+            }
+            effect => panic!("{effect:?}"),
         };
         let read = |id: FlowId| {
             let (place, summary) = (app.store().place(id)?, app.store().summary(id)?);

@@ -6,6 +6,7 @@
 //! it has grown by an eighth, or has ended: what a stream costs stays in proportion to its length.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, State, Store, Summary};
@@ -14,7 +15,9 @@ use crate::flow::{Flow, FlowId, State, Store, Summary};
 #[derive(Default, Debug)]
 pub(super) struct Judge {
     /// Which flows are wanted.
-    filter: Option<Filter>,
+    filter: Option<Arc<Filter>>,
+    /// Grows when what was found before may be wrong: with another filter, and with a mark.
+    round: u64,
     /// What is known of each flow. Position = id.
     verdicts: Vec<Verdict>,
     /// Flows that must be looked at.
@@ -56,6 +59,11 @@ impl Judge {
         self.unread.iter().rev().copied()
     }
 
+    /// The filter that they are to be judged by, and its round, which the answers must name.
+    pub(super) fn filter(&self) -> Option<(&Arc<Filter>, u64)> {
+        self.filter.as_ref().map(|filter| (filter, self.round))
+    }
+
     /// How far a new filter is: flows looked at, of how many. `None` when it is through.
     pub(super) fn progress(&self) -> Option<(usize, usize)> {
         let total = self.verdicts.len();
@@ -69,10 +77,11 @@ impl Judge {
 
     /// Takes another filter. Says whether the verdicts changed at once.
     pub(super) fn set(&mut self, filter: Option<Filter>) -> bool {
-        if self.filter == filter {
+        if self.filter.as_deref() == filter.as_ref() {
             return false;
         }
-        self.filter = filter;
+        self.filter = filter.map(Arc::new);
+        self.round += 1;
         self.unread.clear();
         if self.filter.is_some() {
             self.due = (0..self.verdicts.len() as u32).map(FlowId).collect();
@@ -117,6 +126,7 @@ impl Judge {
     /// Has a flow looked at again: its mark changed.
     pub(super) fn again(&mut self, id: FlowId) {
         if self.filter.is_some() {
+            self.round += 1;
             self.due.insert(id);
         }
     }
@@ -138,7 +148,7 @@ impl Judge {
         let mut spent = 0;
         let mut has_changed = false;
         while spent < STEP
-            && let Some(id) = self.due.pop_first()
+            && let Some(id) = self.due.pop_last()
         {
             let (Some(summary), Some(filter)) = (store.summary(id), &self.filter) else {
                 continue;
@@ -161,21 +171,12 @@ impl Judge {
         self.end_round() || has_changed
     }
 
-    /// Looks at a flow that was read back, or could not be. Says whether verdicts changed.
-    pub(super) fn answer(
-        &mut self,
-        id: FlowId,
-        flow: Option<(&Summary, &Flow)>,
-        is_marked: bool,
-    ) -> bool {
-        if !self.unread.remove(&id) {
+    /// Takes in what was found, in this round, of a flow that was read back. Says whether verdicts changed.
+    pub(super) fn answer(&mut self, round: u64, id: FlowId, found: bool) -> bool {
+        if round != self.round || !self.unread.remove(&id) {
             return false;
         }
-        let filter = self.filter.as_ref();
-        let found = filter
-            .zip(flow)
-            .and_then(|(filter, (summary, flow))| filter.judge(summary, Some(flow), is_marked));
-        let has_changed = self.decide(id, 0, found.unwrap_or_default());
+        let has_changed = self.decide(id, 0, found);
         self.end_round() || has_changed
     }
 

@@ -5,11 +5,12 @@
 //! only if one came or went.
 
 use std::collections::{BTreeSet, HashSet};
+use std::sync::Arc;
 
 use super::judge::Judge;
 use super::scroll::{Motion, Scroll};
 use crate::filter::Filter;
-use crate::flow::{Flow, FlowId, FlowKind, State, Store, Summary};
+use crate::flow::{FlowId, FlowKind, State, Store, Summary};
 
 /// The request list.
 #[derive(Default, Debug)]
@@ -237,11 +238,14 @@ impl List {
         self.judge.unread()
     }
 
-    /// Has the filter look at a flow that was read back; `None` if it cannot be.
-    pub fn answer(&mut self, id: FlowId, flow: Option<&Flow>, store: &Store) {
-        let summary = store.summary(id);
-        let pair = summary.as_deref().zip(flow);
-        self.is_stale |= self.judge.answer(id, pair, self.marks.contains(&id));
+    /// The filter that those are to be judged by, and its round.
+    pub(super) fn filter(&self) -> Option<(&Arc<Filter>, u64)> {
+        self.judge.filter()
+    }
+
+    /// Takes in whether a flow that was read back passes the filter of that round.
+    pub(super) fn answer(&mut self, round: u64, id: FlowId, found: bool) {
+        self.is_stale |= self.judge.answer(round, id, found);
     }
 
     /// Fits the window to `height` rows.

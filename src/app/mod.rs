@@ -19,6 +19,7 @@ mod msg;
 pub mod prompt;
 mod recall;
 pub mod scroll;
+mod search;
 mod status;
 pub mod toast;
 mod update;
@@ -33,6 +34,7 @@ use crate::tap::At;
 
 pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
+pub use search::{Found, Search};
 pub use status::{Capture, Options, Status};
 
 use documents::{Sheet, Show};
@@ -229,8 +231,12 @@ impl App {
         let recall = &self.recall;
         self.store
             .trim(self.options.cache, |id| recall.is_shown(id));
-        let asked = self.recall.ask(&self.store, self.list.unread());
-        asked.into_iter().map(Effect::Read).collect()
+        let asked = self.recall.ask(&self.store).map(Effect::Read);
+        let mut effects: Vec<_> = asked.into_iter().collect();
+        while let Some(search) = self.recall.search(&self.store, &self.list) {
+            effects.push(Effect::Search(search));
+        }
+        effects
     }
 
     /// The text of a detail pane; `None` for the list.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::search::{Found, Search};
 use crate::capture::Piece;
 use crate::flow::{Flow, FlowId};
 use crate::tap::At;
@@ -33,10 +34,12 @@ pub enum Msg {
     Done(Outcome),
     /// Flows were read back from the capture, or could not be, for this reason.
     Recalled(Vec<(FlowId, Result<Box<Flow>, String>)>),
+    /// A search came to its end.
+    Found(Found),
 }
 
 /// Something that the loop does for the app.
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
     /// Write flows to a JSONL file.
     Save {
@@ -47,6 +50,8 @@ pub enum Effect {
     },
     /// Read flows back from the capture that are no longer in memory as a whole.
     Read(Vec<FlowId>),
+    /// Have the filter look at flows that are no longer in memory as a whole.
+    Search(Search),
     /// Put text into the clipboard.
     Copy(String),
     /// Set the terminal's title.

@@ -1,8 +1,12 @@
 //! Flows that are in memory as a summary only and are needed as a whole: for the panes, or for the
-//! filter. They are asked for a few at a time, those for the panes first.
+//! filter. Those for the panes are asked for together; the filter has a few at a time searched, on as many threads
+//! as there are processors.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
+use super::list::List;
+use super::search::{Found, Search, Sought};
 use crate::flow::{FlowId, Store};
 
 /// What was asked for, and what could not be had.
@@ -14,6 +18,8 @@ pub(super) struct Recall {
     asked_to_show: BTreeSet<FlowId>,
     /// Asked for, for the filter.
     asked_to_judge: BTreeSet<FlowId>,
+    /// How many searches go on for that.
+    searches: usize,
     /// What cannot be read back, and why.
     failed: BTreeMap<FlowId, String>,
 }
@@ -53,13 +59,8 @@ impl Recall {
         self.failed.get(&id).map(String::as_str)
     }
 
-    /// What to ask for now; `unread` is what the filter needs.
-    pub(super) fn ask(
-        &mut self,
-        store: &Store,
-        unread: impl Iterator<Item = FlowId>,
-    ) -> Vec<Vec<FlowId>> {
-        let mut batches = Vec::new();
+    /// What to ask for now, for the panes.
+    pub(super) fn ask(&mut self, store: &Store) -> Option<Vec<FlowId>> {
         if self.asked_to_show.is_empty() {
             let is_missing = |id: &&FlowId| {
                 store.get(**id).is_none()
@@ -67,34 +68,70 @@ impl Recall {
                     && !self.failed.contains_key(id)
             };
             self.asked_to_show = self.shown.iter().filter(is_missing).copied().collect();
-            batches.push(self.asked_to_show.iter().copied().collect());
+            let asked: Vec<_> = self.asked_to_show.iter().copied().collect();
+            return (!asked.is_empty()).then_some(asked);
         }
-        if self.asked_to_judge.is_empty() {
-            let mut size = 0;
-            for id in unread {
-                self.asked_to_judge.insert(id);
-                size += store.place(id).map_or(0, |place| u64::from(place.len));
-                if size > BATCH {
-                    break;
-                }
-            }
-            batches.push(self.asked_to_judge.iter().copied().collect());
-        }
-        batches.retain(|batch: &Vec<FlowId>| !batch.is_empty());
-        batches
+        None
     }
 
-    /// Takes note that the flow came, or why it cannot.
+    /// The next search to begin, if the filter needs one and not as many go on as there are processors.
+    pub(super) fn search(&mut self, store: &Store, list: &List) -> Option<Search> {
+        let (filter, round) = list.filter()?;
+        let lanes = std::thread::available_parallelism().map_or(1, usize::from);
+        if self.searches >= lanes {
+            return None;
+        }
+        let mut flows = Vec::new();
+        let mut size = 0;
+        for id in list.unread() {
+            if self.asked_to_judge.contains(&id) {
+                continue;
+            }
+            let (Some(place), Some(summary)) = (store.place(id), store.shared_summary(id)) else {
+                continue;
+            };
+            self.asked_to_judge.insert(id);
+            size += u64::from(place.len);
+            flows.push(Sought {
+                id,
+                place,
+                summary,
+                is_marked: list.is_marked(id),
+            });
+            if size > BATCH {
+                break;
+            }
+        }
+        if flows.is_empty() {
+            return None;
+        }
+        self.searches += 1;
+        Some(Search {
+            filter: Arc::clone(filter),
+            round,
+            flows,
+        })
+    }
+
+    /// Takes note that the flow came for the panes, or why it cannot.
     pub(super) fn came(&mut self, id: FlowId, failure: Option<String>) {
         self.asked_to_show.remove(&id);
-        self.asked_to_judge.remove(&id);
-        if let Some(why) = failure {
-            self.failed.insert(id, why);
+        self.failed.extend(failure.map(|why| (id, why)));
+    }
+
+    /// Takes note of how a search ended.
+    pub(super) fn searched(&mut self, found: &Found) {
+        self.searches = self.searches.saturating_sub(1);
+        for (id, verdict) in &found.verdicts {
+            self.asked_to_judge.remove(id);
+            if let Err(why) = verdict {
+                self.failed.insert(*id, why.clone());
+            }
         }
     }
 }
 
 /// Bytes of lines of a connection's turns that are shown with it.
 const CONNECTION: u64 = 16 << 20;
-/// Bytes of lines that are read for the filter at once.
-const BATCH: u64 = 4 << 20;
+/// Bytes of lines that one search reads: a few milliseconds' worth, so that what is found shows up soon.
+const BATCH: u64 = 1 << 20;

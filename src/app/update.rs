@@ -12,6 +12,7 @@ use super::keymap::Chord;
 use super::layout::Shape;
 use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
+use super::search::Found;
 use super::toast::{Toast, reason};
 use super::{App, Effect, Msg, Outcome, Overlay};
 use crate::capture;
@@ -21,7 +22,10 @@ use crate::flow::{Flow, FlowId, FlowKind, Summary};
 impl App {
     /// Takes in what happened; gives what is to be done about it.
     pub fn update(&mut self, msg: Msg) -> Vec<Effect> {
-        self.keep_up();
+        // Many of those come, and none asks how things stand: the next frame puts the rows together.
+        if !matches!(msg, Msg::Found(_)) {
+            self.keep_up();
+        }
         let mut effects = match msg {
             Msg::Key(key) => self.key(key),
             Msg::Mouse(event) => {
@@ -64,6 +68,10 @@ impl App {
             }
             Msg::Recalled(flows) => {
                 self.take_back(flows);
+                Vec::new()
+            }
+            Msg::Found(found) => {
+                self.found(found);
                 Vec::new()
             }
         };
@@ -481,11 +489,18 @@ impl App {
     /// Takes in flows that were read back.
     fn take_back(&mut self, flows: Vec<(FlowId, Result<Box<Flow>, String>)>) {
         for (id, flow) in flows {
-            self.list.answer(id, flow.as_deref().ok(), &self.store);
             self.recall.came(id, flow.as_ref().err().cloned());
             if let (Ok(flow), true) = (flow, self.recall.is_shown(id)) {
                 self.store.restore(id, *flow);
             }
+        }
+    }
+
+    /// Takes in what a search found.
+    fn found(&mut self, found: Found) {
+        self.recall.searched(&found);
+        for (id, verdict) in found.verdicts {
+            self.list.answer(found.round, id, verdict == Ok(true));
         }
     }
 

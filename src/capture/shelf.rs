@@ -37,11 +37,16 @@ impl Shelf {
     /// The flow called `name` that stands at `place`; or why it does not, in one line. Its id, and
     /// that of its connection, are not set.
     pub fn read(&self, place: Place, name: &str) -> Result<Flow, String> {
+        Self::decode(&self.line(place)?, place, name)
+    }
+
+    /// The same of a line that was read already.
+    pub fn decode(line: &[u8], place: Place, name: &str) -> Result<Flow, String> {
         let changed = |what: &str| {
             let offset = place.offset;
             format!("the capture was changed: byte {offset} is {what}")
         };
-        let entry = entry(&self.line(place)?).map_err(|why| changed(&why))?;
+        let entry = entry(line).map_err(|why| changed(&why))?;
         if entry.flow.name == name {
             Ok(entry.flow)
         } else {

@@ -13,6 +13,8 @@ pub(super) struct Subject<'a> {
     pub(super) summary: &'a Summary,
     /// The flow, where it is in memory as a whole.
     pub(super) flow: Option<&'a Flow>,
+    /// The flow's line in a capture, where that was read.
+    pub(super) line: Option<&'a [u8]>,
     /// Whether the user marked it.
     pub(super) is_marked: bool,
 }
@@ -83,6 +85,11 @@ fn has(op: Op, pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
         Op::Method => pattern.is_in(summary.method.as_bytes()),
         Op::Source => pattern.is_in(summary.client.as_bytes()),
         Op::Url => pattern.is_in(format!("{}{}", summary.upstream, summary.path).as_bytes()),
+        Op::Body | Op::RequestBody | Op::ResponseBody
+            if subject.line.is_some_and(|line| pattern.is_missing_in(line)) =>
+        {
+            false
+        }
         _ => return subject.flow.map(|flow| has_text(op, pattern, flow)),
     };
     Some(known)

@@ -52,15 +52,31 @@ impl Filter {
     /// The same of a flow that need not be in memory as a whole; `None` if that decides.
     #[must_use]
     pub fn judge(&self, summary: &Summary, flow: Option<&Flow>, is_marked: bool) -> Option<bool> {
-        let Some(root) = &self.root else {
-            return Some(true);
-        };
-        let subject = matches::Subject {
+        self.ask(matches::Subject {
             summary,
             flow,
+            line: None,
             is_marked,
-        };
-        matches::expr(root, subject)
+        })
+    }
+
+    /// The same of a flow that stands in a capture as `line`, which is looked at as it is; `None` if the
+    /// line must be decoded.
+    #[must_use]
+    pub fn judge_line(&self, summary: &Summary, line: &[u8], is_marked: bool) -> Option<bool> {
+        self.ask(matches::Subject {
+            summary,
+            flow: None,
+            line: Some(line),
+            is_marked,
+        })
+    }
+
+    fn ask(&self, subject: matches::Subject<'_>) -> Option<bool> {
+        match &self.root {
+            None => Some(true),
+            Some(root) => matches::expr(root, subject),
+        }
     }
 
     /// Whether it chooses every flow because nothing was asked for.

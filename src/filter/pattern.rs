@@ -11,6 +11,8 @@ use super::lex;
 pub(super) struct Pattern {
     text: String,
     regex: Regex,
+    /// Whether the text is all that it matches, and JSON spells none of it otherwise.
+    is_plain: bool,
 }
 
 impl Pattern {
@@ -24,6 +26,7 @@ impl Pattern {
         Ok(Self {
             text: text.to_owned(),
             regex,
+            is_plain: text.bytes().all(is_plain),
         })
     }
 
@@ -31,7 +34,24 @@ impl Pattern {
     pub(super) fn is_in(&self, bytes: &[u8]) -> bool {
         self.regex.is_match(bytes)
     }
+
+    /// Whether no body in this line of a capture can match: a look at the line as it stands, which is many
+    /// times as fast as decoding it. `false` where that tells nothing.
+    pub(super) fn is_missing_in(&self, line: &[u8]) -> bool {
+        let is_in = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
+        self.is_plain && !self.regex.is_match(line) && !UNTOLD.iter().any(|part| is_in(part))
+    }
 }
+
+/// Whether the byte means itself in a pattern, stands as itself in a JSON string (RFC 8259, section 7), and is
+/// next to no blank that JSON allows between its tokens.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b" _-=@%;'<>~!".contains(&byte)
+}
+
+/// What a line may have whose bodies hold more than its own text does: characters by number, bytes in Base64, and
+/// frames, whose messages are one text.
+const UNTOLD: [&str; 3] = [r"\u", "\"base64\"", "\"frames\""];
 
 /// Patterns are equal when their texts are.
 impl PartialEq for Pattern {

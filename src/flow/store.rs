@@ -92,6 +92,15 @@ impl Store {
         self.slots.get(id.0 as usize).map(Slot::summary)
     }
 
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared_summary(&self, id: FlowId) -> Option<Arc<Summary>> {
+        match self.slots.get(id.0 as usize)? {
+            Slot::Whole(flow) => Some(Arc::new(Summary::of(flow))),
+            Slot::Brief(summary) => Some(Arc::clone(summary)),
+        }
+    }
+
     /// Every flow's summary, by id.
     pub fn summaries(&self) -> impl Iterator<Item = Cow<'_, Summary>> {
         self.slots.iter().map(Slot::summary)

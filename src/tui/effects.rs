@@ -83,6 +83,13 @@ impl Effects {
                     let _ = done.send(Msg::Recalled(flows.collect()));
                 });
             }
+            Effect::Search(search) => {
+                let files = session.recording.shelf().clone();
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = done.send(Msg::Found(search.run(&files)));
+                });
+            }
             Effect::Copy(text) => {
                 screen.send(clipboard(&text).as_bytes());
                 let _ = self.done.send(Msg::Done(Outcome::Copied {
