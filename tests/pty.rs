@@ -197,6 +197,17 @@ mod tests {
     }
 
     #[test]
+    fn credentials_that_are_not_masked_are_said_all_the_time() {
+        let home = TempDir::new().unwrap();
+        let mut window = Window::codextap(["demo", "--no-redact"], (160, 40), home.path());
+        window.shows(&["not redacted", "GET /v1/responses"]);
+        window.signal("-TERM");
+        window.gives_back();
+        window.signal("-TERM");
+        window.ends();
+    }
+
+    #[test]
     fn a_second_signal_cuts_what_the_first_one_waits_for() {
         let home = TempDir::new().unwrap();
         let capture = home.path().join("demo.jsonl");

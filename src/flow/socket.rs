@@ -187,9 +187,10 @@ impl Socket {
             } else {
                 self.owner()
             };
-            let payload = text.as_deref().unwrap_or(&frame.payload);
+            let control = mask(&frame.payload, false, redactor);
+            let payload = text.as_deref().unwrap_or(&control);
             let is_over = store.change(owner, |flow| {
-                store_frame(flow, dir, &frame, payload, at, event);
+                store_frame(flow, dir, &frame, payload, at, event, redactor);
                 if begins {
                     flow.read_request();
                 }
@@ -261,6 +262,7 @@ fn store_frame(
     payload: &[u8],
     at: At,
     event: Option<EventKind>,
+    redactor: &Redactor,
 ) {
     body(flow, dir).wire_len += frame.wire;
     let ends_turn = dir == Direction::In
@@ -271,6 +273,9 @@ fn store_frame(
         leave_out(flow, dir, frame.wire);
         return;
     }
+    let close = frame.close.as_ref();
+    let (code, reason) = close.map_or((None, ""), |close| (close.code, &close.reason));
+    let reason = redactor.json(reason);
     let (op, payload) = match &frame.op {
         websocket::Opcode::Text => (Op::Text, payload),
         websocket::Opcode::Binary => (Op::Binary, payload),
@@ -279,13 +284,9 @@ fn store_frame(
         websocket::Opcode::Pong => (Op::Pong, payload),
         websocket::Opcode::Reserved(code) => (Op::Reserved(*code), payload),
         websocket::Opcode::Close => {
-            let (code, reason) = frame
-                .close
-                .as_ref()
-                .map_or((None, ""), |close| (close.code, &close.reason));
             let close = Close {
                 code,
-                reason: reason.to_owned(),
+                reason: reason.to_string(),
                 dir,
                 is_framed: true,
             };

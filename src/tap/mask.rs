@@ -9,11 +9,16 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
+use memchr::memmem;
+
 use super::secret::{Redactor, is_secret_member};
 
 /// JSON text with its secrets masked; borrowed when there was none.
 pub(super) fn json<'a>(text: &'a str, redactor: &Redactor) -> Cow<'a, str> {
     let mut masked = String::new();
+    // An OAuth request (RFC 6749 §4) has a code that is a credential; elsewhere codes are of errors.
+    let is_grant = memmem::find(text.as_bytes(), b"grant_type").is_some();
+    let is_secret = |name: &str| is_secret_member(name) || is_grant && name == "code";
     // Everything before `kept` is in `masked` already, changed or not.
     let mut kept = 0;
     let mut quotes = Quotes {
@@ -21,7 +26,7 @@ pub(super) fn json<'a>(text: &'a str, redactor: &Redactor) -> Cow<'a, str> {
         at: 0,
     };
     while let Some(quote) = quotes.next() {
-        let Some(values) = secret_values(text, quote) else {
+        let Some(values) = secret_values(text, quote, is_secret) else {
             continue;
         };
         for (start, end) in values {
@@ -80,11 +85,11 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let quotes = Quotes { text: bytes, at: 0 };
     let span = |quote: Quote| {
-        let name_end = secret_name(text, quote)?;
+        let name_end = secret_name(text, quote, is_secret_member)?;
         let mut at = skip_blank(bytes, name_end + quote.escapes + 1);
         if bytes.get(at) == Some(&b':') {
             at = skip_blank(bytes, at + 1);
-            let values = secret_values(text, quote).unwrap_or_default();
+            let values = secret_values(text, quote, is_secret_member).unwrap_or_default();
             if let Some((_, end)) = values.last() {
                 at = skip_blank(bytes, end + quote.escapes + 1);
             }
@@ -99,20 +104,24 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
 }
 
 /// If a secret member's name begins after `quote`: where it ends.
-fn secret_name(text: &str, quote: Quote) -> Option<usize> {
+fn secret_name(text: &str, quote: Quote, is_secret: impl Fn(&str) -> bool) -> Option<usize> {
     let name_start = quote.at + 1;
     let name_end = name_start
         + text.as_bytes()[name_start..]
             .iter()
             .take(LONGEST_NAME)
             .position(|byte| matches!(byte, b'"' | b'\\'))?;
-    is_secret_member(text.get(name_start..name_end)?).then_some(name_end)
+    is_secret(text.get(name_start..name_end)?).then_some(name_end)
 }
 
 /// If a secret member's name begins after `quote`: where its strings are.
-fn secret_values(text: &str, quote: Quote) -> Option<Vec<(usize, usize)>> {
+fn secret_values(
+    text: &str,
+    quote: Quote,
+    is_secret: impl Fn(&str) -> bool,
+) -> Option<Vec<(usize, usize)>> {
     let bytes = text.as_bytes();
-    let name_end = secret_name(text, quote)?;
+    let name_end = secret_name(text, quote, is_secret)?;
     let close = Quotes {
         text: bytes,
         at: name_end,

@@ -16,6 +16,7 @@ mod lane;
 mod mask;
 mod partial;
 mod secret;
+mod url;
 
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};

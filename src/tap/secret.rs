@@ -4,13 +4,15 @@
 //! keyed hash (HMAC-SHA-256, 32 bits of it, under a key drawn anew for every run): equal secrets have equal
 //! marks within a run, and no character of the secret can be read off it.
 //!
-//! Masked are: credential header fields, secrets in a query, user-info of URLs, and, in JSON text,
-//! the members that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string. A
-//! credential that was seen in a header field is masked in later bodies too, under whatever name.
+//! Masked are: credential header fields; in URLs, wherever they stand, user-info and secret parameters of
+//! the query and the fragment; and, in JSON text, the members that [`SECRET_MEMBERS`] lists, at any depth
+//! and inside JSON that is itself a string. A credential that was seen in a header field is masked in later
+//! bodies too, under whatever name.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use http::HeaderValue;
@@ -19,6 +21,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::head::Value;
+use super::url;
 
 /// What is shown in place of a credential. It holds no part of the credential itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -130,41 +133,32 @@ impl Redactor {
     /// masked.
     #[must_use]
     pub fn target<'a>(&self, target: &'a str) -> Cow<'a, str> {
-        let mut target = self.user_info(target);
         if !self.is_active() {
-            return target;
+            return Cow::Borrowed(target);
         }
-        if let Some(query_at) = target.find('?') {
-            let (path, query) = target.split_at(query_at + 1);
-            if let Cow::Owned(query) = self.pairs(query) {
-                target = Cow::Owned(format!("{path}{query}"));
-            }
-        }
+        let target = self.marked(target, url::in_target(target));
         match self.mask_seen(&target) {
             Some(masked) => Cow::Owned(masked),
             None => target,
         }
     }
 
-    /// `name=value&…` with the values of secret names masked.
-    fn pairs<'a>(&self, query: &'a str) -> Cow<'a, str> {
-        let is_secret = |pair: &str| {
-            pair.split_once('=')
-                .is_some_and(|(name, value)| !value.is_empty() && is_secret_parameter(name))
-        };
-        if !query.split('&').any(is_secret) {
-            return Cow::Borrowed(query);
+    /// The text with its `secrets`, which stand in order, masked; one within another is part of that.
+    fn marked<'a>(&self, text: &'a str, secrets: Vec<Range<usize>>) -> Cow<'a, str> {
+        let mut masked = String::new();
+        let mut kept = 0;
+        for secret in secrets {
+            if secret.start >= kept {
+                masked.push_str(&text[kept..secret.start]);
+                masked.push_str(&self.mark(&text[secret.clone()]));
+                kept = secret.end;
+            }
         }
-        let pairs: Vec<Cow<'_, str>> = query
-            .split('&')
-            .map(|pair| match pair.split_once('=') {
-                Some((name, value)) if is_secret(pair) => {
-                    format!("{name}={}", self.mark(value)).into()
-                }
-                _ => pair.into(),
-            })
-            .collect();
-        Cow::Owned(pairs.join("&"))
+        if kept == 0 {
+            return Cow::Borrowed(text);
+        }
+        masked.push_str(&text[kept..]);
+        Cow::Owned(masked)
     }
 
     /// JSON text with the values of [`SECRET_MEMBERS`] masked and every other byte kept.
@@ -176,7 +170,7 @@ impl Redactor {
             return Cow::Borrowed(text);
         }
         let mut masked = super::mask::json(text, self);
-        if let Cow::Owned(text) = self.user_info(&masked) {
+        if let Cow::Owned(text) = self.marked(&masked, url::in_text(&masked)) {
             masked = Cow::Owned(text);
         }
         match self.mask_seen(&masked) {
@@ -192,7 +186,7 @@ impl Redactor {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        let form = self.pairs(text);
+        let form = self.marked(text, url::in_pairs(text, 0..text.len()));
         match self.mask_seen(&form) {
             Some(masked) => Cow::Owned(masked),
             None => form,
@@ -275,38 +269,6 @@ impl Redactor {
             _ => self.mark(value),
         }
     }
-
-    /// Masks the user-info (RFC 3986 §3.2.1) of every URL in `text`.
-    pub(super) fn user_info<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        if !self.is_active() || !text.contains("://") {
-            return Cow::Borrowed(text);
-        }
-        let mut masked = String::new();
-        let mut rest = text;
-        while let Some(at) = rest.find("://") {
-            let (before, after) = rest.split_at(at + 3);
-            let end = after
-                .find(|c: char| {
-                    matches!(c, '/' | '?' | '#' | '"' | '\'' | '<' | '>' | '\\')
-                        || c.is_whitespace()
-                })
-                .unwrap_or(after.len());
-            masked.push_str(before);
-            rest = after;
-            if let Some(sign) = after[..end].rfind('@').filter(|sign| *sign > 0) {
-                masked.push_str(&self.mark(&after[..sign]));
-                rest = &after[sign..];
-            }
-        }
-        if masked.len() + rest.len() == text.len()
-            && text.ends_with(rest)
-            && text.starts_with(&masked)
-        {
-            return Cow::Borrowed(text);
-        }
-        masked.push_str(rest);
-        Cow::Owned(masked)
-    }
 }
 
 impl Default for Redactor {
@@ -341,12 +303,20 @@ fn is_lasting(name: &str) -> bool {
 }
 
 /// Whether a query parameter called `name` carries a credential.
-fn is_secret_parameter(name: &str) -> bool {
+pub(super) fn is_secret_parameter(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
     is_secret_member(name)
-        || matches!(
-            name.to_ascii_lowercase().as_str(),
-            "key" | "sig" | "signature" | "token" | "code"
-        )
+        || matches!(lower.as_str(), "key" | "sig" | "code")
+        || [
+            "token",
+            "secret",
+            "signature",
+            "password",
+            "api-key",
+            "api_key",
+        ]
+        .iter()
+        .any(|end| lower.ends_with(end))
 }
 
 /// Whether a JSON member called `name` carries a credential.
@@ -357,22 +327,35 @@ pub(super) fn is_secret_member(name: &str) -> bool {
 }
 
 /// JSON members whose string value is masked.
-pub const SECRET_MEMBERS: [&str; 18] = [
+pub const SECRET_MEMBERS: [&str; 31] = [
     "access_token",
+    "accesstoken",
     "account_id",
     "api_key",
     "apikey",
+    "auth_token",
     "authorization",
+    "aws_secret_access_key",
     "chatgpt-account-id",
     "chatgpt_account_id",
+    "client_assertion",
     "client_secret",
+    "clientsecret",
+    "code_verifier",
     "cookie",
+    "device_code",
     "id_token",
+    "idtoken",
     "installation_id",
     "OPENAI_API_KEY",
     "password",
+    "private_key",
     "refresh_token",
+    "refreshtoken",
+    "secret_access_key",
+    "session_token",
     "set-cookie",
+    "user_code",
     "x-codex-installation-id",
     "x-codex-turn-state",
     "x-api-key",
@@ -523,7 +506,7 @@ mod tests {
         assert_eq!(redactor.target("/v1/x?a=1"), "/v1/x?a=1");
         let userinfo = redactor.mark("me:pw");
         assert_eq!(
-            redactor.user_info("see https://me:pw@host/x and http://plain/y@z"),
+            redactor.json("see https://me:pw@host/x and http://plain/y@z"),
             format!("see https://{userinfo}@host/x and http://plain/y@z")
         );
     }
