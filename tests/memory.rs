@@ -153,7 +153,7 @@ fn flows_that_could_not_be_written_are_named() {
     let name = store.summary(id).unwrap().name.clone();
     let error = recording.error().unwrap();
     assert!(
-        error.contains(&format!("1 flows are missing from the file ({name})")),
+        error.contains(&format!(" bytes are missing from the file ({name})")),
         "{error}"
     );
     // What can be kept neither on disk nor in the backlog is not kept in memory for ever.

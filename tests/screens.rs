@@ -16,7 +16,7 @@ mod scene;
 use std::fmt::Write as _;
 
 use codextap::app::focus::Pane;
-use codextap::app::{Effect, Msg, Outcome};
+use codextap::app::{Capture, Effect, Msg, Outcome};
 use codextap::view::{Theme, draw};
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::Terminal;
@@ -70,6 +70,16 @@ fn a_failure_stands_first() {
         scene.unreachable();
         scene.wait(0);
         check("failed", scene, size, "gee<enter>");
+    }
+}
+
+#[test]
+fn a_capture_that_cannot_be_written_is_said_in_red() {
+    for size in [(80, 24), (200, 50)] {
+        let mut scene = Scene::finished();
+        let why = "cannot write /data/c.jsonl: No space left on device (os error 28)";
+        scene.app.status_mut().capture = Capture::Failed(why.to_owned());
+        check("unwritten", scene, size, "");
     }
 }
 

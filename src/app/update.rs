@@ -528,7 +528,7 @@ impl App {
     }
 
     /// Says something for a while.
-    fn note(&mut self, text: String) {
+    pub fn note(&mut self, text: String) {
         self.toasts.push(Toast::note(text));
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::journal::Journal;
 use super::writer::News;
-use super::{Shelf, Status, Writer, line};
+use super::{Hold, Shelf, Status, Writer, line};
 use crate::flow::{FlowId, Recorder, Store};
 use crate::tap::{At, Event, Redactor};
 
@@ -31,6 +31,8 @@ pub struct Recording {
     missing: Vec<String>,
     /// Why a flow could not be written at all, which no later success mends.
     refused: Option<String>,
+    /// Keeps other processes from removing the file.
+    hold: Option<Hold>,
 }
 
 /// How a recording ended.
@@ -56,6 +58,7 @@ impl Recording {
             lines: 0,
             missing: Vec::new(),
             refused: None,
+            hold: None,
         }
     }
 
@@ -68,6 +71,11 @@ impl Recording {
             self.journal = Some(Journal::start(path, self.recorder.run())?);
         }
         Ok(())
+    }
+
+    /// Keeps what holds the file for as long as it is recorded into.
+    pub fn hold(&mut self, hold: Option<Hold>) {
+        self.hold = hold;
     }
 
     /// Records nothing: flows are read back from files that are shelved.

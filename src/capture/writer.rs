@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::retention::{is_at, remove_empty};
 use super::{Error, torn};
 use crate::flow::Place;
 
@@ -26,6 +27,8 @@ use crate::flow::Place;
 #[derive(Debug)]
 pub struct Writer {
     path: PathBuf,
+    /// Whether the file was not there before.
+    is_new: bool,
     lines: Sender<Vec<u8>>,
     reports: Receiver<Report>,
     status: Status,
@@ -61,6 +64,8 @@ pub struct Status {
     pub lost: u64,
     /// Files with torn lines that another writer left while this one ran.
     pub torn: Vec<PathBuf>,
+    /// Their bytes, line breaks included.
+    pub lost_bytes: u64,
     /// Why the last attempt failed; `None` when it succeeded.
     pub error: Option<String>,
 }
@@ -78,8 +83,12 @@ impl Writer {
             path: path.to_owned(),
             source,
         };
+        let is_new = std::fs::symlink_metadata(path).is_err();
         open(path).map_err(failed)?;
-        Self::start(path, Target::Named(path.to_owned()), backlog)
+        Ok(Self {
+            is_new,
+            ..Self::start(path, Target::Named(path.to_owned()), backlog)?
+        })
     }
 
     /// A file of mode 0600 in `directory` that has no name and is gone with the program.
@@ -114,6 +123,7 @@ impl Writer {
             backlog,
             pending: VecDeque::new(),
             pending_bytes: 0,
+            is_failing: false,
             reporter,
         };
         let thread = Builder::new()
@@ -122,6 +132,7 @@ impl Writer {
             .map_err(failed)?;
         Ok(Self {
             path: path.to_owned(),
+            is_new: false,
             lines,
             reports,
             status: Status::default(),
@@ -157,10 +168,13 @@ impl Writer {
         std::mem::take(&mut self.news)
     }
 
-    /// Writes what is waiting, stops the thread and tells how it went. Waits for the disk.
+    /// Writes what is waiting, stops the thread and tells how it went. Waits for the disk. A file that
+    /// was made for this and is empty still is removed.
     #[must_use]
     pub fn finish(self) -> Status {
         let Self {
+            path,
+            is_new,
             lines,
             reports,
             mut status,
@@ -173,6 +187,9 @@ impl Writer {
         }
         for report in reports.try_iter() {
             status.take(report);
+        }
+        if is_new && status.lines == 0 {
+            remove_empty(&path);
         }
         status
     }
@@ -189,8 +206,10 @@ impl Status {
     /// What is wrong, in one line: writing fails, or flows are missing from the file for good.
     #[must_use]
     pub fn problem(&self) -> Option<String> {
-        let lost =
-            (self.lost > 0).then(|| format!("{} flows are missing from the file", self.lost));
+        let lost = (self.lost > 0).then(|| {
+            let (lost, bytes) = (self.lost, self.lost_bytes);
+            format!("{lost} flows of {bytes} bytes are missing from the file")
+        });
         match (&self.error, lost) {
             (Some(error), Some(lost)) => Some(format!("{error}; {lost}")),
             (Some(error), None) => Some(error.clone()),
@@ -202,6 +221,7 @@ impl Status {
         self.lines += report.lines;
         self.bytes += report.bytes;
         self.lost += report.lost;
+        self.lost_bytes += report.lost_bytes;
         self.queued = self.queued.saturating_sub(report.bytes + report.lost_bytes);
         self.torn.extend(report.torn);
         self.error = report.error;
@@ -239,6 +259,8 @@ struct Appender {
     /// Lines that are not in the file yet, oldest first.
     pending: VecDeque<Vec<u8>>,
     pending_bytes: u64,
+    /// Whether the last attempt failed.
+    is_failing: bool,
     reporter: Sender<Report>,
 }
 
@@ -278,6 +300,9 @@ impl Appender {
         let mut report = Report::default();
         match self.append(&mut report) {
             Ok(()) => {
+                if std::mem::take(&mut self.is_failing) {
+                    tracing::warn!("{} is written again", self.path.display());
+                }
                 report.lines = self.pending.len() as u64;
                 report.bytes = self.pending_bytes;
                 self.pending.clear();
@@ -294,7 +319,15 @@ impl Appender {
                     report.news.push(News::Lost { bytes });
                 }
                 let path = self.path.clone();
-                report.error = Some(Error::Write { path, source }.to_string());
+                let error = Error::Write { path, source }.to_string();
+                if !std::mem::replace(&mut self.is_failing, true) {
+                    tracing::error!("{error}; flows stay in memory meanwhile");
+                }
+                if report.lost > 0 {
+                    let (lost, bytes) = (report.lost, report.lost_bytes);
+                    tracing::error!("{lost} flows of {bytes} bytes are given up");
+                }
+                report.error = Some(error);
             }
         }
         // Nobody listens once the other half is dropped; the lines are written all the same.
@@ -304,10 +337,9 @@ impl Appender {
     /// Appends all pending lines, or nothing.
     fn append(&mut self, report: &mut Report) -> io::Result<()> {
         let mut file = match &self.target {
-            Target::Named(path) => open(path)?,
+            Target::Named(path) => open_locked(path)?,
             Target::Nameless(file) => file.try_clone()?,
         };
-        lock(&file)?;
         let metadata = file.metadata()?;
         // Pipes and devices have no end to look at or to go back to.
         let is_regular = metadata.is_file();
@@ -369,6 +401,20 @@ fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Vec<u8>>) -> io::Res
     written
 }
 
+/// The file, locked: the one that has the name once the lock is there.
+fn open_locked(path: &Path) -> io::Result<File> {
+    let mut file = open(path)?;
+    lock(&file)?;
+    for _ in 0..RENAMES {
+        if !file.metadata()?.is_file() || is_at(path, &file) {
+            break;
+        }
+        file = open(path)?;
+        lock(&file)?;
+    }
+    Ok(file)
+}
+
 /// The file, ready for appending and private; created with its directory where missing.
 pub(super) fn open(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
@@ -417,6 +463,9 @@ fn last_byte(file: &mut File) -> io::Result<u8> {
 
 /// How long the thread waits before it tries again what could not be written.
 const RETRY: Duration = Duration::from_secs(1);
+
+/// How often a file may be renamed or removed while its lock is waited for.
+const RENAMES: u32 = 8;
 
 /// How often a lock is tried before the batch is put off, and how long it is waited between.
 const LOCK_TRIES: u32 = 500;

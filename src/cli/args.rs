@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
+use super::keep::Keep;
 use super::limits::Limits;
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
@@ -149,6 +150,9 @@ pub(super) struct Common {
     /// Who may use the proxy.
     #[command(flatten)]
     pub(super) access: Access,
+    /// How much it keeps.
+    #[command(flatten)]
+    pub(super) keep: Keep,
     /// How long it waits.
     #[command(flatten)]
     pub(super) limits: Limits,

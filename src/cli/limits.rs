@@ -29,7 +29,7 @@ pub(super) struct Limits {
 }
 
 /// A length of time: a whole number and its unit.
-fn time(text: &str) -> Result<Duration, &'static str> {
+pub(super) fn time(text: &str) -> Result<Duration, &'static str> {
     let unit = text.find(|c: char| !c.is_ascii_digit());
     let (number, unit) = text.split_at(unit.unwrap_or(text.len()));
     let number = number.parse::<u32>();
@@ -42,6 +42,7 @@ fn time(text: &str) -> Result<Duration, &'static str> {
         "s" => seconds(1),
         "m" => seconds(60),
         "h" => seconds(3600),
+        "d" => seconds(86_400),
         _ => None,
     };
     time.ok_or("expected a time such as 500ms, 10s or 2m")
@@ -81,7 +82,7 @@ mod tests {
             "s",
             "-1s",
             "1.5s",
-            "1d",
+            "1w",
             "1 s",
             "99999999999s",
             "1S",

@@ -9,6 +9,7 @@ mod codex;
 pub mod demo;
 mod ending;
 mod error;
+mod keep;
 mod limits;
 mod line;
 mod log;
@@ -92,6 +93,7 @@ fn fail(error: &Error) -> ExitCode {
 
 async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
     let has_screen = std::io::stdout().is_terminal();
+    signals::ignore_file_limit();
     let cut = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await?,
         // A pipe never gets a screen, but is told of a theme that there is not.
@@ -156,6 +158,7 @@ async fn run_codex(
         ..Plan::new(common)?
     };
     let station = Station::start(common, plan).await?;
+    station.tell_removed(common);
     let (proxy, capture) = (station.running.clone(), station.capture.clone());
     let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
     // The child owns standard output.
@@ -174,7 +177,8 @@ async fn run_codex(
         .map_err(|error| Error::new(format!("recording: {error}")))?;
     let status = status?;
     recorded?;
-    if let Some(capture) = capture.filter(|_| !common.quiet) {
+    // Without traffic there is none.
+    if let Some(capture) = capture.filter(|capture| !common.quiet && capture.exists()) {
         report(&format!(
             "captured to {0}; see it with `codextap open {0}`",
             capture.display()

@@ -46,6 +46,7 @@ pub(super) async fn open(
             is_proxy: false,
             filter: common.filter.clone(),
             time_zone: TimeZone::system(),
+            cache: common.keep.cache(),
             ..Options::default()
         }),
         theme,

@@ -19,6 +19,7 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
     let mut signals = Signals::listen();
     let mut station = Station::start(common, plan).await?;
     station.announce();
+    station.tell_removed(common);
     let mut printer = Printer::start(std::io::stdout());
     if !common.quiet {
         printer.print(format!("listening on http://{}", station.running.address));

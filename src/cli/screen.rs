@@ -11,10 +11,11 @@ use super::args::{Color, Common};
 use super::demo;
 use super::ending::Record;
 use super::error::Error;
+use super::keep;
 use super::signals::Signals;
 use super::station::{Plan, Station};
 use crate::app::{App, Options};
-use crate::capture::{self, Writer};
+use crate::capture::Writer;
 use crate::config;
 use crate::flow::Store;
 use crate::proxy::{OuterProxies, Route, Stage};
@@ -35,8 +36,11 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, 
     let upstreams = upstreams.join(", ");
     let mut station = Station::start(common, plan).await?;
     station.announce();
-    let options = options(common, &station, upstreams);
-    Box::pin(watch(common, station, App::new(options), theme)).await
+    let mut app = App::new(options(common, &station, upstreams));
+    if let Some(removed) = keep::told(&station.removed) {
+        app.note(removed);
+    }
+    Box::pin(watch(common, station, app, theme)).await
 }
 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
@@ -86,7 +90,7 @@ async fn watch(
     let mut signals = Signals::listen();
     let (events, mut recording, proxy) = station.into_parts();
     // Where there is no room for that, everything stays in memory.
-    recording.spill(|| Writer::nameless(&std::env::temp_dir(), capture::BACKLOG).ok());
+    recording.spill(|| Writer::nameless(&std::env::temp_dir(), common.keep.backlog()).ok());
     let session = Session {
         app,
         theme,
@@ -203,6 +207,7 @@ fn options(common: &Common, station: &Station, upstreams: String) -> Options {
         notes: notes(common),
         time_zone: TimeZone::system(),
         filter: common.filter.clone(),
+        cache: common.keep.cache(),
         ..Options::default()
     }
 }

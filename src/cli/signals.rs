@@ -14,6 +14,13 @@ pub(super) struct Signals {
     hangup: Option<Signal>,
 }
 
+/// Has a file that grew beyond `RLIMIT_FSIZE` fail to be written, as on a full disk, instead of SIGXFSZ
+/// end the process.
+pub(super) fn ignore_file_limit() {
+    // From the first time on the signal no longer ends the process.
+    let _ = signal(SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw()));
+}
+
 impl Signals {
     /// Listens from now on.
     #[must_use]

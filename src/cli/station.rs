@@ -1,7 +1,7 @@
 //! A proxy that listens, and what stands behind it: the tap, the recording, the announcement.
 
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -9,8 +9,9 @@ use tokio::task::JoinHandle;
 use super::args::Common;
 use super::ending::Ending;
 use super::error::Error;
+use super::keep;
 use super::runtime::{Announcement, Running};
-use crate::capture::{self, Recording};
+use crate::capture::{self, Hold, Recording, Removed};
 use crate::config::{self, paths};
 use crate::proxy::{self, OuterProxies, Proxy, Route, Stage, Token};
 use crate::tap::{self, At, Clock, Redactor};
@@ -30,6 +31,8 @@ pub(super) struct Station {
     pub(super) recording: Recording,
     /// The file that the flows go to.
     pub(super) capture: Option<PathBuf>,
+    /// Captures of earlier runs that were removed.
+    pub(super) removed: Removed,
     /// Ends the proxy.
     stage: watch::Sender<Stage>,
     proxy: JoinHandle<()>,
@@ -111,7 +114,7 @@ impl Station {
         } else {
             Redactor::new()
         };
-        let (tap, events) = tap::channel(tap::Limits::default(), clock, redactor.clone());
+        let (tap, events) = tap::channel(common.keep.tap(), clock, redactor.clone());
         let limits = &common.limits;
         let config = proxy::Config {
             listen: plan.listen,
@@ -146,23 +149,20 @@ impl Station {
             address: proxy.local_addr(),
             token: plan.token,
         };
-        let capture = capture_path(common.capture.as_deref(), clock.now())?;
-        if let Some(path) = &capture {
-            // Where nobody named a file, there are those of all runs before.
-            let all = path.parent().filter(|_| common.capture.is_none());
-            super::recovery::recover(all.unwrap_or(path));
-        }
+        recover(common);
+        let (capture, hold, removed) = capture(common, clock.now())?;
         let writer = capture
             .as_deref()
-            .map(|path| capture::Writer::open(path, capture::BACKLOG))
+            .map(|path| capture::Writer::open(path, common.keep.backlog()))
             .transpose()
             .map_err(|error| {
                 Error::new(error.to_string())
                     .hint("choose another file with --capture FILE, or none with --capture none")
             })?;
+        let mut recording = Recording::new(clock.now(), redactor, writer);
+        recording.hold(hold);
         let (stage, stages) = watch::channel(Stage::Serving);
         let proxy = tokio::spawn(proxy.serve(stages));
-        let mut recording = Recording::new(clock.now(), redactor, writer);
         recording
             .keep_journal()
             .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
@@ -173,6 +173,7 @@ impl Station {
             clock,
             recording,
             capture,
+            removed,
             stage,
             proxy,
             announcement: None,
@@ -186,6 +187,13 @@ impl Station {
         });
     }
 
+    /// Says on standard error which captures were removed.
+    pub(super) fn tell_removed(&self, common: &Common) {
+        if let Some(removed) = keep::told(&self.removed).filter(|_| !common.quiet) {
+            super::report(&removed);
+        }
+    }
+
     /// Splits off what ends the proxy, and gives the rest away.
     pub(super) fn into_parts(self) -> (tap::Receiver, Recording, Ending) {
         let ending = Ending {
@@ -197,13 +205,35 @@ impl Station {
     }
 }
 
-/// The file that flows go to: as told, else a new one in the state directory.
-fn capture_path(told: Option<&Path>, now: At) -> Result<Option<PathBuf>, Error> {
-    if let Some(told) = told {
-        return Ok((told != Path::new("none")).then(|| told.to_owned()));
+/// The file that flows go to: as told, else a new one in the state directory, for which old ones make
+/// room.
+fn capture(common: &Common, now: At) -> Result<(Option<PathBuf>, Option<Hold>, Removed), Error> {
+    if let Some(told) = &common.capture {
+        let path = (told.as_os_str() != "none").then(|| told.clone());
+        return Ok((path, None, Removed::default()));
     }
     let directory = paths::state().map_err(|error| {
         Error::new(error.to_string()).hint("name a file with --capture FILE, or --capture none")
     })?;
-    Ok(Some(directory.join(capture::file_name(now))))
+    let removed = capture::clean(&directory, &common.keep.policy(), now);
+    // Where nothing can be held nothing can be written, which the writer tells.
+    let (path, hold) = match Hold::new(&directory, now) {
+        Ok((path, hold)) => (path, Some(hold)),
+        Err(_) => (directory.join(capture::file_name(now)), None),
+    };
+    Ok((Some(path), hold, removed))
+}
+
+/// Recovers what was in flight when runs before were killed: those that wrote to the file that was
+/// named or, without one, all whose captures are in the state directory.
+fn recover(common: &Common) {
+    match &common.capture {
+        Some(path) if path == Path::new("none") => {}
+        Some(path) => super::recovery::recover(path),
+        None => {
+            if let Ok(directory) = paths::state() {
+                super::recovery::recover(&directory);
+            }
+        }
+    }
 }
