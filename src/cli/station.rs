@@ -228,7 +228,7 @@ fn capture(common: &Common, now: At) -> Result<(Option<PathBuf>, Option<Hold>, R
 /// named or, without one, all whose captures are in the state directory.
 fn recover(common: &Common) {
     match &common.capture {
-        Some(path) if path == Path::new("none") => {}
+        Some(path) if path.as_os_str() == "none" => {}
         Some(path) => super::recovery::recover(path),
         None => {
             if let Ok(directory) = paths::state() {
