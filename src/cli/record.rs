@@ -51,7 +51,6 @@ pub(super) async fn recording(
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let (mut events, mut recording, proxy) = station.into_parts();
-    let has_capture = recording.path().is_some();
     let mut record = Record {
         events: &mut events,
         recording: &mut recording,
@@ -61,12 +60,9 @@ pub(super) async fn recording(
                 if let (Some(summary), Some(flow)) = (store.summary(id), store.get(id)) {
                     finished(&summary, flow);
                 }
-                if !has_capture {
-                    store.release(id, None);
-                }
+                // Its line is made, and nobody will look at it here.
+                store.forget(id);
             }
-            // What is in the capture is not needed here any more.
-            store.trim(0, |_| false);
         },
     };
     let signals = record.until(ending).await;

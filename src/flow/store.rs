@@ -1,7 +1,8 @@
 //! All flows of a run or a capture, in the order in which they came and in the order of the list.
 //!
 //! Of every flow the store keeps at least a [`Summary`]. Flows that stand in a capture need not stay
-//! whole: [`Store::trim`] lets the oldest go, and [`Store::restore`] takes one back.
+//! whole: [`Store::trim`] lets the oldest go, and [`Store::restore`] takes one back. Only where
+//! nobody looks, [`Store::forget`] keeps nothing of them but their places.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
@@ -42,6 +43,8 @@ enum Slot {
     Whole(Arc<Flow>),
     /// Its summary.
     Brief(Arc<Summary>),
+    /// Nothing any more.
+    Gone,
 }
 
 /// Where a flow's line stands in the files of a capture.
@@ -86,10 +89,10 @@ impl Store {
         self.slots.get(id.0 as usize)?.whole()
     }
 
-    /// The summary of the flow with this id.
+    /// The summary of the flow with this id; `None` once it is forgotten.
     #[must_use]
     pub fn summary(&self, id: FlowId) -> Option<Cow<'_, Summary>> {
-        self.slots.get(id.0 as usize).map(Slot::summary)
+        self.slots.get(id.0 as usize)?.summary()
     }
 
     /// The same, to be kept.
@@ -98,12 +101,13 @@ impl Store {
         match self.slots.get(id.0 as usize)? {
             Slot::Whole(flow) => Some(Arc::new(Summary::of(flow))),
             Slot::Brief(summary) => Some(Arc::clone(summary)),
+            Slot::Gone => None,
         }
     }
 
     /// Every flow's summary, by id.
     pub fn summaries(&self) -> impl Iterator<Item = Cow<'_, Summary>> {
-        self.slots.iter().map(Slot::summary)
+        self.slots.iter().filter_map(Slot::summary)
     }
 
     /// Where the flow's line stands; `None` until it was written.
@@ -123,7 +127,7 @@ impl Store {
         let revisions = self.revisions.iter().zip(&self.slots);
         revisions
             .filter(move |(own, _)| **own > revision)
-            .map(|(_, slot)| slot.summary())
+            .filter_map(|(_, slot)| slot.summary())
     }
 
     /// The turns of a connection, in order.
@@ -249,10 +253,21 @@ impl Store {
         }
     }
 
+    /// Forgets a flow that ended, its summary too: a recording of a week must not grow with what
+    /// passed.
+    pub fn forget(&mut self, id: FlowId) {
+        self.turns.remove(&id);
+        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
+            *slot = Slot::Gone;
+        }
+    }
+
     /// Keeps of a flow its summary alone.
     fn let_go(&mut self, id: FlowId) {
-        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
-            *slot = Slot::Brief(Arc::new(slot.summary().into_owned()));
+        if let Some(slot) = self.slots.get_mut(id.0 as usize)
+            && let Some(summary) = slot.summary()
+        {
+            *slot = Slot::Brief(Arc::new(summary.into_owned()));
         }
     }
 
@@ -273,7 +288,7 @@ impl Store {
         }
         for (before, id) in self.rows.iter().enumerate().rev() {
             let slot = self.slots.get(id.0 as usize);
-            match slot.map(|slot| (slot.kind(), slot.started())) {
+            match slot.and_then(Slot::beginning) {
                 Some((FlowKind::WsTurn { .. }, _)) => {}
                 Some((_, other)) if other > started => row = before,
                 _ => break,
@@ -287,8 +302,8 @@ impl Store {
         let belongs = |id: &FlowId| {
             let slot = self.slots.get(id.0 as usize);
             *id == connection
-                || matches!(slot.map(Slot::kind),
-                    Some(FlowKind::WsTurn { connection: of, .. }) if of == connection)
+                || matches!(slot.and_then(Slot::beginning),
+                    Some((FlowKind::WsTurn { connection: of, .. }, _)) if of == connection)
         };
         self.rows
             .iter()
@@ -301,28 +316,50 @@ impl Slot {
     fn whole(&self) -> Option<&Flow> {
         match self {
             Self::Whole(flow) => Some(flow),
-            Self::Brief(_) => None,
+            Self::Brief(_) | Self::Gone => None,
         }
     }
 
-    fn summary(&self) -> Cow<'_, Summary> {
+    fn summary(&self) -> Option<Cow<'_, Summary>> {
         match self {
-            Self::Whole(flow) => Cow::Owned(Summary::of(flow)),
-            Self::Brief(summary) => Cow::Borrowed(summary),
+            Self::Whole(flow) => Some(Cow::Owned(Summary::of(flow))),
+            Self::Brief(summary) => Some(Cow::Borrowed(summary)),
+            Self::Gone => None,
         }
     }
 
-    fn kind(&self) -> FlowKind {
+    /// What it is and when it began.
+    fn beginning(&self) -> Option<(FlowKind, At)> {
         match self {
-            Self::Whole(flow) => flow.kind,
-            Self::Brief(summary) => summary.kind,
+            Self::Whole(flow) => Some((flow.kind, flow.started)),
+            Self::Brief(summary) => Some((summary.kind, summary.started)),
+            Self::Gone => None,
         }
     }
+}
 
-    fn started(&self) -> At {
-        match self {
-            Self::Whole(flow) => flow.started,
-            Self::Brief(summary) => summary.started,
-        }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_forgotten_flow_nothing_is_left_but_its_place() {
+        let flow = || {
+            let name = "name".to_owned();
+            Flow::new(name, String::new(), Arc::from(""), At::from_micros(1))
+        };
+        let mut store = Store::default();
+        let [first, second] = [store.push(flow()), store.push(flow())];
+        let Slot::Whole(whole) = &store.slots[0] else {
+            unreachable!("it was just pushed");
+        };
+        let whole = Arc::downgrade(whole);
+        assert!(whole.upgrade().is_some());
+        store.forget(first);
+        assert!(whole.upgrade().is_none());
+        assert!(store.summary(first).is_none());
+        assert_eq!(store.change(first, |_| ()), None);
+        assert_eq!(store.get(second).map(|flow| flow.id), Some(second));
+        assert_eq!(store.push(flow()), FlowId(2));
     }
 }
