@@ -1,0 +1,105 @@
+//! The release binary, and what the system says about it.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::thread;
+
+/// A codextap that records.
+pub(crate) struct Codextap {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    /// Where it records to.
+    capture: PathBuf,
+}
+
+/// What a process holds.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Held {
+    /// Resident memory, in KiB.
+    pub(crate) memory: u64,
+    /// Open files and sockets, besides the capture, which is opened when the first line is written.
+    pub(crate) descriptors: usize,
+    pub(crate) threads: u64,
+}
+
+impl Codextap {
+    /// Starts it before `upstream`; it records into `capture`.
+    pub(crate) fn start(upstream: SocketAddr, capture: &Path, state: &Path) -> Self {
+        // Port 1 belongs to a protocol of 1988 that nobody speaks.
+        let mut process = Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .args([
+                "record",
+                "--listen",
+                "127.0.0.1:0",
+                "--route",
+                "/dead=http://127.0.0.1:1",
+            ])
+            .args(["--api-upstream", &format!("http://{upstream}"), "--capture"])
+            .arg(capture)
+            .arg("--log")
+            .arg(state.join("log"))
+            .env("XDG_STATE_HOME", state)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut output = BufReader::new(process.stdout.take().unwrap());
+        let mut line = String::new();
+        output.read_line(&mut line).unwrap();
+        thread::spawn(move || std::io::copy(&mut output, &mut std::io::sink()));
+        let address = line.trim().strip_prefix("listening on http://").unwrap();
+        Self {
+            address: address.parse().unwrap(),
+            process,
+            capture: capture.to_owned(),
+        }
+    }
+
+    /// What it holds now (proc(5)).
+    pub(crate) fn held(&self) -> Held {
+        let directory = Path::new("/proc").join(self.process.id().to_string());
+        let status = fs::read_to_string(directory.join("status")).unwrap();
+        let number = |name: &str| {
+            let line = status
+                .lines()
+                .find_map(|line| line.strip_prefix(name))
+                .unwrap();
+            line.trim_start_matches(':')
+                .split_whitespace()
+                .next()
+                .unwrap()
+                .parse()
+                .unwrap()
+        };
+        Held {
+            memory: number("VmRSS"),
+            threads: number("Threads"),
+            descriptors: self.descriptors(&directory),
+        }
+    }
+
+    fn descriptors(&self, directory: &Path) -> usize {
+        let open = fs::read_dir(directory.join("fd")).unwrap();
+        open.filter(|entry| {
+            let target = fs::read_link(entry.as_ref().unwrap().path());
+            target.is_ok_and(|target| target != self.capture)
+        })
+        .count()
+    }
+
+    /// Lets it write what it has; whether it ended well.
+    pub(crate) fn end(mut self) -> bool {
+        let id = rustix::process::Pid::from_child(&self.process);
+        rustix::process::kill_process(id, rustix::process::Signal::TERM).unwrap();
+        self.process.wait().unwrap().success()
+    }
+}
+
+impl Drop for Codextap {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
