@@ -6,7 +6,7 @@
 //! memory; a thread of its own writes it.
 //!
 //! The file is locked by the program that writes it, so that others see whether it lives. It is
-//! emptied when no flow depends on it and removed at the end; [`super::recover`] reads what is left of one.
+//! emptied when no flow depends on it and removed at the end; [`recover()`](super::recover()) reads what is left of one.
 
 use std::collections::HashMap;
 use std::ffi::OsString;

@@ -1,6 +1,6 @@
 //! Captures as flows again: every line that can be read is, and every other one is named.
 //!
-//! A [`Reader`] takes any number of files and keeps all of every flow; [`super::scan`] keeps their
+//! A [`Reader`] takes any number of files and keeps all of every flow; [`scan()`](super::scan()) keeps their
 //! summaries.
 
 use std::fs::File;
