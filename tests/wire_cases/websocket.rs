@@ -10,6 +10,7 @@ use crate::script::{Case, Script, script};
 
 pub(crate) fn cases() -> Vec<Case> {
     let mut cases = handshakes();
+    cases.extend(paths());
     cases.extend(refusals());
     cases.extend(messages());
     cases.extend(closes());
@@ -209,6 +210,35 @@ fn handshakes() -> Vec<Case> {
                 .ended(),
         ),
     ]
+}
+
+/// Every path on which Codex opens a WebSocket, and one that it does not know: messages there and back.
+fn paths() -> Vec<Case> {
+    let ask = frame(TEXT, br#"{"type":"session.update"}"#).masked();
+    let answer = frame(TEXT, br#"{"type":"session.updated"}"#).unmasked();
+    let paths = [
+        ("realtime", "/v1/realtime?model=gpt-realtime-1.5"),
+        ("chatgpt-responses", "/backend-api/codex/responses"),
+        (
+            "chatgpt-realtime",
+            "/backend-api/codex/realtime?intent=quicksilver",
+        ),
+        ("any-other-path", "/v1/%6Eew//endpoint;a=b?c=d?e&f"),
+    ];
+    (paths.into_iter())
+        .map(|(name, path)| {
+            Case::new(
+                format!("websocket/path-{name}"),
+                script()
+                    .send(HANDSHAKE.replace("/v1/responses", path))
+                    .head()
+                    .send(&ask)
+                    .until(&answer)
+                    .close(),
+                upstream().until(&ask).send(&answer).ended(),
+            )
+        })
+        .collect()
 }
 
 fn refusals() -> Vec<Case> {
