@@ -142,18 +142,26 @@ async fn a_body_where_none_may_be_is_no_second_answer() {
 }
 
 #[tokio::test]
-async fn a_stream_that_is_reset_before_its_length_is_reached_is_seen_to_be_cut() {
+async fn a_stream_that_is_reset_before_its_end_is_seen_to_be_cut() {
     let mut setup = Setup::new().await;
     let mut frames = None;
-    for (exchange, reason) in [NO_ERROR, CANCEL, INTERNAL_ERROR].into_iter().enumerate() {
+    let lengths = [Some("9"), None].into_iter();
+    let faults = lengths
+        .flat_map(|length| [NO_ERROR, CANCEL, INTERNAL_ERROR].map(|reason| (length, reason)));
+    for (exchange, (length, reason)) in faults.enumerate() {
         setup.proxied.events.clear();
         let (mut client, stream) = setup.ask("GET", &mut frames).await;
         let upstream = frames.as_mut().unwrap();
         upstream
-            .send(HEADERS, END_HEADERS, stream, &block(200, Some("9")))
+            .send(HEADERS, END_HEADERS, stream, &block(200, length))
             .await;
         upstream.send(DATA, 0, stream, b"abc").await;
-        client.read_to("\r\n\r\nabc").await;
+        let chunk = if length.is_some() {
+            "abc"
+        } else {
+            "3\r\nabc\r\n"
+        };
+        client.read_to(&format!("\r\n\r\n{chunk}")).await;
         upstream
             .send(RST_STREAM, 0, stream, &[0, 0, 0, reason])
             .await;
@@ -163,6 +171,41 @@ async fn a_stream_that_is_reset_before_its_length_is_reached_is_seen_to_be_cut()
         let told = ["failed upstream response body", "in Aborted"];
         assert_eq!(story[story.len() - 2..], told, "{exchange}");
     }
+}
+
+#[tokio::test]
+async fn a_whole_answer_may_be_followed_by_a_reset() {
+    let mut setup = Setup::new().await;
+    let mut client = Peer::connect(setup.proxied.addr).await;
+    client
+        .send("POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nabc")
+        .await;
+    let mut upstream = setup.accept().await;
+    let stream = upstream.stream().await;
+    // The upstream has seen enough (RFC 9113 §8.1).
+    upstream
+        .send(HEADERS, END_HEADERS, stream, &block(413, None))
+        .await;
+    upstream.send(DATA, END_STREAM, stream, b"abc").await;
+    upstream
+        .send(RST_STREAM, 0, stream, &[0, 0, 0, NO_ERROR])
+        .await;
+    client.read_to("3\r\nabc\r\n0\r\n\r\n").await;
+    client.send("defghi").await;
+    let story = setup.proxied.story(1).await;
+    assert!(story.contains(&"in Complete".to_owned()), "{story:?}");
+}
+
+#[tokio::test]
+async fn a_target_that_http_2_cannot_carry_is_not_shortened() {
+    let setup = Setup::new().await;
+    let mut client = Peer::connect(setup.proxied.addr).await;
+    client
+        .send("GET /v1/x#y?z HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        .await;
+    let _upstream = setup.accept().await;
+    let head = client.head().await;
+    assert!(head.starts_with("HTTP/1.1 502 "), "{head}");
 }
 
 #[tokio::test]

@@ -54,7 +54,12 @@ pub(super) fn request(
     };
     let mut url = route.url()?.into_parts();
     let target = route.target(head.path_and_query());
-    url.path_and_query = Some(http::uri::PathAndQuery::try_from(&target[..])?);
+    let path_and_query = http::uri::PathAndQuery::try_from(&target[..])?;
+    if path_and_query.as_str().as_bytes() != target {
+        // A fragment is no part of a request (RFC 9112 §3.2), and would be left out without a word.
+        return Err("its target has a fragment (#)".into());
+    }
+    url.path_and_query = Some(path_and_query);
     let mut request = Request::new(Outbound { receiver, length });
     *request.method_mut() = http::Method::from_bytes(&head.method)?;
     *request.uri_mut() = Uri::from_parts(url)?;
@@ -177,6 +182,9 @@ pub(super) struct Inbound {
     /// How what is to come is framed; `None` once the end was given.
     framing: Option<Framing>,
     behind: Behind,
+    /// Whether the request was sent as a whole when the answer began. A stream whose request is still
+    /// under way may be reset behind a whole answer (RFC 9113 §8.1).
+    is_asked: bool,
 }
 
 /// What came behind the data that was given last.
@@ -191,11 +199,12 @@ enum Behind {
 }
 
 impl Inbound {
-    pub(super) fn new(body: Incoming, framing: Framing) -> Self {
+    pub(super) fn new(body: Incoming, framing: Framing, is_asked: bool) -> Self {
         Self {
             body,
             framing: Some(framing),
             behind: Behind::Nothing,
+            is_asked,
         }
     }
 
@@ -215,7 +224,8 @@ impl Inbound {
         };
         let Some(frame) = first else {
             self.framing = None;
-            if let Framing::Length(1..) = framing {
+            let is_reset = self.is_asked && !self.body.is_end_stream();
+            if is_reset || matches!(framing, Framing::Length(1..)) {
                 // hyper takes a stream that was reset with NO_ERROR or CANCEL for one that ended.
                 return Err("read: the stream ended before the body did".to_owned());
             }

@@ -218,11 +218,12 @@ impl Forwarder {
         let answer = http2::head(&response, is_head, head.version != Version::HTTP_10)
             .and_then(|head| Ok((Framing::of_response(&head, is_head)?, head)));
         let (framing, answer) = answer.map_err(|fault| unanswered(route, fault))?;
+        let body = Inbound::new(response.into_body(), framing, upload.is_complete());
         Ok(Answer {
             head: answer,
             version: Version::HTTP_2,
             framing,
-            content: Content::Http2(Inbound::new(response.into_body(), framing)),
+            content: Content::Http2(body),
         })
     }
 
