@@ -6,7 +6,7 @@ use ratatui::style::{Color, Style};
 
 #[test]
 fn every_theme_loads() {
-    assert!(Theme::names().len() >= 5);
+    assert!(Theme::names().len() >= 8);
     for name in Theme::names() {
         let theme = Theme::load(name, &[]).unwrap_or_else(|error| panic!("{error}"));
         assert_eq!(theme.name(), name);
@@ -20,47 +20,82 @@ fn text_can_be_read_where_colours_are_known() {
     let mut pairs = 0;
     let mut faint = Vec::new();
     for name in Theme::names() {
+        // WCAG 2.2 §1.4.3, and §1.4.6 for the theme that promises it.
+        let least = if name == "high-contrast" { 7.0 } else { 4.5 };
         let theme = Theme::load(name, &[]).unwrap();
-        let ground = theme.ui(Ui::Background);
-        let grounds = [
-            ground,
-            ground.patch(theme.ui(Ui::Cursor)),
-            ground.patch(theme.ui(Ui::CursorLine)),
-            ground.patch(theme.ui(Ui::CursorInactive)),
-            ground.patch(theme.ui(Ui::Overlay)),
-        ];
-        let roles = Role::ALL
-            .iter()
-            .map(|role| (role.as_str(), theme.role(*role)));
-        let quiet = [
-            Ui::Border,
-            Ui::BorderFocused,
-            Ui::Tree,
-            Ui::Scrollbar,
-            Ui::CursorMark,
-        ];
-        let parts = Ui::ALL
-            .iter()
-            .filter(|ui| !quiet.contains(ui))
-            .map(|ui| (ui.as_str(), theme.ui(*ui)));
-        for (scope, style) in roles.chain(parts) {
-            for under in grounds {
-                let style = Style {
-                    bg: style.bg.or(under.bg),
-                    fg: style.fg.or(under.fg),
-                    ..style
-                };
-                if let Some(contrast) = contrast(style) {
-                    pairs += 1;
-                    if contrast < 4.5 {
-                        faint.push(format!("{name}: {scope} {contrast:.2} {:?}", style.bg));
-                    }
+        for (scope, style) in styles(&theme) {
+            if let Some(contrast) = contrast(style) {
+                pairs += 1;
+                if contrast < least {
+                    faint.push(format!("{name}: {scope} {contrast:.2} {:?}", style.bg));
                 }
             }
         }
     }
     assert!(faint.is_empty(), "{}", faint.join("\n"));
-    assert!(pairs > 300, "only {pairs} pairs of colours were known");
+    assert!(pairs > 2000, "only {pairs} pairs of colours were known");
+}
+
+/// What is told by colour is told by some other sign as well; these themes make the colours do.
+#[test]
+fn success_and_failure_differ_for_every_colour_vision() {
+    let pairs = [
+        (Role::Ok, Role::Error),
+        (Role::Ok, Role::Warning),
+        (Role::DiffAdded, Role::DiffRemoved),
+        (Role::FrameIn, Role::FrameOut),
+    ];
+    for name in ["color-blind", "color-blind-light"] {
+        let theme = Theme::load(name, &[]).unwrap();
+        for (one, other) in pairs {
+            let [one_seen, other_seen] = [one, other].map(|role| rgb(theme.role(role).fg).unwrap());
+            for (vision, matrix) in VISIONS {
+                let [a, b] = [one_seen, other_seen].map(|colour| seen(colour, matrix));
+                let far = lab_distance(a, b);
+                assert!(
+                    far > 20.0,
+                    "{name}, {vision}: {one:?} and {other:?} are {far:.0} apart"
+                );
+            }
+        }
+    }
+}
+
+/// Every style of text, on every ground on which it stands.
+fn styles(theme: &Theme) -> Vec<(&'static str, Style)> {
+    let ground = theme.ui(Ui::Background);
+    let grounds = [
+        ground,
+        ground.patch(theme.ui(Ui::Cursor)),
+        ground.patch(theme.ui(Ui::CursorLine)),
+        ground.patch(theme.ui(Ui::CursorInactive)),
+        ground.patch(theme.ui(Ui::Overlay)),
+    ];
+    let roles = Role::ALL
+        .iter()
+        .map(|role| (role.as_str(), theme.role(*role)));
+    let quiet = [
+        Ui::Border,
+        Ui::BorderFocused,
+        Ui::Tree,
+        Ui::Scrollbar,
+        Ui::CursorMark,
+    ];
+    let parts = Ui::ALL
+        .iter()
+        .filter(|ui| !quiet.contains(ui))
+        .map(|ui| (ui.as_str(), theme.ui(*ui)));
+    let all = roles.chain(parts).flat_map(|(scope, style)| {
+        grounds.map(|under| {
+            let style = Style {
+                bg: style.bg.or(under.bg),
+                fg: style.fg.or(under.fg),
+                ..style
+            };
+            (scope, style)
+        })
+    });
+    all.collect()
 }
 
 #[test]
@@ -131,16 +166,82 @@ fn contrast(style: Style) -> Option<f64> {
 
 /// The relative luminance of WCAG 2.2.
 fn luminance(colour: Color) -> Option<f64> {
-    let Color::Rgb(r, g, b) = colour else {
+    let [r, g, b] = rgb(Some(colour))?;
+    Some(0.2126 * r + 0.7152 * g + 0.0722 * b)
+}
+
+/// A colour in linear light, if it is known.
+fn rgb(colour: Option<Color>) -> Option<[f64; 3]> {
+    let Some(Color::Rgb(r, g, b)) = colour else {
         return None;
     };
-    let linear = |value: u8| {
+    Some([r, g, b].map(|value| {
         let value = f64::from(value) / 255.0;
         if value <= 0.04045 {
             value / 12.92
         } else {
             ((value + 0.055) / 1.055).powf(2.4)
         }
-    };
-    Some(0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b))
+    }))
 }
+
+/// A colour in linear light as it is seen.
+fn seen(colour: [f64; 3], vision: [[f64; 3]; 3]) -> [f64; 3] {
+    vision.map(|row| {
+        let sum: f64 = row.iter().zip(colour).map(|(by, part)| by * part).sum();
+        sum.clamp(0.0, 1.0)
+    })
+}
+
+/// How far two colours in linear light are apart (CIE 1976 colour difference).
+fn lab_distance(one: [f64; 3], other: [f64; 3]) -> f64 {
+    let [one, other] = [one, other].map(|[r, g, b]| {
+        let xyz = [
+            (0.4124 * r + 0.3576 * g + 0.1805 * b) / 0.9505,
+            0.2126 * r + 0.7152 * g + 0.0722 * b,
+            (0.0193 * r + 0.1192 * g + 0.9505 * b) / 1.089,
+        ];
+        let [x, y, z] = xyz.map(|part| {
+            if part > 0.008_856 {
+                part.cbrt()
+            } else {
+                7.787 * part + 16.0 / 116.0
+            }
+        });
+        [116.0 * y - 16.0, 500.0 * (x - y), 200.0 * (y - z)]
+    });
+    let squares = one.iter().zip(other).map(|(a, b)| (a - b) * (a - b));
+    squares.sum::<f64>().sqrt()
+}
+
+/// How colours in linear light are seen, by Machado, Oliveira and Fernandes (2009).
+const VISIONS: [(&str, [[f64; 3]; 3]); 4] = [
+    (
+        "all three cones",
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]],
+    ),
+    (
+        "protanopia",
+        [
+            [0.152_286, 1.052_583, -0.204_868],
+            [0.114_503, 0.786_281, 0.099_216],
+            [-0.003_882, -0.048_116, 1.051_998],
+        ],
+    ),
+    (
+        "deuteranopia",
+        [
+            [0.367_322, 0.860_646, -0.227_968],
+            [0.280_085, 0.672_501, 0.047_413],
+            [-0.011_820, 0.042_940, 0.968_881],
+        ],
+    ),
+    (
+        "tritanopia",
+        [
+            [1.255_528, -0.076_749, -0.178_779],
+            [-0.078_411, 0.930_809, 0.147_602],
+            [0.004_733, 0.691_367, 0.303_900],
+        ],
+    ),
+];

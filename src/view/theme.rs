@@ -374,8 +374,9 @@ const MODIFIERS: [(&str, Modifier); 5] = [
     ("reversed", Modifier::REVERSED),
 ];
 
-/// The themes that come with the program.
-const EMBEDDED: [(&str, &str); 5] = [
+/// The themes that come with the program: those of the terminal's own colours first, then dark, light,
+/// for sharper and for other colour vision, and without colours.
+const EMBEDDED: [(&str, &str); 11] = [
     (
         "default-dark",
         include_str!("../../themes/default-dark.toml"),
@@ -385,6 +386,18 @@ const EMBEDDED: [(&str, &str); 5] = [
         include_str!("../../themes/default-light.toml"),
     ),
     ("midnight", include_str!("../../themes/midnight.toml")),
+    ("fjord", include_str!("../../themes/fjord.toml")),
+    ("ember", include_str!("../../themes/ember.toml")),
     ("paper", include_str!("../../themes/paper.toml")),
+    ("daylight", include_str!("../../themes/daylight.toml")),
+    (
+        "high-contrast",
+        include_str!("../../themes/high-contrast.toml"),
+    ),
+    ("color-blind", include_str!("../../themes/color-blind.toml")),
+    (
+        "color-blind-light",
+        include_str!("../../themes/color-blind-light.toml"),
+    ),
     ("mono", include_str!("../../themes/mono.toml")),
 ];
