@@ -227,12 +227,15 @@ impl App {
     /// stand in the capture, and says which are needed from there. To be called when the store
     /// changed and after work.
     pub fn recall(&mut self) -> Vec<Effect> {
-        self.recall.show(self.list.selected(), &self.store);
-        let recall = &self.recall;
-        self.store
-            .trim(self.options.cache, |id| recall.is_shown(id));
-        let asked = self.recall.ask(&self.store).map(Effect::Read);
-        let mut effects: Vec<_> = asked.into_iter().collect();
+        let mut effects = Vec::new();
+        let selected = self.list.selected();
+        if self.recall.is_due(selected, &self.store) {
+            self.recall.show(selected, &self.store);
+            let recall = &self.recall;
+            self.store
+                .trim(self.options.cache, |id| recall.is_shown(id));
+            effects.extend(self.recall.ask(&self.store).map(Effect::Read));
+        }
         while let Some(search) = self.recall.search(&self.store, &self.list) {
             effects.push(Effect::Search(search));
         }

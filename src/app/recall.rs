@@ -22,9 +22,33 @@ pub(super) struct Recall {
     searches: usize,
     /// What cannot be read back, and why.
     failed: BTreeMap<FlowId, String>,
+    /// What the last round was about; `None` when something came since.
+    seen: Option<Key>,
+}
+
+/// What decides what the panes show, what may be let go and what is to be asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Key {
+    selected: Option<FlowId>,
+    /// How many turns the selected connection has.
+    turns: usize,
+    /// [`Store::moves`].
+    moves: u64,
 }
 
 impl Recall {
+    /// Whether anything changed since the last time this was asked that [`Recall::show`],
+    /// [`Store::trim`] and [`Recall::ask`] depend on. They look at every flow that is whole, so they
+    /// are not for every turn of the loop.
+    pub(super) fn is_due(&mut self, selected: Option<FlowId>, store: &Store) -> bool {
+        let key = Key {
+            selected,
+            turns: selected.map_or(0, |id| store.turns(id).len()),
+            moves: store.moves(),
+        };
+        self.seen.replace(key) != Some(key)
+    }
+
     /// Has the panes show `selected`: a connection with its turns, the newest first, as far as they
     /// are not too large together.
     pub(super) fn show(&mut self, selected: Option<FlowId>, store: &Store) {
@@ -116,6 +140,7 @@ impl Recall {
     /// Takes note that the flow came for the panes, or why it cannot.
     pub(super) fn came(&mut self, id: FlowId, failure: Option<String>) {
         self.asked_to_show.remove(&id);
+        self.seen = None;
         self.failed.extend(failure.map(|why| (id, why)));
     }
 
@@ -125,6 +150,7 @@ impl Recall {
         for (id, verdict) in &found.verdicts {
             self.asked_to_judge.remove(id);
             if let Err(why) = verdict {
+                self.seen = None;
                 self.failed.insert(*id, why.clone());
             }
         }
@@ -135,3 +161,53 @@ impl Recall {
 const CONNECTION: u64 = 16 << 20;
 /// Bytes of lines that one search reads: a few milliseconds' worth, so that what is found shows up soon.
 const BATCH: u64 = 1 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Flow, FlowKind, Place};
+    use crate::tap::At;
+
+    fn flow(kind: FlowKind) -> Flow {
+        let name = "name".to_owned();
+        let mut flow = Flow::new(name, String::new(), Arc::from(""), At::from_micros(1));
+        flow.kind = kind;
+        flow
+    }
+
+    /// How many of a hundred rounds have something to do.
+    fn due(recall: &mut Recall, selected: Option<FlowId>, store: &Store) -> usize {
+        (0..100).filter(|_| recall.is_due(selected, store)).count()
+    }
+
+    #[test]
+    fn flows_are_looked_at_once_after_each_change_that_matters() {
+        let (mut store, mut recall) = (Store::default(), Recall::default());
+        assert_eq!(due(&mut recall, None, &store), 1, "at first");
+        let connection = store.push(flow(FlowKind::Ws));
+        let other = store.push(flow(FlowKind::Http));
+        assert_eq!(due(&mut recall, None, &store), 0, "new ones are whole");
+        assert_eq!(due(&mut recall, Some(connection), &store), 1, "selected");
+        let number = 1;
+        let turn = store.push(flow(FlowKind::WsTurn { connection, number }));
+        assert_eq!(due(&mut recall, Some(connection), &store), 1, "a turn");
+        store.change(turn, |flow| flow.ended = Some(flow.started));
+        assert_eq!(due(&mut recall, Some(connection), &store), 0, "a change");
+        let place = Place {
+            source: 0,
+            len: 1,
+            offset: 0,
+        };
+        store.release(turn, Some(place));
+        assert_eq!(due(&mut recall, Some(connection), &store), 1, "written");
+        store.release(other, Some(place));
+        store.trim(0, |_| false);
+        assert_eq!(due(&mut recall, Some(other), &store), 1, "selected");
+        recall.show(Some(other), &store);
+        assert_eq!(recall.ask(&store), Some(vec![other]));
+        recall.came(other, Some("it is gone".to_owned()));
+        assert_eq!(due(&mut recall, Some(other), &store), 1, "came");
+        store.restore(other, flow(FlowKind::Http));
+        assert_eq!(due(&mut recall, Some(other), &store), 1, "restored");
+    }
+}

@@ -34,6 +34,8 @@ pub struct Store {
     spare: VecDeque<(FlowId, u64)>,
     /// The sum of the weights in `spare`.
     spare_weight: u64,
+    /// Grows with every flow that got a place, or came back whole.
+    moves: u64,
 }
 
 /// What is in memory of a flow.
@@ -122,6 +124,13 @@ impl Store {
         self.revision
     }
 
+    /// A number that grows whenever more flows may be let go, or read back: when the line of one
+    /// found its place, and when one was restored.
+    #[must_use]
+    pub fn moves(&self) -> u64 {
+        self.moves
+    }
+
     /// The flows that were added or changed since the store had this revision, by id.
     pub fn changed_since(&self, revision: u64) -> impl Iterator<Item = Cow<'_, Summary>> {
         let revisions = self.revisions.iter().zip(&self.slots);
@@ -171,6 +180,7 @@ impl Store {
             self.revisions[index] = self.revision;
             self.slots[index] = slot;
             self.places[index] = place;
+            self.moves += 1;
         }
     }
 
@@ -219,6 +229,7 @@ impl Store {
     pub fn release(&mut self, id: FlowId, place: Option<Place>) {
         if let Some(known) = self.places.get_mut(id.0 as usize) {
             *known = place;
+            self.moves += 1;
             self.may_go(id);
         }
     }
@@ -232,6 +243,7 @@ impl Store {
         (flow.id, flow.kind, flow.revision) = (id, summary.kind, self.revision);
         self.revisions[id.0 as usize] = self.revision;
         self.slots[id.0 as usize] = Slot::Whole(Arc::new(flow));
+        self.moves += 1;
         self.may_go(id);
     }
 
