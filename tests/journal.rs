@@ -77,6 +77,28 @@ fn what_is_in_the_capture_already_is_not_added_again() {
 }
 
 #[test]
+fn what_ended_and_was_not_chosen_does_not_come_back() {
+    let mut run = Run::new();
+    run.choose(|flow| flow.response.body.text() == Some("data: 1\n\n"));
+    // Whether this one is to be chosen nobody knows yet.
+    run.stream();
+    run.data(Direction::In, b"data: 0\n\n");
+    for data in ["data: 1\n\n", "data: 2\n\n"] {
+        run.stream();
+        run.data(Direction::In, data.as_bytes());
+        run.end(Direction::In);
+    }
+    let home = run.kill();
+    assert_eq!(recovered(home.path()), 1);
+    let loaded = load(&home.path().join("capture.jsonl")).unwrap();
+    let mut flows = loaded.store.flows();
+    flows.sort_by_key(|flow| flow.started);
+    let bodies = flows.iter().map(|flow| flow.response.body.text());
+    let bodies: Vec<_> = bodies.flatten().collect();
+    assert_eq!(bodies, ["data: 0\n\n", "data: 1\n\n"]);
+}
+
+#[test]
 fn a_torn_row_ends_the_journal_and_a_torn_line_is_set_aside() {
     let mut run = Run::new();
     run.stream();

@@ -188,6 +188,24 @@ impl Journal {
         }
     }
 
+    /// Takes note that a flow that ended is not to stand in the capture.
+    pub(super) fn leave_out(&mut self, flow: &Flow, at: At) {
+        if !self.known.contains_key(&flow.id) {
+            return;
+        }
+        let row = Row {
+            id: flow.name.as_str().into(),
+            at: at.as_micros(),
+            left_out: true,
+            ..Row::default()
+        };
+        if let Ok(mut row) = serde_json::to_vec(&row) {
+            row.push(b'\n');
+            self.send(row, Order::Append);
+        }
+        self.settled(flow.id);
+    }
+
     /// Ends the journal, and removes it unless flows depend on it. Waits for the disk.
     pub(super) fn finish(self, is_needed: bool) {
         // A thread that is gone has left the file as it is.
@@ -261,6 +279,7 @@ impl Journal {
             id: flow.name.as_str().into(),
             at: at.as_micros(),
             flow: is_reshaped.then(|| heads(flow, connection.as_deref().unwrap_or_default())),
+            left_out: false,
             out,
             inn,
             frames: new_frames

@@ -24,6 +24,7 @@ mod row;
 mod scan;
 mod selection;
 mod shelf;
+mod stream;
 mod torn;
 mod writer;
 
@@ -41,6 +42,7 @@ pub use retention::{Hold, Policy, Removed, clean};
 pub use scan::{Piece, Start, scan};
 pub use selection::{Existing, Saved, save};
 pub use shelf::Shelf;
+pub use stream::{Choice, Stream};
 pub use torn::set_aside;
 pub use writer::{Status, Writer};
 

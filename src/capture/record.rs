@@ -393,7 +393,7 @@ pub(super) fn timestamp(at: At) -> Option<Timestamp> {
     clippy::trivially_copy_pass_by_ref,
     reason = "serde calls it with a reference"
 )]
-fn is_false(flag: &bool) -> bool {
+pub(super) fn is_false(flag: &bool) -> bool {
     !flag
 }
 

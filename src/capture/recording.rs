@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::journal::Journal;
 use super::writer::News;
-use super::{Hold, Shelf, Status, Writer, line};
+use super::{Choice, Hold, Shelf, Status, Stream, Writer, line};
 use crate::flow::{FlowId, Recorder, Store};
 use crate::tap::{At, Event, Redactor};
 
@@ -21,6 +21,10 @@ pub struct Recording {
     journal: Option<Journal>,
     /// Whether the file is one that stays.
     is_kept: bool,
+    /// Which flows are written; `None` for all.
+    choice: Option<Choice>,
+    /// Another file that chosen flows go to.
+    stream: Option<Stream>,
     /// The files that lines stand in.
     shelf: Shelf,
     /// Flows whose lines were handed to the writer and are not settled yet, in that order.
@@ -53,6 +57,8 @@ impl Recording {
             is_kept: writer.is_some(),
             writer,
             journal: None,
+            choice: None,
+            stream: None,
             shelf: Shelf::default(),
             handed: VecDeque::new(),
             lines: 0,
@@ -97,14 +103,30 @@ impl Recording {
         }
     }
 
-    /// Takes one event; gives the flows that ended with it.
+    /// Has only these flows written from now on; of others nothing is kept once they ended.
+    pub fn choose(&mut self, choice: Choice) {
+        self.choice = Some(choice);
+    }
+
+    /// Has chosen flows written to another file too, or no longer; gives the stream before.
+    #[must_use = "it is to be finished"]
+    pub fn stream_to(&mut self, stream: Option<Stream>) -> Option<Stream> {
+        std::mem::replace(&mut self.stream, stream)
+    }
+
+    /// The other file.
+    pub fn stream(&mut self) -> Option<&mut Stream> {
+        self.stream.as_mut()
+    }
+
+    /// Takes one event; gives the flows that ended with it, as far as they are chosen.
     pub fn apply(&mut self, store: &mut Store, event: Event) -> Vec<FlowId> {
         let (exchange, at) = (event.exchange, event.at);
         self.recorder.apply(store, event);
         if let Some(journal) = &mut self.journal {
             journal.note(store, &self.recorder, exchange, at);
         }
-        self.write(store)
+        self.write(store, at)
     }
 
     /// Whether nothing is in flight that may still come to its end.
@@ -116,7 +138,7 @@ impl Recording {
     /// Ends what is still going on; gives the flows that were cut.
     pub fn cut(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
         self.recorder.cut(store, at);
-        self.write(store)
+        self.write(store, at)
     }
 
     /// The file that flows are written to; `None` if it is to be gone with the run.
@@ -205,22 +227,41 @@ impl Recording {
         format!(" ({}{more})", self.missing.join(", "))
     }
 
-    /// Writes the flows that ended.
-    fn write(&mut self, store: &mut Store) -> Vec<FlowId> {
+    /// Writes the flows that ended and are chosen; gives them.
+    fn write(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
         let finished = self.recorder.take_finished();
-        if let Some(writer) = &mut self.writer {
-            for flow in finished.iter().filter_map(|id| store.get(*id)) {
-                match line(flow, store) {
-                    Ok(line) => {
+        let is_chosen = |id: &FlowId| match (&self.choice, store.get(*id)) {
+            (Some(choice), Some(flow)) => choice.has(flow),
+            _ => true,
+        };
+        let (finished, left_out): (Vec<_>, Vec<_>) = finished.into_iter().partition(is_chosen);
+        for flow in finished.iter().filter_map(|id| store.get(*id)) {
+            let stream = self.stream.as_mut().filter(|stream| stream.has(flow));
+            if self.writer.is_none() && stream.is_none() {
+                continue;
+            }
+            match line(flow, store) {
+                Ok(line) => {
+                    if let Some(stream) = stream {
+                        stream.write(line.clone());
+                    }
+                    if let Some(writer) = &mut self.writer {
                         writer.write(line);
                         self.handed.push_back((flow.id, flow.name.clone()));
                         self.lines += 1;
                     }
-                    Err(error) => self.refused = Some(error.to_string()),
                 }
+                Err(error) => self.refused = Some(error.to_string()),
             }
-            self.settle(store);
         }
+        // Only now: the line of a turn names its connection.
+        for id in left_out {
+            if let (Some(journal), Some(flow)) = (&mut self.journal, store.get(id)) {
+                journal.leave_out(flow, at);
+            }
+            store.forget(id);
+        }
+        self.settle(store);
         finished
     }
 }

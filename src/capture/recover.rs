@@ -128,6 +128,7 @@ struct Found {
     /// How long the bodies are.
     bodies: [usize; 2],
     last: At,
+    is_left_out: bool,
 }
 
 /// The flows of a journal, in the order in which they go into a capture.
@@ -153,6 +154,7 @@ fn read(file: &File) -> io::Result<Vec<Entry>> {
             break;
         }
     }
+    found.retain(|found| !found.is_left_out);
     // A connection's line comes after those of its turns.
     found.sort_by_key(|found| (found.entry.flow.kind == FlowKind::Ws, found.last));
     Ok(found.into_iter().map(Found::finish).collect())
@@ -174,6 +176,7 @@ fn take(found: &mut Vec<Found>, index: usize, row: Row<'_>) -> Result<(), String
                 bytes: Default::default(),
                 bodies: [0, 0],
                 last: At::default(),
+                is_left_out: false,
             }),
         }
     }
@@ -181,6 +184,7 @@ fn take(found: &mut Vec<Found>, index: usize, row: Row<'_>) -> Result<(), String
         return Ok(());
     };
     found.last = At::from_micros(row.at);
+    found.is_left_out |= row.left_out;
     let flow = &mut found.entry.flow;
     let [out, inn] = &mut found.bytes;
     let halves = [
@@ -219,6 +223,7 @@ impl Found {
             bytes,
             bodies,
             last,
+            is_left_out: _,
         } = self;
         let flow = &mut entry.flow;
         flow.is_recovered = true;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::record::{Frame, Record, Text};
+use super::record::{Frame, Record, Text, is_false};
 
 /// One row of a journal.
-#[derive(Serialize, Deserialize)]
+#[derive(Serialize, Deserialize, Default)]
 pub(super) struct Row<'a> {
     /// The flow's id.
     #[serde(borrow)]
@@ -15,6 +15,9 @@ pub(super) struct Row<'a> {
     /// The flow's line, without its bodies and frames, where it changed.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) flow: Option<Record<'a>>,
+    /// Whether it has ended and is not to stand in the capture.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) left_out: bool,
     /// What was sent.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) out: Option<Part<'a>>,

@@ -123,7 +123,7 @@ pub(super) struct Common {
     /// Capture file, or `none`; a new file in the state directory if left out
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_CAPTURE")]
     pub(super) capture: Option<PathBuf>,
-    /// Show only flows that match, as `/` does
+    /// Only flows that match: in the list, as with `/`; without a screen, in what is printed and captured
     #[arg(long, global = true, value_name = "EXPR")]
     pub(super) filter: Option<String>,
     /// Colour theme

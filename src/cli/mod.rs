@@ -31,7 +31,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use clap::Parser as _;
 
-use crate::capture::Recording;
+use crate::capture::{Choice, Recording};
 use crate::config::{self, paths};
 use crate::filter::Filter;
 use crate::text::Clean;
@@ -142,6 +142,7 @@ async fn run_codex(
     if let Some(proxy) = running.filter(|_| !common.has_upstreams()) {
         let told = [
             ("--capture", common.capture.is_some()),
+            ("--filter", common.filter.is_some()),
             ("--upstream-proxy", common.upstream_proxy.is_some()),
         ];
         for (flag, _) in told.iter().filter(|(_, told)| *told && !common.quiet) {
@@ -153,6 +154,7 @@ async fn run_codex(
         let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await?;
         return Ok(exit_code(status));
     }
+    let choice = choice(common)?;
     let plan = Plan {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         ..Plan::new(common)?
@@ -168,7 +170,7 @@ async fn run_codex(
             // Those of before were Codex's.
             Signals::listen()
         };
-        record::recording(station, ending, |_, _| ()).await
+        record::recording(station, ending, choice, |_| ()).await
     });
     let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await;
     drop(ended);
@@ -215,6 +217,12 @@ fn filter(common: &Common) -> Result<Option<Filter>, Error> {
     Filter::parse(text).map(Some).map_err(|error| {
         Error::usage(format!("--filter: {error}")).hint(pointer(text, &error.span))
     })
+}
+
+/// The flows that the filter of the command line chooses. Nothing is marked where there is no screen.
+fn choice(common: &Common) -> Result<Option<Choice>, Error> {
+    let filter = filter(common)?;
+    Ok(filter.map(|filter| Choice::new(move |flow| filter.matches(flow, false))))
 }
 
 /// The filter's text with the part marked that the error is about.

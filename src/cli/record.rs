@@ -9,13 +9,13 @@ use super::line::FlowLine;
 use super::printer::Printer;
 use super::signals::Signals;
 use super::station::{Plan, Station};
-use crate::filter::Filter;
-use crate::flow::{Flow, FlowId, Store, Summary};
+use crate::capture::Choice;
+use crate::flow::{FlowId, Store, Summary};
 use crate::proxy::Stage;
 
 /// Records until a signal comes; gives the second one, if it was needed.
 pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
-    let filter = super::filter(common)?;
+    let choice = super::choice(common)?;
     let mut signals = Signals::listen();
     let mut station = Station::start(common, plan).await?;
     station.announce();
@@ -31,9 +31,8 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
         signals.next().await;
         signals
     };
-    let recorded = recording(station, ending, |summary, flow| {
-        let is_chosen = |filter: &Filter| filter.judge(summary, Some(flow), false);
-        if !common.quiet && filter.as_ref().and_then(is_chosen).unwrap_or(true) {
+    let recorded = recording(station, ending, choice, |summary| {
+        if !common.quiet {
             printer.print(FlowLine(summary).to_string());
         }
     })
@@ -43,22 +42,27 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
 }
 
 /// Records until `ending` resolves, lets what is in flight end until the next signal that it gives,
-/// and writes the capture to its end; shows each flow that ended to `finished`.
+/// and writes the capture to its end; shows each flow that ended to `finished`. With a `choice`, all of
+/// that is about flows that are chosen only.
 pub(super) async fn recording(
     station: Station,
     ending: impl Future<Output = Signals>,
-    mut finished: impl FnMut(&Summary, &Flow),
+    choice: Option<Choice>,
+    mut finished: impl FnMut(&Summary),
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let (mut events, mut recording, proxy) = station.into_parts();
+    if let Some(choice) = choice {
+        recording.choose(choice);
+    }
     let mut record = Record {
         events: &mut events,
         recording: &mut recording,
         store: &mut Store::default(),
         finished: |store: &mut Store, ids: Vec<FlowId>| {
             for id in ids {
-                if let (Some(summary), Some(flow)) = (store.summary(id), store.get(id)) {
-                    finished(&summary, flow);
+                if let Some(summary) = store.summary(id) {
+                    finished(&summary);
                 }
                 // Its line is made, and nobody will look at it here.
                 store.forget(id);

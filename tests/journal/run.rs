@@ -5,8 +5,8 @@ use std::ops::{Deref, DerefMut};
 use std::path::PathBuf;
 use std::thread::yield_now;
 
-use codextap::capture::{BACKLOG, Recording, Writer, journals};
-use codextap::flow::Store;
+use codextap::capture::{BACKLOG, Choice, Recording, Writer, journals};
+use codextap::flow::{Flow, Store};
 use codextap::tap::{At, Direction};
 use tempfile::TempDir;
 
@@ -37,6 +37,11 @@ impl Run {
             home,
             finished: 0,
         }
+    }
+
+    /// Has only flows written that pass this.
+    pub(crate) fn choose(&mut self, passes: fn(&Flow) -> bool) {
+        self.recording.choose(Choice::new(passes));
     }
 
     /// Tells the bytes in two portions.
