@@ -341,6 +341,54 @@ mod tests {
     }
 
     #[test]
+    fn what_matches_is_streamed_to_a_file_while_it_is_wanted() {
+        let home = TempDir::new().unwrap();
+        let capture = home.path().join("live.jsonl");
+        let (mut window, proxy) = live(&capture, (160, 50), &home);
+        let stream = home.path().join("matches.jsonl");
+        let lines = || fs::read_to_string(&capture).unwrap().lines().count();
+        ask(proxy, "A seven too early");
+        wait("the first line", || lines() == 1);
+        window.press("/seven\rW\x15matches.jsonl\r");
+        window.shows(&["» matches.jsonl"]);
+        ask(proxy, "And seven by six");
+        ask(proxy, "What is six by nine");
+        wait("two more", || lines() == 3);
+        window.press("W");
+        window.shows(&["streamed 1 flow to matches.jsonl"]);
+        ask(proxy, "A seven too late");
+        wait("one more", || lines() == 4);
+        // Whatever a file has that is no capture, or the capture itself, stays as it is.
+        fs::write(home.path().join("notes"), "seven\n").unwrap();
+        for (name, why) in [("notes", "is no capture"), ("live.jsonl", "there already")] {
+            window.press(&format!("W\x15{name}\r"));
+            window.shows(&["cannot stream: ", why]);
+            window.press("\x1b");
+            window.until("no prompt", |screen| !screen.contains("cannot stream"));
+        }
+        assert_eq!(
+            fs::read_to_string(home.path().join("notes")).unwrap(),
+            "seven\n"
+        );
+        // Again, with all that is to come, to the end of the program.
+        window.press("\\W\x15matches.jsonl\r");
+        window.shows(&["» matches.jsonl"]);
+        ask(proxy, "How many are nine sixes");
+        leave(window);
+        let captured = fs::read_to_string(&capture).unwrap();
+        let captured: Vec<_> = captured.lines().collect();
+        assert_eq!(captured.len(), 5);
+        let streamed = fs::read_to_string(&stream).unwrap();
+        assert_eq!(
+            streamed.lines().collect::<Vec<_>>(),
+            [captured[1], captured[4]],
+            "the same lines as in the capture"
+        );
+        let mode = fs::metadata(&stream).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
     fn a_window_that_is_closed_ends_the_program_and_loses_nothing() {
         let home = TempDir::new().unwrap();
         let capture = home.path().join("demo.jsonl");

@@ -16,7 +16,7 @@ mod scene;
 use std::fmt::Write as _;
 
 use codextap::app::focus::Pane;
-use codextap::app::{Capture, Effect, Msg, Outcome};
+use codextap::app::{Capture, Effect, Msg, Outcome, Stream};
 use codextap::view::{Theme, draw};
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::Terminal;
@@ -80,6 +80,27 @@ fn a_capture_that_cannot_be_written_is_said_in_red() {
         let why = "cannot write /data/c.jsonl: No space left on device (os error 28)";
         scene.app.status_mut().capture = Capture::Failed(why.to_owned());
         check("unwritten", scene, size, "");
+    }
+}
+
+#[test]
+fn a_stream_says_what_it_takes_and_where_it_goes() {
+    check(
+        "stream-asked",
+        Scene::finished(),
+        (80, 24),
+        "/parser<enter>W",
+    );
+    for (name, problem) in [
+        ("streaming", None),
+        ("stream-unwritten", Some("No space left".to_owned())),
+    ] {
+        let mut scene = Scene::finished();
+        scene.app.status_mut().stream = Some(Stream {
+            path: "/home/me/matches.jsonl".to_owned(),
+            problem,
+        });
+        check(name, scene, (60, 24), "");
     }
 }
 

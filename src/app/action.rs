@@ -160,6 +160,8 @@ actions! {
     MarkedOnly "marked-only" "marked" ["M"] Anywhere Choose "Show marked flows only";
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
+    Stream "stream" "stream" ["W"] Anywhere Choose
+        "Stream flows that match to a file; again stops it";
     Copy "copy" "copy" ["y"] Anywhere Choose "Copy the line under the cursor";
     CopyFlow "copy-flow" "copy flow" ["Y"] Anywhere Choose "Copy the flow as a line of JSONL";
 

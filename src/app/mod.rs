@@ -35,7 +35,7 @@ use crate::tap::At;
 pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
 pub use search::{Found, Search};
-pub use status::{Capture, Options, Status};
+pub use status::{Capture, Options, Status, Stream};
 
 use documents::{Sheet, Show};
 use focus::Pane;

@@ -1,11 +1,13 @@
 //! What goes into [`App::update`](super::App::update), and what comes out of it.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::search::{Found, Search};
 use crate::capture::Piece;
+use crate::filter::Filter;
 use crate::flow::{Flow, FlowId};
 use crate::tap::At;
 
@@ -48,6 +50,15 @@ pub enum Effect {
         /// Which flows, in the order of the list.
         flows: Vec<FlowId>,
     },
+    /// Write flows to a JSONL file as they end.
+    Stream {
+        /// The file, as the user named it.
+        path: PathBuf,
+        /// Which of them; `None` for all.
+        filter: Option<Arc<Filter>>,
+    },
+    /// Write them to the capture alone again.
+    EndStream,
     /// Read flows back from the capture that are no longer in memory as a whole.
     Read(Vec<FlowId>),
     /// Have the filter look at flows that are no longer in memory as a whole.
@@ -79,6 +90,25 @@ pub enum Outcome {
         /// Where they should have gone.
         path: PathBuf,
         /// Why not, in one line.
+        error: String,
+    },
+    /// From now on flows are written to a file as they end.
+    Streaming {
+        /// Where.
+        path: PathBuf,
+    },
+    /// They no longer are.
+    Streamed {
+        /// Where they were written.
+        path: PathBuf,
+        /// How many.
+        count: u64,
+    },
+    /// The file could not be begun, or flows are missing from it.
+    StreamFailed {
+        /// The file.
+        path: PathBuf,
+        /// Why, in one line.
         error: String,
     },
     /// Text is in the clipboard.

@@ -42,6 +42,8 @@ pub enum Kind {
         /// Whether they are the marked ones.
         is_marked: bool,
     },
+    /// A file to write flows to as they end: those that match the filter in force.
+    Stream,
 }
 
 /// What is wrong with a text, and where.
@@ -81,6 +83,12 @@ impl Prompt {
     #[must_use]
     pub fn save(flows: Vec<FlowId>, is_marked: bool, path: String) -> Self {
         Self::new(Kind::Save { flows, is_marked }, path)
+    }
+
+    /// Asks for a file to write flows to as they end.
+    #[must_use]
+    pub fn stream(path: String) -> Self {
+        Self::new(Kind::Stream, path)
     }
 
     /// A prompt with a text to begin with.
@@ -203,11 +211,11 @@ impl Prompt {
                 span: error.span.start.min(text.len())..error.span.end.min(text.len()),
                 message: error.message,
             }),
-            Kind::Save { .. } if text.trim().is_empty() => Some(Problem {
+            Kind::Save { .. } | Kind::Stream if text.trim().is_empty() => Some(Problem {
                 span: 0..0,
                 message: "expected a file name".to_owned(),
             }),
-            Kind::Save { .. } => None,
+            Kind::Save { .. } | Kind::Stream => None,
         };
     }
 }

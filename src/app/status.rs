@@ -54,6 +54,8 @@ pub struct Status {
     pub lost: u64,
     /// How the capture goes.
     pub capture: Capture,
+    /// The file that chosen flows go to as well, if there is one.
+    pub stream: Option<Stream>,
     /// Why the proxy stopped, in one line, if it did.
     pub proxy_error: Option<String>,
 }
@@ -68,6 +70,15 @@ pub enum Capture {
     Recording,
     /// Writing failed, for this reason, in one line.
     Failed(String),
+}
+
+/// A file that chosen flows are written to as they end.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Stream {
+    /// The file, as the user named it.
+    pub path: String,
+    /// What is wrong with writing it, in one line.
+    pub problem: Option<String>,
 }
 
 /// What stays in memory unless told otherwise: some hundred flows.

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::msg::Outcome;
+use crate::content::format;
 use crate::tap::At;
 
 /// A message that is shown for a while.
@@ -74,12 +75,26 @@ impl From<Outcome> for Toast {
     fn from(outcome: Outcome) -> Self {
         match outcome {
             Outcome::Saved { path, count } => {
-                let flows = if count == 1 { "flow" } else { "flows" };
-                Self::success(format!("saved {count} {flows} to {}", path.display()))
+                let flows = format::counted(count as u64, "flow");
+                Self::success(format!("saved {flows} to {}", path.display()))
             }
             Outcome::SaveFailed { path, error } => {
                 let reason = reason(&path, &error);
                 Self::error(format!("cannot save {}: {reason}", path.display()))
+            }
+            Outcome::Streaming { path } => {
+                Self::success(format!("streaming to {}", path.display()))
+            }
+            Outcome::Streamed { path, count: 0 } => {
+                Self::note(format!("nothing came to be streamed to {}", path.display()))
+            }
+            Outcome::Streamed { path, count } => {
+                let flows = format::counted(count, "flow");
+                Self::success(format!("streamed {flows} to {}", path.display()))
+            }
+            Outcome::StreamFailed { path, error } => {
+                let reason = reason(&path, &error);
+                Self::error(format!("cannot stream to {}: {reason}", path.display()))
             }
             Outcome::Copied { chars } => Self::success(format!("copied {chars} characters")),
             Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),

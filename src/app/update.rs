@@ -1,6 +1,7 @@
 //! What each message does.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
@@ -163,6 +164,7 @@ impl App {
             Action::MarkedOnly => self.list.toggle_marked_only(&self.store),
             Action::UnmarkAll => self.list.unmark_all(&self.store),
             Action::Save => self.ask_save(),
+            Action::Stream => return self.stream(),
             Action::Copy => return self.copy(),
             Action::CopyFlow => return self.copy_flow(),
             Action::Follow => {
@@ -318,8 +320,21 @@ impl App {
             self.note("nothing to save".to_owned());
             return;
         }
-        let path = format!("codextap-{}.jsonl", self.date());
+        let path = self.file_name();
         self.prompt = Some(Prompt::save(flows, self.list.marked() > 0, path));
+    }
+
+    /// Asks where to write flows as they end, or stops it.
+    fn stream(&mut self) -> Vec<Effect> {
+        if self.status.stream.is_some() {
+            return vec![Effect::EndStream];
+        }
+        if self.options.is_proxy {
+            self.prompt = Some(Prompt::stream(self.file_name()));
+        } else {
+            self.note("no traffic passes here that could be streamed".to_owned());
+        }
+        Vec::new()
     }
 
     /// Copies the line under the cursor.
@@ -469,17 +484,37 @@ impl App {
                 self.saving = Some(prompt);
                 vec![effect]
             }
+            Kind::Stream => {
+                let effect = Effect::Stream {
+                    path: PathBuf::from(text),
+                    filter: self.list.filter().map(|(filter, _)| Arc::clone(filter)),
+                };
+                self.saving = Some(prompt);
+                vec![effect]
+            }
         }
     }
 
     /// Says how an effect went. A file that could not be written is asked for again.
     fn done(&mut self, outcome: Outcome) {
-        let is_save = matches!(outcome, Outcome::Saved { .. } | Outcome::SaveFailed { .. });
-        let asked = self.saving.take_if(|_| is_save);
+        let asked = self.saving.take_if(|prompt| match outcome {
+            Outcome::Saved { .. } | Outcome::SaveFailed { .. } => *prompt.kind() != Kind::Stream,
+            Outcome::Streaming { .. } | Outcome::StreamFailed { .. } => {
+                *prompt.kind() == Kind::Stream
+            }
+            Outcome::Streamed { .. } | Outcome::Copied { .. } | Outcome::CopyFailed { .. } => false,
+        });
         match (outcome, asked) {
-            (Outcome::SaveFailed { path, error }, Some(mut prompt)) if self.prompt.is_none() => {
+            (
+                Outcome::SaveFailed { path, error } | Outcome::StreamFailed { path, error },
+                Some(mut prompt),
+            ) if self.prompt.is_none() => {
                 let reason = reason(&path, &error);
-                prompt.refuse(format!("cannot save: {reason}"));
+                let what = match prompt.kind() {
+                    Kind::Stream => "stream",
+                    Kind::Save { .. } | Kind::Filter { .. } => "save",
+                };
+                prompt.refuse(format!("cannot {what}: {reason}"));
                 self.prompt = Some(prompt);
             }
             (outcome, _) => self.toasts.push(Toast::from(outcome)),
@@ -504,14 +539,14 @@ impl App {
         }
     }
 
-    /// The present date and time for a file's name, such as `2026-11-20-140503`.
-    fn date(&self) -> String {
+    /// A name for a file that is made now, such as `codextap-2026-11-20-140503.jsonl`.
+    fn file_name(&self) -> String {
         let micros = self.now.as_micros().cast_signed();
         let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
         let zone = self.options.time_zone.clone();
         moment
             .to_zoned(zone)
-            .strftime("%Y-%m-%d-%H%M%S")
+            .strftime("codextap-%Y-%m-%d-%H%M%S.jsonl")
             .to_string()
     }
 

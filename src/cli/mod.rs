@@ -31,7 +31,7 @@ use std::process::{ExitCode, ExitStatus};
 
 use clap::Parser as _;
 
-use crate::capture::{Choice, Recording};
+use crate::capture::{Choice, Recording, Stream, Written};
 use crate::config::{self, paths};
 use crate::filter::Filter;
 use crate::text::Clean;
@@ -233,10 +233,20 @@ fn pointer(text: &str, span: &std::ops::Range<usize>) -> String {
 }
 
 /// Writes what is waiting; fails when flows are missing from the file.
-fn close(recording: Recording) -> Result<(), Error> {
-    let Some(written) = recording.finish() else {
-        return Ok(());
-    };
+fn close(mut recording: Recording) -> Result<(), Error> {
+    let stream = recording.stream_to(None).map(Stream::finish);
+    let mut closed = recording.finish().map_or(Ok(()), written);
+    if let Some(Err(error)) = stream.map(written) {
+        match closed {
+            Ok(()) => closed = Err(error),
+            Err(_) => report_line(&error.to_string()),
+        }
+    }
+    closed
+}
+
+/// What a file that was written to its end comes to.
+fn written(written: Written) -> Result<(), Error> {
     for torn in &written.status.torn {
         recovery::say_torn(&written.path, torn);
     }

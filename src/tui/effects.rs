@@ -4,21 +4,25 @@
 //! message.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::{Screen, Session};
 use crate::app::{Effect, Msg, Outcome};
-use crate::capture::{self, Existing};
+use crate::capture::{self, Choice, Existing, Recording, Stream, Written};
+use crate::flow::Flow;
 
 /// Performs effects.
 pub(super) struct Effects {
     done: mpsc::UnboundedSender<Msg>,
-    /// Files that are being saved.
+    /// Files that are being saved, opened or closed.
     saving: JoinSet<()>,
+    /// A stream that is being opened.
+    opening: Option<oneshot::Receiver<Stream>>,
 }
 
 impl Effects {
@@ -28,6 +32,7 @@ impl Effects {
         let effects = Self {
             done,
             saving: JoinSet::new(),
+            opening: None,
         };
         (effects, outcomes)
     }
@@ -43,29 +48,86 @@ impl Effects {
         }
     }
 
+    /// Has chosen flows written to a stream that was opened since this was last called.
+    pub(super) fn begin_stream(&mut self, recording: &mut Recording) {
+        let opened = self.opening.as_mut().map(oneshot::Receiver::try_recv);
+        if let Some(Ok(stream)) = opened {
+            self.opening = None;
+            self.end_stream(recording.stream_to(Some(stream)));
+        }
+    }
+
+    /// Closes a stream.
+    fn end_stream(&mut self, stream: Option<Stream>) {
+        let Some(stream) = stream else { return };
+        self.save(move || {
+            let Written { path, status } = stream.finish();
+            match status.error {
+                None => Outcome::Streamed {
+                    path,
+                    count: status.lines,
+                },
+                Some(error) => Outcome::StreamFailed { path, error },
+            }
+        });
+    }
+
+    /// Waits for a device on a thread of its own, which the end of the program waits for.
+    fn save(&mut self, save: impl FnOnce() -> Outcome + Send + 'static) {
+        let done = self.done.clone();
+        while self.saving.try_join_next().is_some() {}
+        self.saving.spawn_blocking(move || {
+            // A loop that ended meanwhile has no use for the outcome.
+            let _ = done.send(Msg::Done(save()));
+        });
+    }
+
     /// Performs one effect. Quitting, redrawing and suspending are the loop's own.
-    pub(super) fn perform(&mut self, effect: Effect, session: &Session, screen: &Screen) {
+    pub(super) fn perform(&mut self, effect: Effect, session: &mut Session, screen: &Screen) {
         match effect {
             Effect::Save { path, flows } => {
                 let snapshot = session.app.store().clone();
                 let files = session.recording.shelf().clone();
-                let done = self.done.clone();
-                while self.saving.try_join_next().is_some() {}
-                self.saving.spawn_blocking(move || {
-                    let outcome =
-                        match capture::save(&path, &snapshot, &files, flows, Existing::Keep) {
-                            Ok(saved) => Outcome::Saved {
-                                path,
-                                count: saved.lines as usize,
-                            },
-                            Err(error) => Outcome::SaveFailed {
-                                path,
-                                error: error.to_string(),
-                            },
-                        };
-                    // A loop that ended meanwhile has no use for the outcome.
-                    let _ = done.send(Msg::Done(outcome));
+                self.save(move || {
+                    match capture::save(&path, &snapshot, &files, flows, Existing::Keep) {
+                        Ok(saved) => Outcome::Saved {
+                            path,
+                            count: saved.lines as usize,
+                        },
+                        Err(error) => Outcome::SaveFailed {
+                            path,
+                            error: error.to_string(),
+                        },
+                    }
                 });
+            }
+            Effect::Stream { path, filter } => {
+                let passes = move |flow: &Flow| {
+                    let filter = filter.as_deref();
+                    // Whoever marks a flow does so after it ended.
+                    filter.is_none_or(|filter| filter.matches(flow, false))
+                };
+                let capture = session.recording.path().map(Path::to_owned);
+                let (opened, opening) = oneshot::channel();
+                self.opening = Some(opening);
+                self.save(move || {
+                    let choice = Choice::new(passes);
+                    match Stream::open(&path, BACKLOG, choice, capture.as_deref()) {
+                        Ok(stream) => {
+                            // Nobody waits for it if another one was asked for meanwhile.
+                            let _ = opened.send(stream);
+                            Outcome::Streaming { path }
+                        }
+                        Err(error) => Outcome::StreamFailed {
+                            path,
+                            error: error.to_string(),
+                        },
+                    }
+                });
+            }
+            Effect::EndStream => {
+                let stream = session.recording.stream_to(None);
+                self.end_stream(stream);
             }
             Effect::Read(ids) => {
                 let store = session.app.store();
@@ -116,3 +178,6 @@ fn clipboard(text: &str) -> String {
 
 /// How long the end of the program waits for files that are being saved.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many bytes of a stream's lines may wait for the disk. What is more stands in the capture.
+const BACKLOG: u64 = 16 << 20;

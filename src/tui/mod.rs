@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event as Input;
-use futures_util::{Stream, StreamExt};
+use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep_until};
@@ -30,7 +30,7 @@ pub use screen::Screen;
 pub use terminal::Terminal;
 
 use crate::app::{self, App, Effect, Msg, Outcome};
-use crate::capture::{Piece, Recording};
+use crate::capture::{Piece, Recording, Stream};
 use crate::tap::{self, Clock};
 use crate::view::{self, Theme};
 use canvas::Canvas;
@@ -108,7 +108,7 @@ pub async fn run<K>(
     ending: impl Future<Output = ()>,
 ) -> Ended
 where
-    K: Stream<Item = io::Result<Input>> + Unpin,
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
 {
     let (mut effects, mut outcomes) = Effects::new();
     let mut queue = VecDeque::new();
@@ -126,9 +126,14 @@ where
         record(&mut session, event);
     }
     effects.settle().await;
+    // One that the loop did not live to begin gets what is still in flight.
+    effects.begin_stream(&mut session.recording);
     let mut unsaved = Vec::new();
     while let Ok(message) = outcomes.try_recv() {
-        if let Msg::Done(Outcome::SaveFailed { path, error }) = message {
+        if let Msg::Done(
+            Outcome::SaveFailed { path, error } | Outcome::StreamFailed { path, error },
+        ) = message
+        {
             unsaved.push(format!("cannot save {}: {error}", path.display()));
         }
     }
@@ -150,7 +155,7 @@ async fn repeat<K>(
     ending: impl Future<Output = ()>,
 ) -> End
 where
-    K: Stream<Item = io::Result<Input>> + Unpin,
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
 {
     let mut ending = pin!(ending);
     let mut continued = devices.terminal.and_then(|_| continued());
@@ -158,7 +163,7 @@ where
     let mut size = devices.size;
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
-    session.app.status_mut().capture = capture_status(&mut session.recording);
+    tell_status(session);
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
@@ -205,6 +210,7 @@ where
             () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
             () = std::future::ready(()), if session.app.is_busy() => pace.is_dirty |= work(session),
         }
+        effects.begin_stream(&mut session.recording);
         if take_in(session, queue) {
             messages.push(Msg::Changed);
             pace.recorded();
@@ -214,11 +220,7 @@ where
             // On a screen that rested, the last tick is long ago.
             messages.insert(0, Msg::Tick(session.clock.now()));
         }
-        let capture = capture_status(&mut session.recording);
-        if session.app.status().capture != capture {
-            session.app.status_mut().capture = capture;
-            pace.is_dirty = true;
-        }
+        pace.is_dirty |= tell_status(session);
         for message in messages {
             if let Msg::Resize(columns, rows) = message {
                 size = (columns, rows);
@@ -286,12 +288,30 @@ fn work(session: &mut Session) -> bool {
     true
 }
 
+/// Tells the app how writing goes; says whether that is news.
+fn tell_status(session: &mut Session) -> bool {
+    let capture = capture_status(&mut session.recording);
+    let stream = session.recording.stream().map(stream_status);
+    let status = session.app.status_mut();
+    let is_news = (&status.capture, &status.stream) != (&capture, &stream);
+    (status.capture, status.stream) = (capture, stream);
+    is_news
+}
+
 /// How the capture goes, as far as its thread has told.
 fn capture_status(recording: &mut Recording) -> app::Capture {
     match (recording.error(), recording.path()) {
         (Some(error), _) => app::Capture::Failed(error),
         (None, Some(_)) => app::Capture::Recording,
         (None, None) => app::Capture::Off,
+    }
+}
+
+/// How the stream goes, as far as its thread has told.
+fn stream_status(stream: &mut Stream) -> app::Stream {
+    app::Stream {
+        path: stream.path().display().to_string(),
+        problem: stream.problem(),
     }
 }
 

@@ -19,6 +19,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let label = match prompt.kind() {
         Kind::Filter { .. } => "/ ",
         Kind::Save { .. } => "save to ",
+        Kind::Stream => "stream to ",
     };
     let start = put(
         buf,
@@ -114,6 +115,13 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
             let count = flows.len();
             let flows = if count == 1 { "flow" } else { "flows" };
             format!("{count} {what} {flows} as JSONL · credentials stay masked")
+        }
+        Kind::Stream => {
+            let what = match app.filter() {
+                "" => "all flows".to_owned(),
+                filter => format!("what matches {}", Clean::new(filter)),
+            };
+            format!("from now on {what}, as JSONL · credentials stay masked")
         }
     };
     (text, theme.ui(Ui::Tab))

@@ -94,32 +94,8 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     if let Some(error) = &status.proxy_error {
         add(0, Role::Error, format!("✕ {error}"), "✕ proxy".to_owned());
     }
-    match (&status.capture, &options.capture) {
-        (Capture::Failed(error), _) => add(
-            0,
-            Role::Error,
-            format!("✕ capture: {error}"),
-            "✕ capture".to_owned(),
-        ),
-        // A proxy's file is made with its first line, but nothing needs to be done for that.
-        (Capture::Recording | Capture::Off, Some(path))
-            if options.is_proxy || status.capture == Capture::Recording =>
-        {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            add(6, Role::Ok, format!("● {name}"), "●".to_owned());
-        }
-        (Capture::Recording, None) => add(6, Role::Ok, "● recording".to_owned(), "●".to_owned()),
-        (Capture::Recording | Capture::Off, Some(path)) => {
-            let name = path.rsplit('/').next().unwrap_or(path);
-            add(6, Role::Text, name.to_owned(), String::new());
-        }
-        (Capture::Off, _) if options.is_proxy => add(
-            6,
-            Role::Warning,
-            "○ not recording".to_owned(),
-            "○".to_owned(),
-        ),
-        (Capture::Off, _) => {}
+    for (rank, role, text, short) in capture_part(app).into_iter().chain(stream_part(app)) {
+        add(rank, role, text, short);
     }
     if options.is_proxy {
         let listen = options.listen.clone();
@@ -176,6 +152,61 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
         add(0, Role::Live, app.count().to_owned(), String::new());
     }
     parts
+}
+
+/// Where flows are written, or read: rank, role, what it says and a shorter way to say it.
+fn capture_part(app: &App) -> Option<(u8, Role, String, String)> {
+    let options = app.options();
+    let capture = &app.status().capture;
+    Some(match (capture, &options.capture) {
+        (Capture::Failed(error), _) => (
+            0,
+            Role::Error,
+            format!("✕ capture: {error}"),
+            "✕ capture".to_owned(),
+        ),
+        // A proxy's file is made with its first line, but nothing needs to be done for that.
+        (Capture::Recording | Capture::Off, Some(path))
+            if options.is_proxy || *capture == Capture::Recording =>
+        {
+            (6, Role::Ok, format!("● {}", name(path)), "●".to_owned())
+        }
+        (Capture::Recording, None) => (6, Role::Ok, "● recording".to_owned(), "●".to_owned()),
+        (Capture::Recording | Capture::Off, Some(path)) => {
+            (6, Role::Text, name(path).to_owned(), String::new())
+        }
+        (Capture::Off, _) if options.is_proxy => (
+            6,
+            Role::Warning,
+            "○ not recording".to_owned(),
+            "○".to_owned(),
+        ),
+        (Capture::Off, _) => return None,
+    })
+}
+
+/// Where flows that match are written besides.
+fn stream_part(app: &App) -> Option<(u8, Role, String, String)> {
+    let stream = app.status().stream.as_ref()?;
+    Some(match &stream.problem {
+        Some(problem) => (
+            0,
+            Role::Error,
+            format!("✕ stream: {problem}"),
+            "✕ stream".to_owned(),
+        ),
+        None => (
+            1,
+            Role::Ok,
+            format!("» {}", name(&stream.path)),
+            "»".to_owned(),
+        ),
+    })
+}
+
+/// The last part of a path.
+fn name(path: &str) -> &str {
+    path.rsplit('/').next().unwrap_or(path)
 }
 
 /// How much of the captures was read.

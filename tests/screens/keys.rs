@@ -1,8 +1,11 @@
 //! What keys do: panes, counts, the prompt.
 
+use std::path::Path;
+
 use codextap::app::focus::Pane;
-use codextap::app::{Effect, Msg, Outcome};
+use codextap::app::{Effect, Msg, Outcome, Stream};
 use codextap::content::Tab;
+use codextap::filter::Filter;
 use ratatui::style::Modifier;
 
 use super::scene::Scene;
@@ -154,6 +157,42 @@ fn esc_in_the_list_clears_the_filter() {
     assert!(scene.app.list().rows().is_empty());
     scene.press("<esc>");
     assert_eq!((scene.app.filter(), scene.app.list().rows().len()), ("", 8));
+}
+
+#[test]
+fn a_stream_is_begun_with_the_filter_in_force_and_stopped_by_the_same_key() {
+    let mut scene = Scene::finished();
+    scene.press("/parser<enter>");
+    let effects = scene.press("W<c-u>x.jsonl<enter>");
+    let [Effect::Stream { path, filter }] = &effects[..] else {
+        panic!("{effects:?}")
+    };
+    assert_eq!(path, Path::new("x.jsonl"));
+    assert_eq!(filter.as_deref(), Filter::parse("parser").ok().as_ref());
+    // A save that ends meanwhile is none of its business.
+    scene.app.update(Msg::Done(Outcome::Saved {
+        path: "y.jsonl".into(),
+        count: 1,
+    }));
+    scene.app.update(Msg::Done(Outcome::StreamFailed {
+        path: "x.jsonl".into(),
+        error: "cannot write x.jsonl: no room".to_owned(),
+    }));
+    let problem = scene.app.prompt().and_then(|prompt| prompt.problem());
+    assert_eq!(problem.unwrap().message, "cannot stream: no room");
+    assert!(matches!(
+        scene.press("<enter>")[..],
+        [Effect::Stream { .. }]
+    ));
+    scene.app.status_mut().stream = Some(Stream {
+        path: "x.jsonl".to_owned(),
+        problem: None,
+    });
+    assert_eq!(scene.press("W"), [Effect::EndStream]);
+    scene.app.status_mut().stream = None;
+    scene.press("\\");
+    let effects = scene.press("W<enter>");
+    assert!(matches!(effects[..], [Effect::Stream { filter: None, .. }]));
 }
 
 #[test]
