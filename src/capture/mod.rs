@@ -28,8 +28,10 @@ mod stream;
 mod torn;
 mod writer;
 
+use std::fs::{File, OpenOptions};
 use std::io;
-use std::path::PathBuf;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
 use crate::tap::At;
 
@@ -86,6 +88,34 @@ pub fn file_name(at: At) -> String {
         |at| at.strftime("%Y-%m-%dT%H-%M-%SZ.jsonl").to_string(),
     )
 }
+
+/// A file of mode 0600 in `directory` that has no name and is gone with the program, to be written and read.
+///
+/// # Errors
+/// What creating the file gives.
+pub fn nameless(directory: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create_new(true).mode(0o600);
+    let process = std::process::id();
+    let mut attempt = 0_u32;
+    loop {
+        let path = directory.join(format!(".codextap-{process}-{attempt}.tmp"));
+        match options.open(&path) {
+            Ok(file) => {
+                std::fs::remove_file(&path)?;
+                return Ok(file);
+            }
+            // Another thread is making one at this moment.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
+                attempt += 1;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// How many names are tried for a file.
+const ATTEMPTS: u32 = 16;
 
 /// How many bytes of lines are kept in memory while the file cannot be written.
 pub const BACKLOG: u64 = 256 << 20;

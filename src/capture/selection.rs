@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{Error, Shelf, line};
+use super::{ATTEMPTS, Error, Shelf, line};
 use crate::flow::{FlowId, Store};
 
 /// What to do when there is a file of that name.
@@ -136,9 +136,6 @@ fn put(temporary: &Path, path: &Path, existing: Existing) -> io::Result<()> {
         },
     }
 }
-
-/// How many names are tried for the unfinished file.
-const ATTEMPTS: u32 = 16;
 
 /// Lines shorter than this are written together.
 const BUFFER: usize = 256 << 10;

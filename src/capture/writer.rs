@@ -19,7 +19,7 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::retention::{is_at, remove_empty};
-use super::{Error, torn};
+use super::{Error, nameless, torn};
 use crate::flow::Place;
 
 /// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
@@ -91,21 +91,16 @@ impl Writer {
         })
     }
 
-    /// A file of mode 0600 in `directory` that has no name and is gone with the program.
+    /// A file in `directory` that is gone with the program, see [`nameless`].
     ///
     /// # Errors
     /// [`Error::Write`] when it cannot be created, or no thread can be started.
     pub fn nameless(directory: &Path, backlog: u64) -> Result<Self, Error> {
-        let path = directory.join(format!(".codextap-{}.tmp", std::process::id()));
-        let failed = |source| Error::Write {
-            path: path.clone(),
+        let file = nameless(directory).map_err(|source| Error::Write {
+            path: directory.to_owned(),
             source,
-        };
-        let mut options = OpenOptions::new();
-        options.read(true).write(true).create_new(true).mode(0o600);
-        let file = options.open(&path).map_err(failed)?;
-        std::fs::remove_file(&path).map_err(failed)?;
-        Self::start(&path, Target::Nameless(file), backlog)
+        })?;
+        Self::start(directory, Target::Nameless(file), backlog)
     }
 
     fn start(path: &Path, target: Target, backlog: u64) -> Result<Self, Error> {

@@ -1,9 +1,8 @@
 //! Captures from files and pipes, plain or compressed, on a thread of its own: what was read is told piece
 //! by piece, so that the first flows are on the screen at once.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::error::Error;
-use crate::capture::{Start, scan};
+use crate::capture::{Start, nameless, scan};
 use crate::tui::Loading;
 use crate::wire::encoding::Decoder;
 
@@ -92,7 +91,7 @@ impl Source {
         if self.is_regular && self.coding.is_none() {
             return Ok((self.file, true));
         }
-        let mut spool = nameless()?;
+        let mut spool = nameless(&std::env::temp_dir())?;
         let mut coded = self.head.as_slice().chain(self.file);
         let Some(coding) = self.coding else {
             io::copy(&mut coded, &mut spool)?;
@@ -190,16 +189,6 @@ impl Opening {
     fn send(&self, news: Loading) -> bool {
         self.tell.send(news).is_ok()
     }
-}
-
-/// A file of mode 0600 that has no name and is gone with the program.
-fn nameless() -> io::Result<File> {
-    let path = std::env::temp_dir().join(format!(".codextap-{}.spool", std::process::id()));
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create_new(true).mode(0o600);
-    let file = options.open(&path)?;
-    std::fs::remove_file(&path)?;
-    Ok(file)
 }
 
 /// Bytes that are decompressed at once.
