@@ -105,7 +105,7 @@ impl HttpBody {
         }
         self.sort(flow, at, redactor);
         let held = std::mem::take(&mut self.held);
-        let masked = match mask(&held, self.is_form, redactor) {
+        let masked = match redactor.bytes(&held, self.is_form) {
             Cow::Owned(masked) => Some(masked),
             Cow::Borrowed(_) => None,
         };
@@ -266,29 +266,6 @@ pub(super) fn body(flow: &mut Flow, dir: Direction) -> &mut super::Body {
         Direction::Out => &mut flow.request.body,
         Direction::In => &mut flow.response.body,
     }
-}
-
-/// Text with its secrets masked. Bytes that are no text are kept, and so do not hide the text around them.
-pub(super) fn mask<'a>(bytes: &'a [u8], is_form: bool, redactor: &Redactor) -> Cow<'a, [u8]> {
-    let masked = |text: &'a str| {
-        if is_form {
-            redactor.form(text)
-        } else {
-            redactor.json(text)
-        }
-    };
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return match masked(text) {
-            Cow::Borrowed(_) => bytes.into(),
-            Cow::Owned(masked) => masked.into_bytes().into(),
-        };
-    }
-    let mut kept = Vec::with_capacity(bytes.len());
-    for chunk in bytes.utf8_chunks() {
-        kept.extend_from_slice(masked(chunk.valid()).as_bytes());
-        kept.extend_from_slice(chunk.invalid());
-    }
-    kept.into()
 }
 
 /// Lower-case hexadecimal.

@@ -4,7 +4,7 @@
 //! the terminal event. Frames in between are the turn's; close frames and all others are the
 //! connection's. Each frame is stored once.
 
-use super::http::{body, gap, leave_out, mask, miss};
+use super::http::{body, gap, leave_out, miss};
 use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Pending, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
@@ -167,7 +167,7 @@ impl Socket {
             let text = frame
                 .message
                 .as_ref()
-                .map(|message| mask(&message.data, false, redactor));
+                .map(|message| redactor.bytes(&message.data, false));
             let event = text
                 .as_deref()
                 .and_then(|text| super::dissect::event_kind(std::str::from_utf8(text).ok()?));
@@ -187,7 +187,7 @@ impl Socket {
             } else {
                 self.owner()
             };
-            let control = mask(&frame.payload, false, redactor);
+            let control = redactor.bytes(&frame.payload, false);
             let payload = text.as_deref().unwrap_or(&control);
             let is_over = store.change(owner, |flow| {
                 store_frame(flow, dir, &frame, payload, at, event, redactor);

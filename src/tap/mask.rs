@@ -103,6 +103,17 @@ pub(super) fn spans(text: &str) -> Vec<Range<usize>> {
     quotes.filter_map(span).collect()
 }
 
+/// Whether the bytes, text or not, have the name of a secret member, between quotation marks or escaped ones.
+pub(super) fn may_be_in(bytes: &[u8]) -> bool {
+    memchr::memchr_iter(b'"', bytes).any(|quote| {
+        let name = &bytes[quote + 1..];
+        let end = memchr::memchr2(b'"', b'\\', &name[..name.len().min(LONGEST_NAME)]);
+        let name = end.and_then(|end| std::str::from_utf8(&name[..end]).ok());
+        // A grant's code counts wherever it stands.
+        name.is_some_and(|name| is_secret_member(name) || name == "code")
+    })
+}
+
 /// If a secret member's name begins after `quote`: where it ends.
 fn secret_name(text: &str, quote: Quote, is_secret: impl Fn(&str) -> bool) -> Option<usize> {
     let name_start = quote.at + 1;

@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use super::mask::{self, LONGEST_NAME};
 use super::secret::Redactor;
+use super::url;
 
 /// The beginning of a text, masked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -27,21 +28,26 @@ impl Redactor {
     /// Masks the beginning of a text, a form (WHATWG URL §5.1) or any other. Bytes that are no text are kept.
     #[must_use]
     pub fn partial(&self, bytes: &[u8], is_form: bool) -> Partial {
-        if !self.is_active() {
-            return Partial {
-                settled: bytes.len(),
-                masked: bytes.to_vec(),
-                kept: bytes.len(),
-            };
-        }
         let known = self.known();
-        let mut partial = Partial {
-            settled: 0,
-            masked: Vec::with_capacity(bytes.len()),
-            kept: 0,
+        let mut at = if !self.is_active() {
+            bytes.len()
+        } else if is_form || self.may_be_in(bytes) {
+            0
+        } else {
+            let end = bytes.len().saturating_sub(reach(&known));
+            unescaped(bytes, end)
         };
-        let mut at = 0;
-        for chunk in bytes.utf8_chunks() {
+        at = boundary(bytes, at);
+        let mut partial = Partial {
+            settled: at,
+            masked: Vec::with_capacity(bytes.len()),
+            kept: at,
+        };
+        partial.masked.extend_from_slice(&bytes[..at]);
+        if !self.is_active() {
+            return partial;
+        }
+        for chunk in bytes[at..].utf8_chunks() {
             let (text, invalid) = (chunk.valid(), chunk.invalid());
             let is_last = at + text.len() + invalid.len() == bytes.len();
             let may_go_on = std::str::from_utf8(invalid)
@@ -67,6 +73,35 @@ impl Redactor {
         partial
     }
 
+    /// Whether the bytes, which are no form, may hold a secret as a whole. Told fast, and often: what is
+    /// no text has thousands of texts in it.
+    pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
+        let holds = |secret: &String| memmem::find(bytes, secret.as_bytes()).is_some();
+        self.is_active()
+            && (url::may_be_in(bytes) || mask::may_be_in(bytes) || self.known().iter().any(holds))
+    }
+
+    /// Masks bytes, of which only some may be text. Those that are none are kept, and so do not hide the
+    /// text around them.
+    #[must_use]
+    pub fn bytes<'a>(&self, bytes: &'a [u8], is_form: bool) -> Cow<'a, [u8]> {
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return match self.whole(text, is_form) {
+                Cow::Borrowed(_) => bytes.into(),
+                Cow::Owned(masked) => masked.into_bytes().into(),
+            };
+        }
+        if !is_form && !self.may_be_in(bytes) {
+            return bytes.into();
+        }
+        let mut masked = Vec::with_capacity(bytes.len());
+        for chunk in bytes.utf8_chunks() {
+            masked.extend_from_slice(self.whole(chunk.valid(), is_form).as_bytes());
+            masked.extend_from_slice(chunk.invalid());
+        }
+        masked.into()
+    }
+
     fn whole<'a>(&self, text: &'a str, is_form: bool) -> Cow<'a, str> {
         if is_form {
             self.form(text)
@@ -90,13 +125,7 @@ impl Redactor {
 
 /// Up to where `text` is masked for good, whatever follows.
 fn settled(text: &str, is_form: bool, known: &[String]) -> usize {
-    let longest = known.iter().map(String::len).max().unwrap_or_default();
-    let mut at = text
-        .len()
-        .saturating_sub(longest.max(LONGEST_NAME) + MARGIN);
-    while !text.is_char_boundary(at) {
-        at -= 1;
-    }
+    let mut at = boundary(text.as_bytes(), text.len().saturating_sub(reach(known)));
     let members = if is_form {
         Vec::new()
     } else {
@@ -107,8 +136,7 @@ fn settled(text: &str, is_form: bool, known: &[String]) -> usize {
         if is_form {
             at = text[..at].rfind('&').map_or(0, |sign| sign + 1);
         } else {
-            // How many backslashes stand in front of a quotation mark is part of what it means.
-            at = text[..at].trim_end_matches('\\').len();
+            at = unescaped(text.as_bytes(), at);
         }
         let straddled = members
             .iter()
@@ -119,13 +147,47 @@ fn settled(text: &str, is_form: bool, known: &[String]) -> usize {
             .filter_map(|secret| straddles(text, secret, at));
         at = starts
             .chain(secrets)
-            .chain(in_authority(text, at))
+            .chain(url::around(text, at))
             .min()
             .unwrap_or(at);
         if at == before {
             return at;
         }
     }
+}
+
+/// How far before the end of a text something may begin that is not to be told from its beginning.
+fn reach(known: &[String]) -> usize {
+    let longest = known.iter().map(String::len).max().unwrap_or_default();
+    longest.max(LONGEST_NAME) + MARGIN
+}
+
+/// The last place up to `at` that is not within a character (RFC 3629 §3).
+fn boundary(bytes: &[u8], at: usize) -> usize {
+    let lead = bytes[..at]
+        .iter()
+        .rev()
+        .take(3)
+        .position(|byte| byte & 0xc0 != 0x80);
+    let Some(behind) = lead else { return at };
+    let width = match bytes[at - behind - 1] {
+        ..=0xbf => 1,
+        0xc0..=0xdf => 2,
+        0xe0..=0xef => 3,
+        0xf0.. => 4,
+    };
+    if width > behind + 1 {
+        at - behind - 1
+    } else {
+        at
+    }
+}
+
+/// The last place up to `at` that is not behind backslashes: how many stand in front of a quotation
+/// mark is part of what it means.
+fn unescaped(bytes: &[u8], at: usize) -> usize {
+    let last = bytes[..at].iter().rposition(|byte| *byte != b'\\');
+    last.map_or(0, |last| last + 1)
 }
 
 /// Where `secret` begins, if it stands on both sides of `at`.
@@ -135,15 +197,6 @@ fn straddles(text: &str, secret: &str, at: usize) -> Option<usize> {
     let end = (at + reach).min(text.len());
     let found = memmem::find(&text.as_bytes()[start..end], secret.as_bytes())?;
     Some(start + found)
-}
-
-/// Where the `://` begins that `at` stands in, or in whose authority (RFC 3986 §3.2).
-fn in_authority(text: &str, at: usize) -> Option<usize> {
-    let bytes = text.as_bytes();
-    let near = bytes.len().min(at + 2);
-    let colon = memmem::rfind(&bytes[..near], b"://")?;
-    let end = authority_end(text, colon + 3).unwrap_or(text.len() + 1);
-    (colon < at && at < end.max(colon + 3)).then_some(colon)
 }
 
 /// Where an authority begins that goes on to the end of `text`.
@@ -186,6 +239,7 @@ mod tests {
         r#"{"n":1,"note":"a quiet beginning that is long enough to be settled before all of the rest has come, "#,
         r#"and then some","access_token":"sEcReT-1","set-cookie" : [ "sEcReT-2=a" , "sEcReT-3" ],"#,
         r#""inner":"{\"refresh_token\":\"sEcReT-4\",\"x\":1}","url":"https://sEcReT-5:pw@host.example/path","#,
+        r#""link":"https://host.example/?next=https://h/?a=b&token=sEcReT-6","slashes":"https:\/\/h\/?c=d\u0026api_key=sEcReT-7","#,
         r#""echo":"the key is lEaRnEd-credential!","end":"and a long and quiet end, long enough that all of "#,
         r#"what came before it is settled by the time that it is here","z":[1,2,3]}"#,
     );
@@ -243,12 +297,17 @@ mod tests {
         let partial = redactor.partial(b"a\xff\xfeb\xe2\x82", false);
         assert_eq!(partial.masked, b"a\xff\xfeb");
         assert_eq!(partial.settled, 3);
+        let partial = Redactor::off().partial(b"a\xff\xfeb\xe2\x82", false);
+        assert_eq!(
+            (partial.settled, &partial.masked[..]),
+            (4, &b"a\xff\xfeb"[..])
+        );
     }
 
     proptest! {
         #[test]
         fn any_text_is_masked_in_parts_as_it_is_as_a_whole(
-            text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password": ?"|://|@|/|lEaRnEd-credential|.{1,90}){0,30}"#,
+            text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password": ?"|://|:\\/\\/|\?token=|@|/|lEaRnEd-credential|.{1,90}){0,30}"#,
             cuts in proptest::collection::vec(0..400_usize, 1..6),
         ) {
             let redactor = redactor();

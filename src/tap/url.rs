@@ -16,7 +16,7 @@ pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
         let found = memmem::find_iter(bytes, sign.as_bytes());
         found.map(move |at| at + sign.len())
     };
-    let mut begins: Vec<usize> = begins("://").chain(begins(r":\/\/")).collect();
+    let mut begins: Vec<usize> = SIGNS.into_iter().flat_map(begins).collect();
     begins.sort_unstable();
     let mut secrets = Vec::new();
     // A URL within another one's query has its parameters looked at with that one's.
@@ -35,6 +35,23 @@ pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
     }
     secrets.sort_unstable_by_key(|secret| secret.start);
     secrets
+}
+
+/// Where the `://` begins of the URL that `at` stands in; of nested ones, of the innermost.
+pub(super) fn around(text: &str, at: usize) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let begin = |sign: &str| {
+        let near = bytes.len().min(at + sign.len() - 1);
+        let colon = memmem::rfind(&bytes[..near], sign.as_bytes())?;
+        (at < end(bytes, colon + sign.len())).then_some(colon)
+    };
+    SIGNS.iter().filter_map(|sign| begin(sign)).max()
+}
+
+/// Whether the bytes have a sign that a URL may stand there.
+pub(super) fn may_be_in(bytes: &[u8]) -> bool {
+    let has = |sign: &&str| memmem::find(bytes, sign.as_bytes()).is_some();
+    SIGNS.iter().any(has)
 }
 
 /// The credentials in a request target or a URL reference that is all of the text, in order.
@@ -84,6 +101,9 @@ fn piece(bytes: &[u8], part: Range<usize>) -> (usize, usize) {
     }
     (part.end, part.end)
 }
+
+/// What stands between a URL's scheme and its authority, in text and in JSON.
+const SIGNS: [&str; 2] = ["://", r":\/\/"];
 
 /// Where a URL ends that goes on at `at`.
 fn end(bytes: &[u8], mut at: usize) -> usize {
