@@ -18,7 +18,7 @@ const LAYERS: [(&str, &str, &str); 15] = [
         "",
         "memchr flate2 zstd brotli_decompressor tokio_tungstenite",
     ),
-    ("responses", "", "serde_json"),
+    ("responses", "", "serde_json toml"),
     ("config", "", "toml etcetera"),
     ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
