@@ -7,8 +7,8 @@ use serde_json::value::RawValue;
 
 use super::payload::{Content, Payload, text_or_base64};
 use super::record::{
-    Close, Connection, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome, Record, Stamp,
-    Text, Timings, Usage,
+    Close, Connection, Context, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome,
+    Record, Stamp, Text, Timings, Usage,
 };
 use super::{Error, VERSION};
 use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
@@ -85,6 +85,7 @@ pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
         gist: flow.gist.as_str().into(),
         warm_up: flow.is_warm_up,
         recovered: flow.is_recovered,
+        context: flow.context().map(|told| context(flow, told)),
         request: request_head(flow),
         response: Some(response_head(flow)),
         outcome: flow.turn.as_ref().map(outcome),
@@ -98,6 +99,23 @@ pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
         connection: flow.connection.as_ref().map(connected),
         frames: None,
         close: flow.close.as_ref().map(close),
+    }
+}
+
+fn context(flow: &Flow, told: flow::Context) -> Context<'_> {
+    let text = |text: Option<Box<str>>| text.map(|text| Text(text.into_string().into()));
+    let identity = &flow.identity;
+    Context {
+        parent: Text::of(identity.parent.as_ref()),
+        label: Text::of(identity.label.as_ref()),
+        agent_inferred: identity.is_agent_inferred,
+        window: identity.window,
+        cwd: text(told.cwd),
+        title: text(told.title),
+        previous: text(told.previous),
+        response: text(told.response),
+        served: text(told.served),
+        tier: text(told.tier),
     }
 }
 

@@ -8,8 +8,8 @@ use serde::de::IgnoredAny;
 
 use super::VERSION;
 use super::decode::{self, Entry, entry};
-use super::record::{Close, Failure, Header, Kind, Outcome, Stamp, Text, Timings};
-use crate::flow::{Channel, Facts, FlowId, FlowKind, State, Summary, Transport};
+use super::record::{self, Close, Failure, Header, Kind, Outcome, Stamp, Text, Timings};
+use crate::flow::{Channel, Context, Facts, FlowId, FlowKind, State, Summary, Transport};
 use crate::responses::{Agent, Identity, Status, Usage};
 
 /// A line as its summary.
@@ -52,6 +52,8 @@ struct Glance<'a> {
     model: Option<Text<'a>>,
     #[serde(borrow, default)]
     gist: Text<'a>,
+    #[serde(borrow, default)]
+    context: Option<record::Context<'a>>,
     #[serde(borrow)]
     request: Half<'a>,
     #[serde(borrow, default)]
@@ -122,6 +124,11 @@ impl Glance<'_> {
             None if kind.asks_for_a_turn(channel, method) => return None,
             None => None,
         };
+        let is_told = turn.is_some() || channel == Channel::Compact;
+        if is_told && self.context.is_none() {
+            return None;
+        }
+        let told = self.context.as_ref();
         let failures: Result<Vec<_>, _> = self.failures.iter().map(decode::failure).collect();
         let failures = failures.ok()?;
         let started = self.started.0;
@@ -169,8 +176,13 @@ impl Glance<'_> {
                     None => Agent::Unknown,
                     Some(name) => Agent::from_name(name),
                 },
+                is_agent_inferred: told.is_some_and(|told| told.agent_inferred),
+                label: owned(told.and_then(|told| told.label.as_ref())),
+                parent: owned(told.and_then(|told| told.parent.as_ref())),
+                window: told.and_then(|told| told.window),
                 purpose: owned(self.purpose.as_ref()),
             },
+            context: told.map(|told| Box::new(Context::from(told))),
             turn,
             usage: outcome.and_then(|outcome| outcome.usage.as_ref().map(Usage::from)),
             first_delta: self
@@ -204,6 +216,20 @@ fn transport(kind: FlowKind, response: Option<&Half<'_>>) -> Transport {
         Transport::Sse
     } else {
         Transport::Http
+    }
+}
+
+impl From<&record::Context<'_>> for Context {
+    fn from(told: &record::Context<'_>) -> Self {
+        let boxed = |text: &Option<Text<'_>>| text.as_ref().map(|text| text.as_str().into());
+        Self {
+            cwd: boxed(&told.cwd),
+            title: boxed(&told.title),
+            previous: boxed(&told.previous),
+            response: boxed(&told.response),
+            served: boxed(&told.served),
+            tier: boxed(&told.tier),
+        }
     }
 }
 

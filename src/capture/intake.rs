@@ -145,6 +145,7 @@ fn made_up_summary(turn: &Summary, name: &str) -> Summary {
         state: State::Complete,
         gist: format!("{} {}{NOT_SAVED}", turn.method, turn.path).into(),
         model: None,
+        context: None,
         turn: None,
         usage: None,
         first_delta: None,

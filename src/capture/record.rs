@@ -58,6 +58,10 @@ pub(super) struct Record<'a> {
     /// Put together from a journal.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) recovered: bool,
+    /// Follows from the request and the events; written for those who would not decode them. On
+    /// turns only.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) context: Option<Context<'a>>,
     #[serde(borrow)]
     pub(super) request: Message<'a>,
     #[serde(borrow, default)]
@@ -239,6 +243,37 @@ pub(super) struct Fault<'a> {
     pub(super) offset: u64,
     #[serde(borrow)]
     pub(super) message: Text<'a>,
+}
+
+/// What a turn says of its place in a conversation and of its price.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Context<'a> {
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) parent: Option<Text<'a>>,
+    /// The kind of sub-agent.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) label: Option<Text<'a>>,
+    /// The line's `agent` was inferred.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub(super) agent_inferred: bool,
+    /// How often the thread was compacted before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) window: Option<u32>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) cwd: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) title: Option<Text<'a>>,
+    /// `previous_response_id`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) previous: Option<Text<'a>>,
+    /// The response's id.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) response: Option<Text<'a>>,
+    /// The model that answered, where it is not the line's `model`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) served: Option<Text<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) tier: Option<Text<'a>>,
 }
 
 /// How a model response ended.

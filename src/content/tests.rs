@@ -45,6 +45,7 @@ pub(super) fn flow(kind: FlowKind, target: &str) -> Flow {
         turn: None,
         identity: Identity::default(),
         model: Some("gpt-x".into()),
+        asked: crate::flow::Context::default(),
         gist: String::new(),
         is_warm_up: false,
         failures: Vec::new(),

@@ -300,6 +300,7 @@ fn flow() -> Flow {
             ..Identity::default()
         },
         model: Some("m-1".to_owned()),
+        asked: crate::flow::Context::default(),
         gist: "greet them".to_owned(),
         is_warm_up: false,
         failures: vec![Failure {

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Channel, Flow, FlowKind, Op};
+use super::{Channel, Context, Flow, FlowKind, Op};
 use crate::responses::{EventKind, Failure, Identity, Request, Status, event_name};
 use crate::tap::{Direction, field};
 use crate::wire::sse;
@@ -81,6 +81,7 @@ impl Flow {
             self.gist = gist;
         }
         self.is_warm_up = request.is_warm_up;
+        self.asked = Context::of(&request);
         self.model = request.model;
     }
 

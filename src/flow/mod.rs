@@ -7,11 +7,13 @@
 
 mod body;
 mod channel;
+mod context;
 mod dissect;
 mod frame;
 mod http;
 mod phases;
 mod recorder;
+pub mod sessions;
 mod socket;
 mod store;
 mod summary;
@@ -23,6 +25,7 @@ use crate::tap::{At, Connection, Direction, Failure, Field, RequestHead, Respons
 
 pub use body::{Body, Fault};
 pub use channel::{Channel, Transport};
+pub use context::Context;
 pub use frame::{Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
@@ -69,6 +72,8 @@ pub struct Flow {
     pub identity: Identity,
     /// The model asked for.
     pub model: Option<String>,
+    /// What the request tells of its place in a conversation ([`Flow::context`] has the response's part too).
+    pub asked: Context,
     /// What it is about, in a few words: the last user text, a tool's output, or the path.
     pub gist: String,
     /// Whether it asked for no output (`generate: false`).
@@ -257,6 +262,7 @@ impl Flow {
             turn: None,
             identity: Identity::default(),
             model: None,
+            asked: Context::default(),
             gist: String::new(),
             is_warm_up: false,
             failures: Vec::new(),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Channel, Flow, FlowId, FlowKind, STALL, State, Transport};
+use super::{Channel, Context, Flow, FlowId, FlowKind, STALL, State, Transport};
 use crate::responses::{Agent, Identity, Status, Usage};
 use crate::tap::At;
 
@@ -42,6 +42,8 @@ pub struct Summary {
     pub gist: Box<str>,
     /// [`Flow::identity`].
     pub identity: Identity,
+    /// [`Flow::context`].
+    pub context: Option<Box<Context>>,
     /// Where the model response stands, where the flow is one.
     pub turn: Option<Status>,
     /// Its tokens.
@@ -88,6 +90,7 @@ impl Summary {
             model: flow.model.as_deref().map(Into::into),
             gist: flow.gist.as_str().into(),
             identity: flow.identity.clone(),
+            context: flow.context().map(Box::new),
             turn: turn.map(|turn| turn.status),
             usage: turn.and_then(|turn| turn.usage),
             first_delta: flow.first_delta(),

@@ -19,6 +19,14 @@ pub struct Identity {
     pub turn: Option<String>,
     /// Which agent asks.
     pub agent: Agent,
+    /// Whether `agent` follows from what the wire does not say: before 0.169 only sub-agents are named.
+    pub is_agent_inferred: bool,
+    /// What kind of sub-agent it is (`thread_spawn`, `collab_spawn`, `review`, `compact`), where told.
+    pub label: Option<String>,
+    /// The thread that this one was spawned from, where told.
+    pub parent: Option<String>,
+    /// How often the thread's context was compacted before, where told.
+    pub window: Option<u32>,
     /// `request_kind` (`turn`, `prewarm`, `compaction`, `memory`), where told.
     pub purpose: Option<String>,
 }
@@ -83,6 +91,9 @@ impl Identity {
         };
 
         let session = id("session_id", "session-id");
+        // `<thread>:<number>`
+        let window = either("x-codex-window-id");
+        let window = window.and_then(|id| id.rsplit_once(':')?.1.parse().ok());
         let purpose = told("request_kind").or_else(|| {
             let is_warm_up = body.is_some_and(|body| body.is_warm_up);
             is_warm_up.then(|| "prewarm".to_owned())
@@ -94,11 +105,16 @@ impl Identity {
             name: told("agent_name"),
             has_session: session.is_some(),
         };
+        let agent = marks.agent();
         Self {
             // Versions before 0.169 have one identifier for both.
             thread: id("thread_id", "thread-id").or_else(|| session.clone()),
             turn: told("turn_id").or_else(|| in_body("turn_id")),
-            agent: marks.agent(),
+            is_agent_inferred: agent == Agent::Main && !marks.tell_main(),
+            agent,
+            parent: told("parent_thread_id").or_else(|| either("x-codex-parent-thread-id")),
+            window,
+            label: marks.kind.or(marks.label),
             purpose,
             session,
         }
@@ -119,6 +135,11 @@ struct Marks {
 }
 
 impl Marks {
+    /// Whether the wire names the main agent.
+    fn tell_main(&self) -> bool {
+        self.source.is_some() || self.name.is_some()
+    }
+
     fn agent(&self) -> Agent {
         let sub = |name: &str| Agent::Sub(name.to_owned());
         let source = self.source.as_deref();
@@ -240,11 +261,34 @@ mod tests {
     }
 
     #[test]
+    fn the_parent_and_the_window_are_told_either_way() {
+        let told =
+            r#"{"parent_thread_id":"t-1","subagent_kind":"thread_spawn","agent_name":"/root/x"}"#;
+        let metadata = [(TURN_METADATA, told), ("x-codex-window-id", "t-2:3")];
+        let identity = identify(&[("x-codex-window-id", "t-2:0")], &metadata);
+        assert_eq!(identity.parent.as_deref(), Some("t-1"));
+        assert_eq!(identity.label.as_deref(), Some("thread_spawn"));
+        assert_eq!(identity.window, Some(3));
+        assert!(!identity.is_agent_inferred);
+
+        let headers = [
+            ("x-codex-parent-thread-id", "t-1"),
+            ("x-openai-subagent", "review"),
+            ("x-codex-window-id", "no number"),
+        ];
+        let identity = identify(&headers, &[]);
+        assert_eq!(identity.parent.as_deref(), Some("t-1"));
+        assert_eq!(identity.label.as_deref(), Some("review"));
+        assert_eq!(identity.window, None);
+    }
+
+    #[test]
     fn old_versions_give_one_identifier() {
         let identity = identify(&[("session_id", "x")], &[]);
         assert_eq!(identity.session.as_deref(), Some("x"));
         assert_eq!(identity.thread.as_deref(), Some("x"));
         assert_eq!(identity.agent, Agent::Main);
+        assert!(identity.is_agent_inferred);
         assert_eq!(Identity::of(|_| None, None), Identity::default());
     }
 }

@@ -16,6 +16,7 @@ mod lenient;
 mod merge;
 mod price;
 mod request;
+mod surroundings;
 mod turn;
 mod usage;
 

@@ -296,7 +296,7 @@ fn only(members: &Members<'_>, names: &[&str]) -> bool {
 }
 
 /// What the user wrote in this item, if it is a message of the user and not of Codex in their name.
-fn user_text(item: &Item) -> Option<&str> {
+pub(super) fn user_text(item: &Item) -> Option<&str> {
     let ItemKind::Message { role, parts, .. } = &item.kind else {
         return None;
     };
@@ -312,7 +312,7 @@ fn user_text(item: &Item) -> Option<&str> {
 }
 
 /// The first line that is not blank, shortened to what a list can show.
-fn first_line(text: &str) -> String {
+pub(super) fn first_line(text: &str) -> String {
     let line = text.lines().map(str::trim).find(|line| !line.is_empty());
     let line = line.unwrap_or_default();
     match line.char_indices().nth(GIST_CHARS) {

@@ -21,6 +21,8 @@ pub struct Turn {
     pub response_id: Option<String>,
     /// The model that answers, as the response says.
     pub model: Option<String>,
+    /// The service tier that was used, as the response says.
+    pub service_tier: Option<String>,
     /// Where the response stands.
     pub status: Status,
     /// Why it is incomplete (`max_output_tokens`, `interrupted`).
@@ -210,6 +212,9 @@ impl Turn {
         }
         if let Some(model) = members.text("model") {
             self.model = Some(model.into_owned());
+        }
+        if let Some(tier) = members.text("service_tier") {
+            self.service_tier = Some(tier.into_owned());
         }
         if let Some(usage) = members.find("usage").and_then(Usage::read) {
             self.usage = Some(usage);

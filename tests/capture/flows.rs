@@ -39,6 +39,7 @@ fn json_exchange() -> Flow {
         turn: Some("u-1".to_owned()),
         agent: Agent::Sub("review".to_owned()),
         purpose: Some("turn".to_owned()),
+        ..Identity::default()
     };
     flow.model = Some("m-1".to_owned());
     "greet \"them\"".clone_into(&mut flow.gist);
