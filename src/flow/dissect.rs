@@ -76,6 +76,9 @@ impl Flow {
             Some(Err(_)) | None => return,
         };
         self.identity = self.identify(Some(&request));
+        if let Some(turn) = &mut self.turn {
+            turn.expect(&request);
+        }
         let gist = request.gist();
         if !gist.is_empty() {
             self.gist = gist;

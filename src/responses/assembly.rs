@@ -125,6 +125,7 @@ impl Turn {
         if is_whole && item.kind.has_text() {
             self.first_delta.get_or_insert(ordinal);
         }
+        self.check_item(place, &item, is_whole);
         self.adopt(place, item, ordinal, is_whole);
         if is_whole && let Some(item) = self.items.get_mut(place) {
             item.ended = Some(ordinal);
@@ -220,6 +221,7 @@ impl Turn {
             self.lint(format!("event {ordinal}: {} has no text", event.name()));
             return;
         };
+        self.check_live(kind, event, ordinal);
         let text = match target {
             Target::Input(..) => self
                 .call(target, event, ordinal)
@@ -321,7 +323,7 @@ impl Turn {
         self.insert(index, item)
     }
 
-    fn find(&self, index: Option<u64>, id: Option<&str>) -> Option<usize> {
+    pub(super) fn find(&self, index: Option<u64>, id: Option<&str>) -> Option<usize> {
         let by_id = || self.places.by_id.get(id?).copied();
         let by_index = index.and_then(|index| self.places.by_index.get(&index).copied());
         match by_index {

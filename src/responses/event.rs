@@ -101,6 +101,12 @@ impl<'a> Event<'a> {
         self.output_index.0
     }
 
+    /// `summary_index`: which part of a reasoning summary it is about.
+    #[must_use]
+    pub fn summary_index(&self) -> Option<u64> {
+        self.summary_index.0
+    }
+
     /// `summary_index` or `content_index`: which part of the item it is about.
     #[must_use]
     pub fn part_index(&self) -> Option<u64> {

@@ -51,7 +51,8 @@ pub enum ItemKind {
     Output(ToolOutput),
     /// Tools given as an input item (`additional_tools`).
     Tools(Vec<Tool>),
-    /// Any other item: a compaction, for example, or a type that is not known.
+    /// Any other item: a compaction, for example, or a type that is not known
+    /// ([`ItemKind::is_known`]).
     Other {
         /// Its `type`.
         kind: String,
@@ -159,6 +160,15 @@ impl ItemKind {
                     .map_or(0, |text| text.len()),
             },
             "additional_tools" => Self::Tools(Tool::read_all(members.find("tools"))),
+            "mcp_list_tools" => Self::Tools(Tool::read_of_server(
+                members.find("tools"),
+                text("server_label").as_deref(),
+            )),
+            "mcp_approval_response" => Self::Output(ToolOutput {
+                text: approval(members),
+                call_id: text("approval_request_id"),
+                kind,
+            }),
             "tool_search_output" => Self::Output(ToolOutput {
                 text: tool_names(members.find("tools")),
                 call_id: text("call_id"),
@@ -170,6 +180,16 @@ impl ItemKind {
                 kind,
             }),
             _ => Self::Other { kind },
+        }
+    }
+
+    /// Whether its type is in the vocabulary: the API reference's, and what Codex adds to it.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        match self {
+            Self::Other { kind } => PLAIN.contains(&kind.as_str()),
+            Self::Output(output) => OUTPUTS.contains(&output.kind.as_str()),
+            Self::Message { .. } | Self::Reasoning { .. } | Self::Call(_) | Self::Tools(_) => true,
         }
     }
 
@@ -210,7 +230,8 @@ impl ToolCall {
             "tool_search_call" | "mcp_call" | "mcp_approval_request" => {
                 (ToolKind::Hosted, &["arguments"][..])
             }
-            "web_search_call" | "computer_call" => (ToolKind::Hosted, &["action"][..]),
+            "web_search_call" => (ToolKind::Hosted, &["action"][..]),
+            "computer_call" => (ToolKind::Hosted, &["action", "actions"][..]),
             "file_search_call" => (ToolKind::Hosted, &["queries"][..]),
             "code_interpreter_call" => (ToolKind::Hosted, &["code"][..]),
             "image_generation_call" => (ToolKind::Hosted, &["revised_prompt", "prompt"][..]),
@@ -222,11 +243,15 @@ impl ToolCall {
             .iter()
             .find_map(|name| members.find(name).and_then(lenient::text_or_json));
         let stem = kind.strip_suffix("_call").unwrap_or(kind);
+        // An approval names the request by its id.
+        let own_id = (kind == "mcp_approval_request")
+            .then(|| text("id"))
+            .flatten();
         Some(Self {
             kind: tool,
             name: text("name").unwrap_or_else(|| stem.to_owned()),
             namespace: text("namespace").or_else(|| text("server_label")),
-            call_id: text("call_id"),
+            call_id: text("call_id").or(own_id),
             input: input.unwrap_or_default(),
             status: text("status"),
         })
@@ -259,7 +284,9 @@ impl Part {
         let kind = members.text("type").unwrap_or_default().into_owned();
         let text = match kind.as_str() {
             "refusal" => members.text("refusal"),
-            "input_image" | "output_image" | "image" => Some(image(&members)),
+            "input_image" | "output_image" | "image" | "computer_screenshot" => {
+                Some(image(&members))
+            }
             "input_audio" | "output_audio" => Some(audio(&members)),
             "input_file" => Some(file(&members)),
             "encrypted_content" => {
@@ -291,13 +318,36 @@ pub(super) fn join(parts: &[Part]) -> String {
     texts.join("\n")
 }
 
-/// A tool's output: a string, or a list of parts, or whatever else, as JSON.
+/// A tool's output: a string, a content part or a list of them, or whatever else, as JSON.
 fn output_text(json: &str) -> String {
-    match lenient::text(json) {
-        Some(text) => text.into_owned(),
-        None if json.starts_with('[') => join(&Part::read_all(json, 0)),
-        None if json == "null" => String::new(),
-        None => json.to_owned(),
+    if let Some(text) = lenient::text(json) {
+        return text.into_owned();
+    }
+    let is_part = |json: &str| {
+        let has_type = |json| Members::of(json).is_ok_and(|it| it.text("type").is_some());
+        lenient::text(json).is_some() || has_type(json)
+    };
+    let are_parts = match lenient::elements(json) {
+        Some(parts) => parts.iter().all(|part| is_part(part.get())),
+        None => is_part(json),
+    };
+    match are_parts {
+        true => join(&Part::read_all(json, 0)),
+        false if json == "null" => String::new(),
+        false => json.to_owned(),
+    }
+}
+
+/// Whether a call of an MCP server was approved, and why or why not.
+fn approval(members: &Members<'_>) -> String {
+    let verdict = match members.find("approve") {
+        Some("true") => "approved",
+        Some("false") => "not approved",
+        _ => "no verdict",
+    };
+    match members.text("reason") {
+        Some(reason) => format!("{verdict}: {reason}"),
+        None => verdict.to_owned(),
     }
 }
 
@@ -341,6 +391,29 @@ fn file(members: &Members<'_>) -> Cow<'static, str> {
     let data = members.text("file_data").unwrap_or_default();
     format!("[file {name}, {} bytes]", data_len(&data)).into()
 }
+
+/// Types of items that are neither text nor calls.
+const PLAIN: &[&str] = &[
+    "compaction",
+    "compaction_summary",
+    "compaction_trigger",
+    "context_compaction",
+    "configuration_update",
+    "item_reference",
+];
+
+/// Types of items that answer a call.
+const OUTPUTS: &[&str] = &[
+    "function_call_output",
+    "custom_tool_call_output",
+    "local_shell_call_output",
+    "shell_call_output",
+    "apply_patch_call_output",
+    "computer_call_output",
+    "tool_search_output",
+    "mcp_tool_call_output",
+    "mcp_approval_response",
+];
 
 /// Bytes that Base64 text decodes to (RFC 4648 §4), a data URL's preamble left out.
 fn data_len(text: &str) -> usize {

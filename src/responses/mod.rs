@@ -13,6 +13,7 @@ mod identity;
 mod item;
 mod kind;
 mod lenient;
+mod lint;
 mod merge;
 mod price;
 mod request;

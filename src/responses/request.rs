@@ -188,6 +188,12 @@ impl Request {
         Some(join(prompt.or(first)?))
     }
 
+    /// Names of top-level members that are neither in the API reference nor Codex's own.
+    pub fn unknown_members(&self) -> impl Iterator<Item = &str> {
+        let names = self.other.iter().map(|(name, _)| name.as_str());
+        names.filter(|name| !MEMBERS.contains(name))
+    }
+
     /// What the user said last, without what Codex says in the user's name: the environment, the
     /// project's instructions, notes about an interrupted turn.
     #[must_use]
@@ -272,6 +278,16 @@ impl Tool {
         tools
     }
 
+    /// The tools that an MCP server lists: its label is their namespace, and its protocol their type.
+    pub(super) fn read_of_server(json: Option<&str>, label: Option<&str>) -> Vec<Self> {
+        let tools = json.and_then(lenient::elements).unwrap_or_default();
+        let tools = tools.iter().map(|tool| Self {
+            kind: "mcp".to_owned(),
+            ..Self::read(tool.get(), label)
+        });
+        tools.collect()
+    }
+
     fn read(json: &str, namespace: Option<&str>) -> Self {
         let members = Members::of(json).unwrap_or_default();
         let kind = members.text("type").unwrap_or_default();
@@ -320,6 +336,46 @@ pub(super) fn first_line(text: &str) -> String {
         None => line.to_owned(),
     }
 }
+
+/// Top-level members of a request: the API reference's (`POST /responses`), those of its WebSocket
+/// messages, and those that Codex adds.
+const MEMBERS: &[&str] = &[
+    "access_programs",
+    "background",
+    "client_metadata",
+    "context_management",
+    "conversation",
+    "generate",
+    "include",
+    "input",
+    "instructions",
+    "max_output_tokens",
+    "max_tool_calls",
+    "metadata",
+    "model",
+    "parallel_tool_calls",
+    "previous_response_id",
+    "prompt",
+    "prompt_cache_key",
+    "prompt_cache_options",
+    "prompt_cache_retention",
+    "reasoning",
+    "response_id",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "temperature",
+    "text",
+    "tool_choice",
+    "tools",
+    "top_logprobs",
+    "top_p",
+    "truncation",
+    "type",
+    "user",
+];
 
 /// Characters of a gist's text: more than the widest list shows.
 const GIST_CHARS: usize = 300;

@@ -3,7 +3,7 @@
 //! [`Turn::apply`] takes the JSON of one event after another, from server-sent events and WebSocket
 //! messages alike, and is total: what cannot be read becomes a lint. Deltas append, so that the
 //! work grows with the input and no faster. The first terminal event counts; nothing reopens a
-//! response.
+//! response, and what still comes of the response before it is left aside.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -12,6 +12,7 @@ use serde_json::value::RawValue;
 
 use super::assembly::Places;
 use super::lenient::{self, Members};
+use super::lint::{Asked, LOST, Once};
 use super::{Event, EventKind, Failure, Item, ItemKind, Part, ToolCall, Usage};
 
 /// A response as far as it has arrived.
@@ -39,14 +40,18 @@ pub struct Turn {
     pub events: u32,
     /// Ordinal of the first event that carried generated text or arguments.
     pub first_delta: Option<u32>,
+    /// What `response.metadata` says in place of header fields, in order.
+    pub headers: Vec<(String, String)>,
     /// Things that were wrong with the stream, each in one line.
     pub lints: Vec<String>,
+    /// What the request says of its answer.
+    pub(super) asked: Asked,
+    /// Lints that are noted once, and were.
+    pub(super) said: Vec<Once>,
     /// Where in `items` each output index and item id is.
     pub(super) places: Places,
     /// The newest `sequence_number`.
     sequence: Option<u64>,
-    /// An event came after the terminal one: said once.
-    has_late_events: bool,
 }
 
 impl Turn {
@@ -74,6 +79,13 @@ impl Turn {
             self.note_late(&event, ordinal);
             return kind;
         }
+        if self.is_of_another(event.response) {
+            let name = event.name();
+            self.lint(format!(
+                "event {ordinal}: {name} is of the response before this one: left aside"
+            ));
+            return kind;
+        }
         match kind {
             EventKind::Created | EventKind::InProgress | EventKind::Queued => {
                 self.take_response(event.response, ordinal);
@@ -86,6 +98,8 @@ impl Turn {
                 self.status = Status::Error;
                 self.failure = Some(Failure::from_event(json));
             }
+            EventKind::Metadata => self.take_headers(json),
+            EventKind::Other => self.check_known(event.name(), ordinal),
             _ => self.assemble(kind, &event, ordinal),
         }
         kind
@@ -143,7 +157,8 @@ impl Turn {
         match self.lints.len() {
             MAX_LINTS => self.lints.push("more like these are not listed".to_owned()),
             kept if kept < MAX_LINTS => {
-                let mut lint = lint.into();
+                // The names in it are the sender's.
+                let mut lint = lint.into().replace(char::is_control, " ");
                 if let Some((end, _)) = lint.char_indices().nth(MAX_LINT) {
                     lint.truncate(end);
                 }
@@ -188,11 +203,32 @@ impl Turn {
             self.lint(format!(
                 "event {ordinal}: {name}, but the response was over: the first end counts"
             ));
-        } else if !event.kind().is_aside() && !self.has_late_events {
-            self.has_late_events = true;
-            self.lint(format!(
-                "event {ordinal}: {name} after the response was over"
-            ));
+        } else if !event.kind().is_aside() {
+            self.lint_once(Once::LateEvent, || {
+                format!("event {ordinal}: {name} after the response was over")
+            });
+        }
+    }
+
+    /// Whether an event speaks of the response that this one continues: it came too late there.
+    fn is_of_another(&self, response: Option<&RawValue>) -> bool {
+        let (Some(previous), Some(response)) = (&self.asked.previous, response) else {
+            return false;
+        };
+        let members = Members::of(response.get()).unwrap_or_default();
+        members.text("id").is_some_and(|id| id == *previous)
+    }
+
+    /// Takes the header fields that a message carries, there being no head to carry them.
+    fn take_headers(&mut self, json: &str) {
+        let members = Members::of(json).unwrap_or_default();
+        let headers = members.find("headers").map(Members::of);
+        for (name, value) in headers.and_then(Result::ok).unwrap_or_default().0 {
+            if let Some(value) =
+                lenient::text(value.get()).filter(|_| self.headers.len() < MAX_NAMES)
+            {
+                self.headers.push((name.into_owned(), value.into_owned()));
+            }
         }
     }
 
@@ -238,8 +274,9 @@ impl Turn {
         match status {
             Status::Completed => {
                 if members.text("id").is_none() {
-                    self.lint("response.completed has no id: Codex takes the stream for lost");
+                    self.lint(format!("response.completed has no id: {LOST}"));
                 }
+                self.check_usage(members.find("usage"));
                 self.note_unfinished();
             }
             Status::Failed if self.failure.is_none() => {

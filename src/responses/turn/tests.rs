@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::responses::ToolKind;
+use crate::responses::{Request, ToolKind};
 
 /// A turn after these events, one per line.
 fn turn(events: &str) -> Turn {
@@ -244,6 +244,9 @@ fn the_first_end_counts_and_nothing_reopens_it() {
     assert_eq!(turn.lints, lints);
 }
 
+const EARLY: &str = "event 0: response.output_text.delta before its response.output_item.added: \
+    Codex shows the text only once it is whole";
+
 /// What a stream that bends the rules gives: the text, and the lints.
 #[test]
 fn bent_streams_are_read_and_noted() {
@@ -269,27 +272,27 @@ fn bent_streams_are_read_and_noted() {
         ], "hi", &[][..]),
         ("deltas first", vec![
             delta(0, "m", "a"), added(0, "m"), delta(0, "m", "b"), whole(0, "m", "ab"), done.to_owned(),
-        ], "ab", &[]),
+        ], "ab", &[EARLY]),
         ("without index or id", vec![
             r#"{"type":"response.output_text.delta","delta":"a"}"#.to_owned(),
             r#"{"type":"response.output_text.delta","delta":"b"}"#.to_owned(),
             format!(r#"{{"type":"response.output_item.done","item":{}}}"#, message("m", "ab")),
             done.to_owned(),
-        ], "ab", &[]),
+        ], "ab", &[EARLY]),
         ("out of order", vec![
             delta(2, "z", "z"), delta(0, "x", "x"), delta(1, "y", "y"), delta(2, "z", "Z"),
             whole(0, "x", "x"), whole(1, "y", "y"), whole(2, "z", "zZ"), done.to_owned(),
-        ], "x\n\ny\n\nzZ", &[]),
+        ], "x\n\ny\n\nzZ", &[EARLY]),
         ("every item numbered 0", vec![
             added(0, "m"), delta(0, "m", "a"), whole(0, "m", "a"),
             added(0, "n"), delta(0, "n", "b"), whole(0, "n", "b"), done.to_owned(),
         ], "a\n\nb", &["event 3: response.output_item.added uses an output_index a second time"]),
         ("corrected", vec![
             delta(0, "m", "teh"), whole(0, "m", "the"), done.to_owned(),
-        ], "the", &["event 1: output 0 (message) is not what its deltas gave"]),
+        ], "the", &[EARLY, "event 1: output 0 (message) is not what its deltas gave"]),
         ("never done", vec![
             delta(0, "m", "a"), delta(0, "m", "b"), done.to_owned(),
-        ], "ab", &["output 0 (message) has no response.output_item.done: Codex drops it"]),
+        ], "ab", &[EARLY, "output 0 (message) has no response.output_item.done: Codex drops it"]),
         ("only at the end", vec![
             format!(r#"{{"type":"response.completed","response":{{"id":"r","output":[{}]}}}}"#, message("m", "hi")),
         ], "hi", &["output 0 (message) came only at the end: Codex ignores text that is only in the final output"]),
@@ -302,7 +305,7 @@ fn bent_streams_are_read_and_noted() {
             delta(0, "m", "kept"),
             r#"{"type":"response.output_item.done","output_index":0,"item":{"id":"m","type":"message","role":"assistant","content":[]}}"#.to_owned(),
             done.to_owned(),
-        ], "kept", &["event 1: output 0 (message) leaves out the text that was streamed"]),
+        ], "kept", &[EARLY, "event 1: output 0 (message) leaves out the text that was streamed"]),
         ("a gap", vec![
             r#"{"type":"response.created","sequence_number":0,"response":{"id":"r"}}"#.to_owned(),
             r#"{"type":"response.in_progress","sequence_number":3,"response":{"id":"r"}}"#.to_owned(),
@@ -315,14 +318,14 @@ fn bent_streams_are_read_and_noted() {
         ("a wild index", vec![
             r#"{"type":"response.output_text.delta","output_index":9007199254740991,"content_index":4000000000,"delta":"a"}"#.to_owned(),
             r#"{"type":"response.output_text.delta","output_index":9007199254740991,"content_index":4000000000,"delta":"b"}"#.to_owned(),
-        ], "ab", &[]),
+        ], "ab", &[EARLY]),
         ("a part too many before the item begins", vec![
             r#"{"type":"response.output_text.delta","output_index":0,"content_index":1,"delta":"b"}"#.to_owned(),
             format!(r#"{{"type":"response.output_item.added","output_index":0,"item":{}}}"#, message("m", "a")),
-        ], "a\n\nb", &[]),
+        ], "a\n\nb", &[EARLY]),
         ("without an id", vec![
             r#"{"type":"response.completed","response":{}}"#.to_owned(),
-        ], "", &["response.completed has no id: Codex takes the stream for lost"]),
+        ], "", &["response.completed has no id: Codex takes the stream for lost and sends the request again"]),
         ("the chat API's end", vec![done.to_owned(), "[DONE]".to_owned()], "", &[]),
     ];
     for (name, events, text, lints) in cases {
@@ -347,13 +350,47 @@ fn unknown_events_and_items_are_kept() {
     let turn = turn(
         r#"{"type":"response.sparkle","sequence_number":0,"x":1}
         {"type":"response.output_item.done","output_index":0,"item":{"type":"sparkle","glow":[1, 2]}}
+        {"type":"response.sparkle","sequence_number":1,"x":1}
         {"no":"type"}"#,
     );
-    assert_eq!(turn.counts["response.sparkle"], (1, 53));
+    assert_eq!(turn.counts["response.sparkle"], (2, 106));
     assert_eq!(turn.counts["(no type)"].0, 1);
     assert!(matches!(&turn.items[0].kind, ItemKind::Other { kind } if kind == "sparkle"));
     assert_eq!(turn.items[0].raw, r#"{"type":"sparkle","glow":[1, 2]}"#);
-    assert_eq!(turn.lints, Vec::<String>::new());
+    let lints = [
+        "event 0: response.sparkle is not a known event: Codex skips it",
+        "output 0 (sparkle) is not a known item: Codex skips it",
+        "event 3 has no type: Codex skips it",
+    ];
+    assert_eq!(turn.lints, lints);
+}
+
+#[test]
+fn the_end_of_the_response_before_ends_nothing() {
+    let stale = r#"{"type":"response.completed","response":{"id":"resp_0","usage":{"input_tokens":1,"output_tokens":1,"total_tokens":2}}}"#;
+    let request = r#"{"previous_response_id":"resp_0","input":[]}"#;
+    let mut turn = Turn::default();
+    turn.expect(&Request::parse(request).unwrap());
+    turn.apply(stale);
+    turn.apply(r#"{"type":"response.created","response":{"id":"resp_1"}}"#);
+    turn.apply(stale);
+    assert_eq!((turn.status, turn.usage), (Status::InProgress, None));
+    assert_eq!(
+        turn.lints[1],
+        "event 2: response.completed is of the response before this one: left aside"
+    );
+    turn.apply(r#"{"type":"response.completed","response":{"id":"resp_1"}}"#);
+    assert_eq!(turn.status, Status::Completed);
+    assert_eq!(turn.response_id.as_deref(), Some("resp_1"));
+}
+
+#[test]
+fn header_fields_in_messages_are_kept() {
+    let turn = turn(
+        r#"{"type":"response.metadata","headers":{"openai-model":"gpt-y","x-n":7},"metadata":{}}"#,
+    );
+    let headers = [("openai-model".to_owned(), "gpt-y".to_owned())];
+    assert_eq!(turn.headers, headers);
 }
 
 #[test]
