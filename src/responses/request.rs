@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::item::{Item, ItemKind, Part, ToolOutput, join};
 use super::lenient::{self, Members};
-use super::{Identity, ParseError};
+use super::{Identity, ParseError, Patch};
 
 /// The body of `POST …/responses`, or a `response.create` message.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -204,7 +204,7 @@ impl Request {
     /// One line that says what the request is about, for the request list.
     ///
     /// The user's words if they are the newest item, otherwise what the newest item brings: a
-    /// tool's output (`↩ exec_command → Process exited with code 0`), another agent's message, a
+    /// tool's output (`↩ exec_command → exit 0 · hi`), another agent's message, a
     /// compaction.
     #[must_use]
     pub fn gist(&self) -> String {
@@ -232,17 +232,19 @@ impl Request {
     }
 
     fn output_gist(&self, output: &ToolOutput) -> String {
-        let name = self.input.iter().rev().find_map(|item| match &item.kind {
-            ItemKind::Call(call) if call.call_id == output.call_id => Some(call.name.as_str()),
+        let call = self.input.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Call(call) if call.call_id == output.call_id => Some(call),
             _ => None,
         });
-        // Codex puts the outcome of a command below a preamble of identifiers and times.
-        let outcome = output
-            .text
-            .lines()
-            .take(OUTCOME_WITHIN)
-            .find(|line| line.starts_with("Process "));
-        let line = first_line(outcome.unwrap_or(&output.text));
+        let outcome = output.outcome();
+        let word = outcome.end.word().unwrap_or_default();
+        let says = first_line(&outcome.body);
+        let by = if word.is_empty() || says.is_empty() {
+            ""
+        } else {
+            " · "
+        };
+        let line = format!("{word}{by}{says}");
         let outputs = self.input.iter().rev();
         let more = outputs
             .take_while(|item| matches!(item.kind, ItemKind::Output(_)))
@@ -252,9 +254,13 @@ impl Request {
             0 => String::new(),
             more => format!(" (+{more} more)"),
         };
-        match name {
-            Some(name) => format!("↩ {name} → {line}{tail}"),
-            None => format!("↩ {line}{tail}"),
+        let Some(call) = call else {
+            return format!("↩ {line}{tail}");
+        };
+        let name = &call.name;
+        match Patch::of(call).filter(|patch| !patch.files.is_empty()) {
+            Some(patch) => format!("↩ {name} {} → {line}{tail}", first_line(&patch.gist())),
+            None => format!("↩ {name} → {line}{tail}"),
         }
     }
 }
@@ -379,9 +385,6 @@ const MEMBERS: &[&str] = &[
 
 /// Characters of a gist's text: more than the widest list shows.
 const GIST_CHARS: usize = 300;
-
-/// Lines at the start of a tool's output within which its outcome is looked for.
-const OUTCOME_WITHIN: usize = 6;
 
 /// How user messages begin that Codex writes itself.
 const WRAPPERS: &[&str] = &[

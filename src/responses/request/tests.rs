@@ -217,12 +217,18 @@ fn a_request_in_one_line() {
         (json!({"input": [says("user", "  first\nsecond")]}), "first"),
         (
             json!({"input": [call, output]}),
-            "↩ exec_command → Process exited with code 0",
+            "↩ exec_command → exit 0 · hi",
         ),
-        (json!({"input": [output]}), "↩ Process exited with code 0"),
+        (json!({"input": [output]}), "↩ exit 0 · hi"),
+        (json!({"input": [output, script]}), "↩ Script completed (+1 more)"),
         (
-            json!({"input": [output, script]}),
-            "↩ Script completed (+1 more)",
+            json!({"input": [
+                {"type": "custom_tool_call", "name": "apply_patch", "call_id": "p",
+                    "input": "*** Begin Patch\n*** Update File: a.rs\n-x\n+y\n*** End Patch"},
+                {"type": "custom_tool_call_output", "call_id": "p",
+                    "output": "Exit code: 0\nWall time: 0 seconds\nOutput:\nSuccess.\n"},
+            ]}),
+            "↩ apply_patch a.rs +1 −1 → exit 0 · Success.",
         ),
         (
             json!({"input": [{"type": "compaction_trigger"}]}),
