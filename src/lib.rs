@@ -2,8 +2,8 @@
 //!
 //! codextap runs beside Codex. It is a reverse proxy on loopback that forwards Codex's HTTP and
 //! WebSocket traffic ([`proxy`]), copies what passes ([`tap`]), decodes it as OpenAI Responses
-//! traffic ([`wire`], [`responses`], [`flow`]), writes it to a file ([`capture`]), and shows it in
-//! a terminal ([`content`], [`app`], [`view`], [`tui`]).
+//! traffic ([`wire`], [`responses`], [`flow`]), writes it to a file ([`capture`]), shows it in a
+//! terminal ([`content`], [`app`], [`view`], [`tui`]), and gives it to other tools ([`export`]).
 //!
 //! Bytes are forwarded first and unchanged; observation happens on copies, behind a channel. From
 //! there on everything flows one way: events into the store, the store into documents, documents
@@ -15,6 +15,7 @@ pub mod capture;
 pub mod cli;
 pub mod config;
 pub mod content;
+pub mod export;
 pub mod filter;
 pub mod flow;
 pub mod proxy;

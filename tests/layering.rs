@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// For each module of the crate: which of ours and which foreign crates it may import. `serde`,
 /// `bytes`, `thiserror` and `std` are open to all; `*` stands for every module or crate.
-const LAYERS: [(&str, &str, &str); 15] = [
+const LAYERS: [(&str, &str, &str); 16] = [
     ("text", "", "unicode_width unicode_segmentation"),
     (
         "wire",
@@ -28,6 +28,11 @@ const LAYERS: [(&str, &str, &str); 15] = [
     (
         "capture",
         "flow responses tap",
+        "serde_json jiff base64 http",
+    ),
+    (
+        "export",
+        "flow responses wire text tap",
         "serde_json jiff base64 http",
     ),
     (

@@ -8,6 +8,7 @@ use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
+use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
 
@@ -61,6 +62,17 @@ pub(super) enum Command {
         #[arg(short = 'F', long)]
         follow: bool,
     },
+    /// What captures come to, and the conversation in them, as Markdown
+    Report {
+        /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+        /// File to write instead of the standard output
+        #[arg(short, long, value_name = "OUT")]
+        output: Option<PathBuf>,
+    },
+    /// Flows of captures in the form of another tool
+    Export(Export),
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,
 }

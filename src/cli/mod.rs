@@ -5,19 +5,24 @@
 
 mod access;
 mod args;
+mod captures;
 mod codex;
 pub mod demo;
 mod ending;
 mod error;
+mod export;
 mod keep;
 mod limits;
 mod line;
 mod log;
 mod open;
 mod opening;
+mod output;
 mod printer;
+mod progress;
 mod record;
 mod recovery;
+mod report;
 mod runtime;
 mod screen;
 mod signals;
@@ -58,7 +63,11 @@ pub fn main() -> ExitCode {
     let command = command.unwrap_or(Command::Tui);
     // A Codex that runs has the terminal to itself.
     let has_screen = matches!(command, Command::Codex { .. })
-        || std::io::stdout().is_terminal() && !matches!(command, Command::Record);
+        || std::io::stdout().is_terminal()
+            && !matches!(
+                command,
+                Command::Record | Command::Export(_) | Command::Report { .. }
+            );
     let log = match Log::start(&common, has_screen) {
         Ok(log) => log,
         Err(error) => return fail(&error),
@@ -104,6 +113,14 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
             open::open(&common, &files, follow, has_screen).await?;
+            None
+        }
+        Command::Export(what) => {
+            export::export(&common, what).await?;
+            None
+        }
+        Command::Report { files, output } => {
+            report::report(&common, &files, output.as_deref()).await?;
             None
         }
         Command::Demo if has_screen => screen::demo(&common).await?,

@@ -56,14 +56,7 @@ pub(super) async fn open(
     begin(&mut session, &mut loading).await?;
     let source = Source::Captures(loading);
     let ended = show(common, session, source, &mut Signals::listen()).await?;
-    let loading = ended.session.app.loading();
-    for line in loading.skipped() {
-        super::report(&format!("skipped {line}"));
-    }
-    let more = loading.skips() - loading.skipped().len() as u64;
-    if more > 0 {
-        super::report(&format!("skipped {more} more lines"));
-    }
+    say_skipped(ended.session.app.loading());
     result(ended.end)
 }
 
@@ -107,9 +100,7 @@ async fn print(
     if store.is_empty() {
         nothing(&taken)?;
     }
-    for line in taken.skipped() {
-        super::report(&format!("skipped {line}"));
-    }
+    say_skipped(&taken);
     let mut out = io::stdout().lock();
     for summary in store.rows().iter().filter_map(|id| store.summary(*id)) {
         let is_shown = match filter {
@@ -124,8 +115,19 @@ async fn print(
     Ok(())
 }
 
+/// Says which lines could not be read.
+pub(super) fn say_skipped(loading: &Taken) {
+    for line in loading.skipped() {
+        super::report(&format!("skipped {line}"));
+    }
+    let more = loading.skips() - loading.skipped().len() as u64;
+    if more > 0 {
+        super::report(&format!("skipped {more} more lines"));
+    }
+}
+
 /// Says what there is instead of flows, if there is anything.
-fn nothing(loading: &Taken) -> Result<(), Error> {
+pub(super) fn nothing(loading: &Taken) -> Result<(), Error> {
     match loading.skipped().first() {
         None => Ok(()),
         Some(first) => Err(Error::new(format!(

@@ -220,7 +220,10 @@ fn a_request_in_one_line() {
             "↩ exec_command → exit 0 · hi",
         ),
         (json!({"input": [output]}), "↩ exit 0 · hi"),
-        (json!({"input": [output, script]}), "↩ Script completed (+1 more)"),
+        (
+            json!({"input": [output, script]}),
+            "↩ Script completed (+1 more)",
+        ),
         (
             json!({"input": [
                 {"type": "custom_tool_call", "name": "apply_patch", "call_id": "p",

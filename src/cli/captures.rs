@@ -1,0 +1,135 @@
+//! Captures for the commands that read them from end to end, without a screen: their summaries first, then the
+//! chosen flows, whole, in the order of the list.
+
+use std::path::PathBuf;
+use std::sync::mpsc::sync_channel;
+use std::thread::{self, ScopedJoinHandle};
+
+use super::error::Error;
+use super::opening;
+use super::progress::Progress;
+use crate::app::Loading as Taken;
+use crate::capture::Shelf;
+use crate::filter::Filter;
+use crate::flow::{Flow, FlowId, Place, Store};
+use crate::tui::Loading;
+
+/// What captures hold: a summary of every flow, and where the rest of it stands.
+pub(super) struct Captures {
+    pub(super) store: Store,
+    shelf: Shelf,
+}
+
+impl Captures {
+    /// Reads the files, and says which lines could not be read. `-` is the standard input.
+    pub(super) async fn read(files: &[PathBuf], progress: &mut Progress) -> Result<Self, Error> {
+        for file in files {
+            super::recovery::recover(file);
+        }
+        let mut loading = opening::open(files, false)?;
+        let (mut store, mut taken, mut shelf) =
+            (Store::default(), Taken::default(), Shelf::default());
+        while let Some(news) = loading.recv().await {
+            match news {
+                Loading::Opened(file) => {
+                    shelf.add(file);
+                }
+                Loading::Piece(piece, percent) => {
+                    progress.show("reading", percent);
+                    taken.take(&mut store, piece, percent);
+                }
+                Loading::Failed(why) => return Err(Error::new(why)),
+                Loading::Done => break,
+            }
+        }
+        progress.clear();
+        if store.is_empty() {
+            super::open::nothing(&taken)?;
+        }
+        super::open::say_skipped(&taken);
+        Ok(Self { store, shelf })
+    }
+
+    /// Reads the flows that pass the filter, on all processors, and takes what `work` made of each in the order of
+    /// the list. Not many more than there are processors are in memory at once. Gives what `work` gathered on each.
+    pub(super) fn each<S: Default + Send, T: Send>(
+        &self,
+        filter: Option<&Filter>,
+        progress: &mut Progress,
+        work: impl Fn(&mut S, Flow) -> T + Sync,
+        mut take: impl FnMut(T) -> Result<(), Error>,
+    ) -> Result<Vec<S>, Error> {
+        let place = |id: &FlowId| Some((*id, self.store.place(*id)?));
+        let rows: Vec<_> = self.store.rows().iter().filter_map(place).collect();
+        let total: u64 = rows.iter().map(|(_, place)| u64::from(place.len)).sum();
+        let threads = thread::available_parallelism().map_or(1, usize::from);
+        let threads = threads.min(MOST_THREADS);
+        let (rows, work) = (rows.as_slice(), &work);
+        let taken = thread::scope(|scope| {
+            let (mut queues, mut workers) = (Vec::new(), Vec::new());
+            for first in 0..threads {
+                let (send, queue) = sync_channel(AHEAD);
+                queues.push(queue);
+                workers.push(scope.spawn(move || {
+                    let mut gathered = S::default();
+                    for (id, place) in rows.iter().skip(first).step_by(threads) {
+                        let read = self.flow(*id, *place, filter);
+                        let made = read.map(|flow| flow.map(|flow| work(&mut gathered, flow)));
+                        if send.send(made).is_err() {
+                            break;
+                        }
+                    }
+                    gathered
+                }));
+            }
+            let mut done = 0;
+            for (number, (_, place)) in rows.iter().enumerate() {
+                let made = queues[number % threads].recv();
+                let made = made.map_err(|_| ended())?;
+                if let Some(made) = made? {
+                    take(made)?;
+                }
+                done += u64::from(place.len);
+                let percent = (done * 100).checked_div(total).unwrap_or(100);
+                progress.show("writing", percent as u8);
+            }
+            drop(queues);
+            let gathered = workers.into_iter().map(ScopedJoinHandle::join);
+            gathered.map(|joined| joined.map_err(|_| ended())).collect()
+        });
+        progress.clear();
+        taken
+    }
+
+    /// The flow, if it passes the filter.
+    fn flow(
+        &self,
+        id: FlowId,
+        place: Place,
+        filter: Option<&Filter>,
+    ) -> Result<Option<Flow>, Error> {
+        let Some(summary) = self.store.summary(id) else {
+            return Ok(None);
+        };
+        let known = filter.map_or(Some(true), |filter| filter.judge(&summary, None, false));
+        if known == Some(false) {
+            return Ok(None);
+        }
+        let read = self.shelf.read(place, &summary.name);
+        let mut flow = read.map_err(Error::new)?;
+        (flow.id, flow.kind) = (id, summary.kind);
+        let is_chosen =
+            known == Some(true) || filter.is_some_and(|filter| filter.matches(&flow, false));
+        Ok(is_chosen.then_some(flow))
+    }
+}
+
+/// What there is to say where a thread is gone.
+fn ended() -> Error {
+    Error::new("a thread that reads flows ended")
+}
+
+/// More threads than this would wait for the disk.
+const MOST_THREADS: usize = 8;
+/// How many flows a thread may have ready.
+const AHEAD: usize = 2;

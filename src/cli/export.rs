@@ -1,0 +1,88 @@
+//! `codextap export`: flows of captures in the form of another tool.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use super::args::Common;
+use super::captures::Captures;
+use super::error::Error;
+use super::output::Output;
+use super::progress::Progress;
+use crate::capture;
+use crate::export::{Format, Har, Markdown, mask};
+use crate::flow::{Flow, Store};
+use crate::tap::Redactor;
+
+/// What to export, and how.
+#[derive(Args, Debug)]
+pub(super) struct Export {
+    /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(super) files: Vec<PathBuf>,
+    /// The form to write
+    #[arg(long, value_enum)]
+    pub(super) format: Name,
+    /// File to write instead of the standard output
+    #[arg(short, long, value_name = "OUT")]
+    pub(super) output: Option<PathBuf>,
+}
+
+/// The forms.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+pub(super) enum Name {
+    /// Lines of a capture.
+    Jsonl,
+    /// HAR 1.2 with the messages of WebSockets and event streams.
+    Har,
+    /// A log to be read: what was said before is named and not said again.
+    Markdown,
+}
+
+/// Writes the flows that pass `--filter`.
+pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error> {
+    let filter = super::filter(common)?;
+    let mut output = Output::open(export.output.as_deref())?;
+    let mut progress = Progress::new(common.quiet);
+    let captures = Captures::read(&export.files, &mut progress).await?;
+    let redactor = redactor(common);
+    let mut format: Box<dyn Format> = match export.format {
+        Name::Jsonl => Box::new(Lines(&captures.store)),
+        Name::Markdown => Box::new(Markdown::default()),
+        Name::Har => Box::new(Har::default()),
+    };
+    let mut text = Vec::new();
+    format.begin(&mut text);
+    let masked = |(): &mut (), flow| mask(flow, &redactor);
+    captures.each(filter.as_ref(), &mut progress, masked, |flow| {
+        if !output.is_gone() {
+            format.push(flow, &mut text);
+        }
+        output.write(&mut text)
+    })?;
+    format.end(&mut text);
+    output.write(&mut text)?;
+    output.finish()
+}
+
+/// What masks flows that were recorded without masking.
+pub(super) fn redactor(common: &Common) -> Redactor {
+    if common.no_redact {
+        Redactor::off()
+    } else {
+        Redactor::new()
+    }
+}
+
+/// Lines of a capture.
+struct Lines<'a>(&'a Store);
+
+impl Format for Lines<'_> {
+    fn push(&mut self, flow: Flow, out: &mut Vec<u8>) {
+        // A flow that was read from a line has times that a line can have.
+        if let Ok(line) = capture::line(&flow, self.0) {
+            out.extend_from_slice(&line);
+            out.push(b'\n');
+        }
+    }
+}

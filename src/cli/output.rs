@@ -1,0 +1,112 @@
+//! Where a command's result goes: the standard output, or a file that appears as a whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use super::error::Error;
+
+/// A result that is being written.
+pub(super) enum Output {
+    /// To the standard output.
+    Standard(BufWriter<io::Stdout>),
+    /// To a file of mode 0600, under another name until it is whole.
+    File {
+        out: BufWriter<File>,
+        path: PathBuf,
+        temporary: PathBuf,
+    },
+    /// Whoever read the standard output has read enough.
+    Gone,
+}
+
+impl Output {
+    /// Opens it; without a path or with `-`, the standard output.
+    pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
+        let Some(path) = path.filter(|path| *path != Path::new("-")) else {
+            return Ok(Self::Standard(BufWriter::with_capacity(
+                BUFFER,
+                io::stdout(),
+            )));
+        };
+        let name = path.file_name().filter(|_| !path.is_dir());
+        let name = name.ok_or_else(|| failed(path, "it is a directory"))?;
+        let mut hidden = OsString::from(".");
+        hidden.push(name);
+        hidden.push(format!(".{}.tmp", std::process::id()));
+        let temporary = path.with_file_name(hidden);
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true).mode(0o600);
+        let file = options
+            .open(&temporary)
+            .map_err(|error| failed(path, error))?;
+        Ok(Self::File {
+            out: BufWriter::with_capacity(BUFFER, file),
+            path: path.to_owned(),
+            temporary,
+        })
+    }
+
+    /// Whether nobody reads any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self, Self::Gone)
+    }
+
+    /// Writes the bytes and empties them.
+    pub(super) fn write(&mut self, bytes: &mut Vec<u8>) -> Result<(), Error> {
+        let written = match self {
+            Self::Standard(out) => out.write_all(bytes),
+            Self::File { out, .. } => out.write_all(bytes),
+            Self::Gone => Ok(()),
+        };
+        bytes.clear();
+        self.judge(written)
+    }
+
+    /// Writes what is waiting, and gives a file its name.
+    pub(super) fn finish(mut self) -> Result<(), Error> {
+        let written = match &mut self {
+            Self::Standard(out) => out.flush(),
+            Self::File {
+                out,
+                path,
+                temporary,
+            } => {
+                let synced = out.flush().and_then(|()| out.get_ref().sync_all());
+                synced.and_then(|()| fs::rename(temporary, path))
+            }
+            Self::Gone => Ok(()),
+        };
+        self.judge(written)
+    }
+
+    fn judge(&mut self, written: io::Result<()>) -> Result<(), Error> {
+        match (written, &*self) {
+            (Ok(()), _) => Ok(()),
+            (Err(error), Self::Standard(_)) if error.kind() == ErrorKind::BrokenPipe => {
+                *self = Self::Gone;
+                Ok(())
+            }
+            (Err(error), Self::File { path, .. }) => Err(failed(path, error)),
+            (Err(error), _) => Err(failed(Path::new("standard output"), error)),
+        }
+    }
+}
+
+impl Drop for Output {
+    fn drop(&mut self) {
+        if let Self::File { temporary, .. } = self {
+            // Gone already where the file is whole.
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}
+
+fn failed(path: &Path, why: impl std::fmt::Display) -> Error {
+    Error::new(format!("cannot write {}: {why}", path.display()))
+}
+
+/// Bytes that are written at once.
+const BUFFER: usize = 256 << 10;

@@ -1,0 +1,65 @@
+//! `codextap report`: what captures come to, and the conversation in them.
+//!
+//! The tables stand first and are known last, so the conversation waits in a file without a name.
+
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::path::{Path, PathBuf};
+
+use super::args::Common;
+use super::captures::Captures;
+use super::error::Error;
+use super::export::redactor;
+use super::output::Output;
+use super::progress::Progress;
+use crate::capture::nameless;
+use crate::export::{Digest, Markdown, Statistics, mask};
+
+/// Reports on the flows that pass `--filter`.
+pub(super) async fn report(
+    common: &Common,
+    files: &[PathBuf],
+    output: Option<&Path>,
+) -> Result<(), Error> {
+    let filter = super::filter(common)?;
+    let mut output = Output::open(output)?;
+    let mut progress = Progress::new(common.quiet);
+    let captures = Captures::read(files, &mut progress).await?;
+    let redactor = redactor(common);
+    let waits = |error| Error::new(format!("cannot write a temporary file: {error}"));
+    let mut spool = nameless(&std::env::temp_dir()).map_err(waits)?;
+    let (mut log, mut text) = (Markdown::default(), Vec::new());
+    let digest = |statistics: &mut Statistics, flow| {
+        let flow = mask(flow, &redactor);
+        statistics.add(&flow);
+        Digest::of(flow)
+    };
+    let gathered = captures.each(filter.as_ref(), &mut progress, digest, |digest| {
+        log.add(&digest, &mut text);
+        if text.len() >= CHUNK {
+            spool.write_all(&text).map_err(waits)?;
+            text.clear();
+        }
+        Ok(())
+    })?;
+    spool.write_all(&text).map_err(waits)?;
+    spool.rewind().map_err(waits)?;
+    let mut statistics = Statistics::default();
+    for part in gathered {
+        statistics.merge(part);
+    }
+    let names = files.iter().map(|file| match file.file_name() {
+        Some(name) => name.to_string_lossy().into_owned(),
+        None => file.display().to_string(),
+    });
+    let mut text = statistics.markdown(&names.collect::<Vec<_>>()).into_bytes();
+    loop {
+        output.write(&mut text)?;
+        let mut next = io::Read::by_ref(&mut spool).take(CHUNK as u64);
+        if output.is_gone() || next.read_to_end(&mut text).map_err(waits)? == 0 {
+            return output.finish();
+        }
+    }
+}
+
+/// Bytes that are written at once.
+const CHUNK: usize = 256 << 10;

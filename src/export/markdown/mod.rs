@@ -1,0 +1,263 @@
+//! Flows as a log to be read: one section each, what was said before named and not said again.
+//!
+//! Foreign text stands in code blocks, code spans or escaped, so that it is read as text by whatever shows the
+//! log. Long texts are cut, and say by how much: the capture has them whole.
+
+mod digest;
+mod request;
+mod response;
+pub(super) mod text;
+
+use std::collections::HashMap;
+
+pub use digest::Digest;
+use digest::hash;
+use text::{END_OF_DETAILS, code, count, details, duration, fence, inline};
+
+use super::Format;
+use super::time::rfc3339;
+use crate::flow::{Flow, FlowKind, State};
+use crate::tap::Field;
+
+/// Writes the log.
+#[derive(Default, Debug)]
+pub struct Markdown {
+    /// The section that was written last, from 1.
+    number: u32,
+    /// The section in which each thing stood first, by its mark.
+    seen: HashMap<u64, u32>,
+    /// Head fields as they were last, by direction and target, with their section.
+    heads: HashMap<u64, (u32, Vec<(String, String)>)>,
+}
+
+impl Format for Markdown {
+    fn push(&mut self, flow: Flow, out: &mut Vec<u8>) {
+        self.add(&Digest::of(flow), out);
+    }
+}
+
+impl Markdown {
+    /// Adds a flow whose digest is made already.
+    pub fn add(&mut self, digest: &Digest, out: &mut Vec<u8>) {
+        self.number += 1;
+        let mut section = String::new();
+        let flow = &digest.flow;
+        self.title(flow, &mut section);
+        problems(flow, &mut section);
+        if let Some(request) = &digest.request {
+            self.request(flow, request, &digest.input, &mut section);
+        } else if flow.kind == FlowKind::Http {
+            self.body("Request body", flow.request.body.bytes(), &mut section);
+        }
+        match &flow.turn {
+            Some(turn) => self.response(flow, turn, &digest.output, &mut section),
+            None if flow.kind == FlowKind::Ws => connection(flow, &mut section),
+            None => {}
+        }
+        if flow.turn.as_ref().is_none_or(|turn| turn.events == 0)
+            && (flow.kind == FlowKind::Http || flow.is_refused_upgrade())
+        {
+            self.body("Response body", flow.response.body.bytes(), &mut section);
+        }
+        // A turn's heads are those of its connection.
+        if !matches!(flow.kind, FlowKind::WsTurn { .. }) {
+            self.heads(flow, &mut section);
+        }
+        out.extend_from_slice(section.as_bytes());
+    }
+
+    /// The section in which the thing with this mark stood first, unless that is this one.
+    fn seen(&mut self, mark: u64) -> Option<u32> {
+        let first = *self.seen.entry(mark).or_insert(self.number);
+        (first != self.number).then_some(first)
+    }
+
+    fn title(&self, flow: &Flow, out: &mut String) {
+        let what = match flow.kind {
+            FlowKind::Ws => "connection",
+            FlowKind::Http | FlowKind::WsTurn { .. } => flow.gist.as_str(),
+        };
+        let state = match flow.state() {
+            State::Failed => " ✗",
+            State::Partial => " (partial)",
+            State::Waiting | State::Streaming => " (live)",
+            State::Complete => "",
+        };
+        put!(out, "### {}. {}{state}\n\n", self.number, inline(what, 80));
+        let transport = flow.transport().as_str();
+        let mut facts = vec![
+            code(&format!(
+                "{} {}{}",
+                flow.method(),
+                flow.upstream,
+                flow.path()
+            )),
+            format!("{transport} {}", status(flow)),
+            rfc3339(flow.started),
+        ];
+        facts.extend(flow.duration().map(duration));
+        facts.extend(
+            flow.first_delta()
+                .map(|first| format!("first text {}", duration(first))),
+        );
+        facts.extend(flow.agent().name().map(|name| inline(name, 80)));
+        if let FlowKind::WsTurn { number, .. } = flow.kind {
+            facts.push(format!("turn {number} of its connection"));
+        }
+        out.push_str(&facts.join(" · "));
+        out.push_str("\n\n");
+    }
+
+    /// A body that is no model request and no event stream.
+    fn body(&mut self, what: &str, body: &[u8], out: &mut String) {
+        if body.is_empty() {
+            return;
+        }
+        let size = count(body.len() as u64);
+        let Ok(text) = std::str::from_utf8(body) else {
+            put!(out, "{what}: {size} bytes, no text.\n\n");
+            return;
+        };
+        if let Some(first) = self.seen(hash(&["body", text])) {
+            put!(out, "{what}: {size} bytes, as in {first}.\n\n");
+            return;
+        }
+        details(out, &format!("{what}: {size} bytes"));
+        match serde_json::from_str::<serde_json::Value>(text) {
+            Ok(json) => {
+                let pretty = serde_json::to_string_pretty(&json);
+                fence(out, "json", &pretty.unwrap_or_default(), MOST_OF_A_BODY);
+            }
+            Err(_) => fence(out, "text", text, MOST_OF_A_BODY),
+        }
+        out.push_str(END_OF_DETAILS);
+    }
+
+    /// The head fields; of those that stood under the same target before, what is different.
+    fn heads(&mut self, flow: &Flow, out: &mut String) {
+        let mut text = String::new();
+        let mut note = String::new();
+        let line = format!("{} {}", flow.method(), flow.path());
+        let target = flow.path().split('?').next().unwrap_or_default();
+        let fields = flow.request.head.as_ref().map(|head| &*head.fields);
+        self.head(
+            &["out", flow.method(), target],
+            &line,
+            fields,
+            &mut text,
+            &mut note,
+        );
+        let status = status(flow);
+        let fields = flow.response.head.as_ref().map(|head| &*head.fields);
+        if fields.is_some() {
+            text.push('\n');
+        }
+        self.head(
+            &["in", &status, target],
+            &status,
+            fields,
+            &mut text,
+            &mut note,
+        );
+        if text.trim().is_empty() {
+            return;
+        }
+        details(out, &format!("Header fields{note}"));
+        fence(out, "http", &text, MOST_OF_A_BODY);
+        out.push_str(END_OF_DETAILS);
+    }
+
+    fn head(
+        &mut self,
+        key: &[&str],
+        line: &str,
+        fields: Option<&[Field]>,
+        text: &mut String,
+        note: &mut String,
+    ) {
+        let Some(fields) = fields else {
+            return;
+        };
+        let mut pairs: Vec<(String, String)> = fields
+            .iter()
+            .map(|field| (field.name.clone(), field.value.as_text().into_owned()))
+            .collect();
+        let number = self.number;
+        let before = self.heads.insert(hash(key), (number, pairs.clone()));
+        if let Some((first, before)) = before {
+            let all = pairs.len();
+            pairs.retain(|pair| !before.contains(pair));
+            if note.is_empty() && pairs.len() < all {
+                *note = format!(", those that differ from {first}");
+            }
+        }
+        text.push_str(line);
+        text.push('\n');
+        for (name, value) in pairs {
+            put!(text, "{name}: {value}\n");
+        }
+    }
+}
+
+/// The status, or what there is in its place.
+fn status(flow: &Flow) -> String {
+    flow.status()
+        .map_or_else(|| "no answer".to_owned(), |status| status.to_string())
+}
+
+/// What failed, and what was wrong in the bytes.
+fn problems(flow: &Flow, out: &mut String) {
+    let failures = flow.failures.iter().map(ToString::to_string);
+    let faults = flow.faults.iter().map(|fault| {
+        let (dir, offset) = (fault.dir.as_str(), fault.offset);
+        format!("{dir}, byte {offset}: {}", fault.message)
+    });
+    let mut problems: Vec<String> = failures.chain(faults).collect();
+    if let Some(turn) = &flow.turn {
+        let failure = turn.failure.iter();
+        problems.extend(failure.map(|failure| {
+            let code = failure.code.as_deref().unwrap_or("failed");
+            format!("{code}: {}", failure.message)
+        }));
+        problems.extend(turn.lints.iter().cloned());
+    }
+    for problem in problems.iter().take(MOST_PROBLEMS) {
+        put!(out, "- **!** {}\n", inline(problem, 400));
+    }
+    if !problems.is_empty() {
+        out.push('\n');
+    }
+}
+
+/// A WebSocket connection: what is not its turns'.
+fn connection(flow: &Flow, out: &mut String) {
+    if flow.is_refused_upgrade() {
+        return;
+    }
+    let frames = count(flow.frames.len() as u64);
+    let wire = count(flow.wire_len());
+    put!(
+        out,
+        "{frames} frames outside turns, {wire} bytes on the wire. "
+    );
+    match &flow.close {
+        Some(close) => {
+            let who = match close.dir {
+                crate::tap::Direction::Out => "Codex",
+                crate::tap::Direction::In => "The upstream",
+            };
+            let how = match (close.is_framed, close.code) {
+                (true, Some(code)) => format!("closed it with {code}"),
+                (true, None) => "closed it without a code".to_owned(),
+                (false, _) => "ended it without a close frame".to_owned(),
+            };
+            put!(out, "{who} {how}. {}\n\n", inline(&close.reason, 200));
+        }
+        None => out.push_str("\n\n"),
+    }
+}
+
+/// Bytes of a body, or of header fields, that are shown.
+const MOST_OF_A_BODY: usize = 6_000;
+/// Failures and faults that are shown.
+const MOST_PROBLEMS: usize = 20;

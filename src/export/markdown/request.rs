@@ -1,0 +1,166 @@
+//! What a model request asked for: its settings in a line, and what is new in it.
+
+use super::text::{END_OF_DETAILS, code, count, details, fence, inline};
+use super::{Markdown, hash};
+use crate::flow::Flow;
+use crate::responses::{Item, ItemKind, Part, Request, Tool};
+
+impl Markdown {
+    /// Adds a request; `marks` are those of its input.
+    pub(super) fn request(
+        &mut self,
+        flow: &Flow,
+        request: &Request,
+        marks: &[u64],
+        out: &mut String,
+    ) {
+        let size = flow.request_text().map_or(0, str::len) as u64;
+        put!(out, "**Request** {} bytes", count(size));
+        for setting in settings(request) {
+            out.push_str(" · ");
+            out.push_str(&setting);
+        }
+        out.push_str("\n\n");
+        self.instructions(request, out);
+        self.input(request, marks, out);
+        self.tools(&request.tools, out);
+    }
+
+    fn instructions(&mut self, request: &Request, out: &mut String) {
+        let Some(instructions) = &request.instructions else {
+            return;
+        };
+        let what = format!(
+            "Instructions: {} characters",
+            count(instructions.chars().count() as u64)
+        );
+        if let Some(first) = self.seen(hash(&["instructions", instructions])) {
+            put!(out, "{what}, as in {first}.\n\n");
+            return;
+        }
+        details(out, &what);
+        fence(out, "text", instructions, usize::MAX);
+        out.push_str(END_OF_DETAILS);
+    }
+
+    /// The input items that stood nowhere before.
+    fn input(&mut self, request: &Request, marks: &[u64], out: &mut String) {
+        let mut rows = String::new();
+        let mut new = 0_u64;
+        for (index, (item, mark)) in request.input.iter().zip(marks).enumerate() {
+            if self.seen(*mark).is_some() {
+                continue;
+            }
+            new += 1;
+            if new <= MOST_ITEMS {
+                rows.push_str(&row(index, item));
+            }
+        }
+        let all = request.input.len() as u64;
+        if all == 0 {
+            return;
+        }
+        put!(out, "Input: {} items, {} new.\n\n", count(all), count(new));
+        if new > 0 {
+            out.push_str("| # | item | bytes | preview |\n|--:|---|--:|---|\n");
+            out.push_str(&rows);
+            out.push('\n');
+        }
+        if new > MOST_ITEMS {
+            put!(out, "… and {} more.\n\n", count(new - MOST_ITEMS));
+        }
+    }
+
+    fn tools(&mut self, tools: &[Tool], out: &mut String) {
+        if tools.is_empty() {
+            return;
+        }
+        let mut rows = String::new();
+        let mut bytes = 0;
+        for tool in tools {
+            let name = match &tool.namespace {
+                Some(namespace) => format!("{namespace}.{}", tool.name),
+                None => tool.name.clone(),
+            };
+            let (kind, size) = (inline(&tool.kind, 40), count(tool.bytes as u64));
+            put!(rows, "| {} | {kind} | {size} |\n", code(&name));
+            bytes += tool.bytes as u64;
+        }
+        let what = format!("Tools: {}, {} bytes", tools.len(), count(bytes));
+        if let Some(first) = self.seen(hash(&["tools", &rows])) {
+            put!(out, "{what}, as in {first}.\n\n");
+            return;
+        }
+        details(out, &what);
+        out.push_str("| tool | type | bytes |\n|---|---|--:|\n");
+        out.push_str(&rows);
+        out.push('\n');
+        out.push_str(END_OF_DETAILS);
+    }
+}
+
+/// The settings of a request, those that were told.
+fn settings(request: &Request) -> Vec<String> {
+    let mut settings: Vec<String> = request.model.iter().map(|model| code(model)).collect();
+    let told = [
+        ("effort", &request.effort),
+        ("summary", &request.summary),
+        ("verbosity", &request.verbosity),
+        ("tier", &request.service_tier),
+        ("continues", &request.previous_response_id),
+    ];
+    for (name, value) in told {
+        settings.extend(value.iter().map(|value| format!("{name} {}", code(value))));
+    }
+    if request.is_warm_up {
+        settings.push("warm-up".to_owned());
+    }
+    let others = request.other.iter().filter(|(name, json)| {
+        json.len() <= LONGEST_SETTING && !matches!(name.as_str(), "type" | "generate")
+    });
+    settings.extend(others.map(|(name, json)| code(&format!("{name}: {json}"))));
+    settings
+}
+
+/// An input item as a row.
+fn row(index: usize, item: &Item) -> String {
+    let (what, preview) = match &item.kind {
+        ItemKind::Message { role, parts, .. } => (role.clone(), texts(parts)),
+        ItemKind::Reasoning {
+            summary, encrypted, ..
+        } => {
+            let text = texts(summary);
+            let text = if text.is_empty() {
+                format!("{encrypted} bytes encrypted")
+            } else {
+                text
+            };
+            ("reasoning".to_owned(), text)
+        }
+        ItemKind::Call(call) => (format!("call {}", call.name), call.input.clone()),
+        ItemKind::Output(output) => (output.kind.clone(), output.text.clone()),
+        ItemKind::Tools(tools) => {
+            let names: Vec<&str> = tools.iter().map(|tool| tool.name.as_str()).collect();
+            ("tools".to_owned(), names.join(", "))
+        }
+        ItemKind::Other { kind } => (kind.clone(), item.raw.clone()),
+    };
+    // A person's words are what the log is about.
+    let most = if what == "user" { 600 } else { 160 };
+    format!(
+        "| {index} | {} | {} | {} |\n",
+        inline(&what, 60),
+        count(item.raw.len() as u64),
+        inline(&preview, most)
+    )
+}
+
+fn texts(parts: &[Part]) -> String {
+    let texts: Vec<&str> = parts.iter().map(|part| part.text.as_str()).collect();
+    texts.join(" ")
+}
+
+/// New items of one request that are shown.
+const MOST_ITEMS: u64 = 200;
+/// Bytes of a member's JSON that is shown among the settings.
+const LONGEST_SETTING: usize = 60;

@@ -1,0 +1,131 @@
+//! Masking what a capture was recorded with in plain: `--no-redact` then is not for what leaves the machine.
+
+use crate::flow::{Body, Flow, Op};
+use crate::tap::{Direction, Field, Redactor, Value};
+
+/// The flow with every credential masked, as live recording masks them. One that was masked
+/// already is given back as it is.
+#[must_use]
+pub fn mask(mut flow: Flow, redactor: &Redactor) -> Flow {
+    if !redactor.is_active() {
+        return flow;
+    }
+    let (request, response) = (&mut flow.request, &mut flow.response);
+    if let Some(head) = &mut request.head {
+        fields(&mut head.fields, redactor);
+        head.target = redactor.target(&head.target).into_owned();
+    }
+    if let Some(head) = &mut response.head {
+        fields(&mut head.fields, redactor);
+    }
+    fields(&mut request.trailers, redactor);
+    fields(&mut response.trailers, redactor);
+    let is_changed = [Direction::Out, Direction::In].map(|dir| body(&mut flow, dir, redactor));
+    if is_changed.contains(&true) {
+        // What was decoded quotes the text as it was.
+        flow.turn = None;
+        flow.replay();
+    }
+    flow
+}
+
+fn fields(fields: &mut [Field], redactor: &Redactor) {
+    for field in fields {
+        if let Value::Plain(value) = &field.value {
+            field.value = redactor.field(&field.name.to_ascii_lowercase(), value);
+        }
+    }
+}
+
+/// Masks the body of one direction, and tells whether there was anything to mask.
+fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
+    let body = match dir {
+        Direction::Out => &mut flow.request.body,
+        Direction::In => &mut flow.response.body,
+    };
+    let masked = |bytes: &[u8]| match std::str::from_utf8(bytes) {
+        Ok(text) => redactor.json(text).into_owned().into_bytes(),
+        Err(_) => bytes.to_vec(),
+    };
+    let is_plain = |bytes: &[u8]| {
+        let text = std::str::from_utf8(bytes);
+        text.is_ok_and(|text| *redactor.json(text) == *text)
+    };
+    if is_plain(body.bytes()) {
+        return false;
+    }
+    let mut new = Body::default();
+    let mut done = 0;
+    for frame in &mut flow.frames {
+        if frame.dir != dir || frame.op == Op::Gap || frame.span.start < done {
+            continue;
+        }
+        let (start, end) = (frame.span.start, frame.span.end.min(body.bytes().len()));
+        new.push(body.bytes().get(done..start).unwrap_or_default());
+        let bytes = body.bytes().get(start..end).unwrap_or_default();
+        frame.span = new.push(&masked(bytes));
+        done = end.max(start);
+    }
+    new.push(&masked(body.bytes().get(done..).unwrap_or_default()));
+    new.coding = body.coding.take();
+    new.wire_len = body.wire_len;
+    new.digest = body.digest.take();
+    new.missed = body.missed;
+    new.is_complete = body.is_complete;
+    *body = new;
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use http::{HeaderValue, Version};
+
+    use super::*;
+    use crate::flow::{FlowId, FlowKind, Frame};
+    use crate::tap::{At, RequestHead};
+
+    #[test]
+    fn heads_and_messages_are_masked_and_spans_follow() {
+        let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
+        flow.kind = FlowKind::WsTurn {
+            connection: FlowId(0),
+            number: 1,
+        };
+        flow.request.head = Some(RequestHead {
+            method: "GET".into(),
+            target: "/v1/responses?token=sk-query".into(),
+            version: Version::HTTP_11,
+            fields: vec![Field {
+                name: "Authorization".into(),
+                value: Value::Plain(HeaderValue::from_static("Bearer sk-plain-credential")),
+            }],
+        });
+        for text in [
+            r#"{"type":"response.create","api_key":"sk-1"}"#,
+            r#"{"a":"b"}"#,
+        ] {
+            let span = flow.request.body.push(text.as_bytes());
+            flow.frames.push(Frame {
+                at: At::default(),
+                dir: Direction::Out,
+                op: Op::Text,
+                wire: 0,
+                len: 0,
+                span,
+                is_compressed: false,
+                is_final: true,
+                event: None,
+                ordinal: None,
+                fault: None,
+            });
+        }
+        let masked = mask(flow, &Redactor::new());
+        let shown = format!("{masked:?}");
+        assert!(!shown.contains("sk-"), "{shown}");
+        assert_eq!(masked.frame_bytes(&masked.frames[1]), br#"{"a":"b"}"#);
+        let again = mask(masked.clone(), &Redactor::new());
+        assert_eq!(again.request.body, masked.request.body);
+    }
+}

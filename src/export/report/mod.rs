@@ -1,0 +1,248 @@
+//! What a capture comes to: its endpoints, models, events and payloads in tables.
+//!
+//! [`Statistics`] are gathered flow by flow, on any number of threads, and merged: the order does not matter. The
+//! conversation itself is the log of [`super::Markdown`].
+
+mod structure;
+mod tables;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use structure::Structure;
+
+use crate::flow::{Flow, FlowKind, Op};
+use crate::responses::{EventKind, Status};
+use crate::tap::{At, Direction};
+
+/// What flows come to.
+#[derive(Clone, Default, Debug)]
+pub struct Statistics {
+    flows: u64,
+    turns: u64,
+    errors: u64,
+    began: Option<At>,
+    ended: Option<At>,
+    endpoints: BTreeMap<Endpoint, Traffic>,
+    statuses: BTreeMap<Option<u16>, u64>,
+    channels: BTreeMap<&'static str, (u64, u64)>,
+    sessions: BTreeMap<String, Use>,
+    models: BTreeMap<String, Use>,
+    events: BTreeMap<String, (u64, u64)>,
+    requests: BTreeMap<String, Structure>,
+    responses: BTreeMap<String, Structure>,
+}
+
+/// Where requests of a kind go: method, path without its query, transport.
+type Endpoint = (String, String, &'static str);
+
+/// What passed at an endpoint.
+#[derive(Clone, Default, Debug)]
+struct Traffic {
+    flows: u64,
+    errors: u64,
+    /// Bytes on the wire: to the upstream, to Codex.
+    bytes: [u64; 2],
+    /// Microseconds of each flow.
+    durations: Vec<u64>,
+}
+
+/// What a model, or a session, was used for.
+#[derive(Clone, Default, Debug)]
+struct Use {
+    turns: u64,
+    errors: u64,
+    input: u64,
+    cached: u64,
+    output: u64,
+    reasoning: u64,
+    /// Microseconds to the first generated text, of turns that had one.
+    first: Vec<u64>,
+    /// Microseconds of each turn that ended.
+    durations: Vec<u64>,
+}
+
+impl Statistics {
+    /// Takes in a flow.
+    pub fn add(&mut self, flow: &Flow) {
+        self.flows += 1;
+        self.errors += u64::from(flow.is_error());
+        self.began = [self.began, Some(flow.started)].into_iter().flatten().min();
+        self.ended = self.ended.max(flow.ended).max(Some(flow.started));
+        let path = path(flow);
+        let method = flow.method().to_owned();
+        let transport = flow.transport().as_str();
+        // A connection and its turns have one endpoint and are told apart.
+        let transport = match flow.kind {
+            FlowKind::WsTurn { .. } => "WS turn",
+            FlowKind::Http | FlowKind::Ws => transport,
+        };
+        let traffic = self.endpoints.entry((method, path.clone(), transport));
+        let traffic = traffic.or_default();
+        traffic.flows += 1;
+        traffic.errors += u64::from(flow.is_error());
+        traffic.bytes[0] += flow.request.body.wire_len;
+        traffic.bytes[1] += flow.response.body.wire_len;
+        traffic.durations.extend(flow.duration().map(micros));
+        if !matches!(flow.kind, FlowKind::WsTurn { .. }) {
+            *self.statuses.entry(flow.status()).or_default() += 1;
+        }
+        let channel = self.channels.entry(flow.channel.as_str()).or_default();
+        channel.0 += 1;
+        channel.1 += flow.wire_len();
+        self.add_turn(flow);
+        self.add_payloads(flow, &path);
+    }
+
+    fn add_turn(&mut self, flow: &Flow) {
+        let Some(turn) = &flow.turn else {
+            return;
+        };
+        self.turns += 1;
+        let model = flow.model.clone().unwrap_or_else(|| NOBODY.to_owned());
+        let session = flow.identity.session.clone();
+        let session = session.unwrap_or_else(|| NOBODY.to_owned());
+        let users = [
+            bounded(&mut self.models, model),
+            bounded(&mut self.sessions, session),
+        ];
+        let usage = turn.usage.unwrap_or_default();
+        let has_failed = matches!(turn.status, Status::Failed | Status::Error | Status::Lost);
+        for user in users {
+            user.turns += 1;
+            user.errors += u64::from(has_failed);
+            user.input += usage.input;
+            user.cached += usage.cached;
+            user.output += usage.output;
+            user.reasoning += usage.reasoning;
+            user.first.extend(flow.first_delta().map(micros));
+            user.durations.extend(flow.duration().map(micros));
+        }
+        for (name, (events, bytes)) in &turn.counts {
+            let total = bounded(&mut self.events, name.clone());
+            total.0 += u64::from(*events);
+            total.1 += bytes;
+        }
+    }
+
+    fn add_payloads(&mut self, flow: &Flow, path: &str) {
+        let endpoint = format!("{} {path}", flow.method());
+        if flow.kind == FlowKind::Ws && !flow.is_refused_upgrade() {
+            return;
+        }
+        if let Some(text) = flow.request_text().filter(|text| is_json(text)) {
+            bounded(&mut self.requests, endpoint.clone()).add(text);
+        }
+        if flow.frames.is_empty() {
+            if let Some(text) = flow.response.body.text().filter(|text| is_json(text)) {
+                bounded(&mut self.responses, endpoint).add(text);
+            }
+            return;
+        }
+        let structure = bounded(&mut self.responses, endpoint);
+        for (index, frame) in flow.frames.iter().enumerate() {
+            let is_event = matches!(frame.op, Op::Event | Op::Text | Op::Continuation);
+            // A delta differs from the one before in its text.
+            let is_delta = frame.event.is_some_and(EventKind::is_delta);
+            if is_event
+                && !is_delta
+                && frame.dir == Direction::In
+                && let Some(text) = flow.event_text(index)
+            {
+                structure.add(&text);
+            }
+        }
+    }
+
+    /// Takes in what others were gathered.
+    pub fn merge(&mut self, other: Self) {
+        self.flows += other.flows;
+        self.turns += other.turns;
+        self.errors += other.errors;
+        self.began = [self.began, other.began].into_iter().flatten().min();
+        self.ended = self.ended.max(other.ended);
+        for (endpoint, traffic) in other.endpoints {
+            let own = self.endpoints.entry(endpoint).or_default();
+            own.flows += traffic.flows;
+            own.errors += traffic.errors;
+            own.bytes[0] += traffic.bytes[0];
+            own.bytes[1] += traffic.bytes[1];
+            own.durations.extend(traffic.durations);
+        }
+        for (status, count) in other.statuses {
+            *self.statuses.entry(status).or_default() += count;
+        }
+        for (channel, (flows, bytes)) in other.channels {
+            let own = self.channels.entry(channel).or_default();
+            *own = (own.0 + flows, own.1 + bytes);
+        }
+        for (own, others) in [
+            (&mut self.models, other.models),
+            (&mut self.sessions, other.sessions),
+        ] {
+            for (name, other) in others {
+                bounded(own, name).merge(other);
+            }
+        }
+        for (name, (events, bytes)) in other.events {
+            let own = bounded(&mut self.events, name);
+            *own = (own.0 + events, own.1 + bytes);
+        }
+        for (own, others) in [
+            (&mut self.requests, other.requests),
+            (&mut self.responses, other.responses),
+        ] {
+            for (endpoint, other) in others {
+                bounded(own, endpoint).merge(&other);
+            }
+        }
+    }
+}
+
+impl Use {
+    fn merge(&mut self, other: Self) {
+        self.turns += other.turns;
+        self.errors += other.errors;
+        self.input += other.input;
+        self.cached += other.cached;
+        self.output += other.output;
+        self.reasoning += other.reasoning;
+        self.first.extend(other.first);
+        self.durations.extend(other.durations);
+    }
+}
+
+/// The path without its query, and without the ids in it that would make every request an endpoint of its own.
+fn path(flow: &Flow) -> String {
+    let path = flow.path().split(['?', '#']).next().unwrap_or_default();
+    let parts = path.split('/').map(|part| {
+        let is_id = part.len() >= 16 && part.bytes().any(|byte| byte.is_ascii_digit());
+        if is_id { "…" } else { part }
+    });
+    parts.collect::<Vec<_>>().join("/")
+}
+
+fn is_json(text: &str) -> bool {
+    text.trim_start().starts_with(['{', '['])
+}
+
+fn micros(duration: Duration) -> u64 {
+    duration.as_micros() as u64
+}
+
+/// The entry of this name; one for all further names once there are too many.
+fn bounded<T: Default>(map: &mut BTreeMap<String, T>, name: String) -> &mut T {
+    let name = if map.len() >= MOST_NAMES && !map.contains_key(&name) {
+        OTHERS.to_owned()
+    } else {
+        name
+    };
+    map.entry(name).or_default()
+}
+
+/// Whose model or session nobody told.
+const NOBODY: &str = "(not told)";
+/// What stands for further names.
+const OTHERS: &str = "(others)";
+/// Names of a kind that are told apart.
+const MOST_NAMES: usize = 500;

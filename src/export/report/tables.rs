@@ -1,0 +1,192 @@
+//! Statistics as Markdown.
+
+use std::time::Duration;
+
+use super::{Statistics, Structure, Use};
+use crate::export::markdown::text::{
+    END_OF_DETAILS, code, count, details, duration, inline, share,
+};
+use crate::export::time::rfc3339;
+
+impl Statistics {
+    /// The report's part before the conversation: `files` are the names of what was read.
+    #[must_use]
+    pub fn markdown(&self, files: &[String]) -> String {
+        let mut out = String::from("# Report of codextap\n\n");
+        self.overview(files, &mut out);
+        self.endpoints(&mut out);
+        self.statuses(&mut out);
+        self.channels(&mut out);
+        users("Models", "model", &self.models, &mut out);
+        users("Sessions", "session", &self.sessions, &mut out);
+        self.events(&mut out);
+        out.push_str("## Payloads\n\nPaths of keys, with the types of their values and how many there were. Of deltas the events' own ");
+        out.push_str("table tells.\n\n");
+        for (what, structures) in [
+            ("Request of", &self.requests),
+            ("Response of", &self.responses),
+        ] {
+            for (endpoint, structure) in structures {
+                paths(&format!("{what} {endpoint}"), structure, &mut out);
+            }
+        }
+        out.push_str("## Conversation\n\n");
+        out
+    }
+
+    fn overview(&self, files: &[String], out: &mut String) {
+        let files: Vec<String> = files.iter().map(|file| code(file)).collect();
+        put!(out, "Of {}.", files.join(", "));
+        if let (Some(began), Some(ended)) = (self.began, self.ended) {
+            put!(
+                out,
+                " {} to {} ({}).",
+                rfc3339(began),
+                rfc3339(ended),
+                duration(ended.since(began))
+            );
+        }
+        let bytes = self.endpoints.values().flat_map(|traffic| traffic.bytes);
+        put!(
+            out,
+            "\n\n{} flows, {} of them model turns; {} failed. {} bytes on the wire. Credentials are masked.\n\n",
+            count(self.flows),
+            count(self.turns),
+            count(self.errors),
+            count(bytes.sum())
+        );
+    }
+
+    fn endpoints(&self, out: &mut String) {
+        out.push_str("## Endpoints\n\n");
+        out.push_str(
+            "| method | path | by | flows | failed | bytes out | bytes in | p50 | p95 |\n",
+        );
+        out.push_str("|---|---|---|--:|--:|--:|--:|--:|--:|\n");
+        for ((method, path, transport), traffic) in &self.endpoints {
+            let [half, most] = percentiles(&traffic.durations, [50, 95]);
+            put!(
+                out,
+                "| {} | {} | {transport} | {} | {} | {} | {} | {half} | {most} |\n",
+                inline(method, 20),
+                code(path),
+                count(traffic.flows),
+                count(traffic.errors),
+                count(traffic.bytes[0]),
+                count(traffic.bytes[1])
+            );
+        }
+        out.push('\n');
+    }
+
+    fn statuses(&self, out: &mut String) {
+        out.push_str("## Status codes\n\n| status | exchanges |\n|---|--:|\n");
+        for (status, exchanges) in &self.statuses {
+            let status = status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            put!(out, "| {status} | {} |\n", count(*exchanges));
+        }
+        out.push('\n');
+    }
+
+    fn channels(&self, out: &mut String) {
+        out.push_str("## Channels\n\n| channel | flows | bytes |\n|---|--:|--:|\n");
+        for (channel, (flows, bytes)) in &self.channels {
+            let (flows, bytes) = (count(*flows), count(*bytes));
+            put!(out, "| {channel} | {flows} | {bytes} |\n");
+        }
+        out.push('\n');
+    }
+
+    fn events(&self, out: &mut String) {
+        out.push_str("## Events\n\n| event | count | bytes |\n|---|--:|--:|\n");
+        for (name, (events, bytes)) in &self.events {
+            let (events, bytes) = (count(*events), count(*bytes));
+            put!(out, "| {} | {events} | {bytes} |\n", code(name));
+        }
+        out.push('\n');
+    }
+}
+
+/// What each model, or session, was used for.
+fn users(
+    title: &str,
+    what: &str,
+    users: &std::collections::BTreeMap<String, Use>,
+    out: &mut String,
+) {
+    put!(
+        out,
+        "## {title}\n\n| {what} | turns | failed | tokens in | cached | share | "
+    );
+    out.push_str("tokens out | reasoning | first text p50 | p95 | turn p50 | p95 | p99 |\n");
+    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    for (name, user) in users {
+        let [first, late] = percentiles(&user.first, [50, 95]);
+        let [half, most, all] = percentiles(&user.durations, [50, 95, 99]);
+        let numbers = [
+            count(user.turns),
+            count(user.errors),
+            count(user.input),
+            count(user.cached),
+            share(user.cached, user.input),
+            count(user.output),
+            count(user.reasoning),
+            first,
+            late,
+            half,
+            most,
+            all,
+        ];
+        put!(out, "| {} | {} |\n", code(name), numbers.join(" | "));
+    }
+    out.push('\n');
+}
+
+fn paths(title: &str, structure: &Structure, out: &mut String) {
+    let rows = structure.rows();
+    if rows.is_empty() {
+        return;
+    }
+    details(out, &format!("{title}: {} paths", rows.len()));
+    out.push_str("| path | types |\n|---|---|\n");
+    for (path, types) in rows.iter().take(MOST_PATHS) {
+        put!(out, "| {} | {types} |\n", code(path));
+    }
+    if rows.len() > MOST_PATHS {
+        put!(out, "| … and {} more | |\n", rows.len() - MOST_PATHS);
+    }
+    out.push('\n');
+    out.push_str(END_OF_DETAILS);
+}
+
+/// Percentiles by the nearest rank, as durations; `–` of nothing.
+fn percentiles<const N: usize>(micros: &[u64], percents: [usize; N]) -> [String; N] {
+    let mut sorted = micros.to_vec();
+    sorted.sort_unstable();
+    percents.map(|percent| {
+        let rank = (sorted.len() * percent).div_ceil(100).max(1) - 1;
+        sorted.get(rank).map_or_else(
+            || "–".to_owned(),
+            |micros| duration(Duration::from_micros(*micros)),
+        )
+    })
+}
+
+/// Paths of a payload that are listed.
+const MOST_PATHS: usize = 300;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_values_that_there_were() {
+        let micros: Vec<u64> = (1..=100).map(|ms| ms * 1_000).collect();
+        assert_eq!(
+            percentiles(&micros, [50, 95, 100]),
+            ["50 ms", "95 ms", "100 ms"]
+        );
+        assert_eq!(percentiles(&[7_000], [50, 99]), ["7 ms", "7 ms"]);
+        assert_eq!(percentiles(&[], [50]), ["–"]);
+    }
+}
