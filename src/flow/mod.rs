@@ -11,6 +11,7 @@ mod context;
 mod dissect;
 mod frame;
 mod http;
+pub mod lineage;
 mod phases;
 mod recorder;
 pub mod sessions;
@@ -209,6 +210,18 @@ pub struct Facts {
 }
 
 impl State {
+    /// Its name, as commands print it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Streaming => "streaming",
+            Self::Complete => "complete",
+            Self::Partial => "partial",
+            Self::Failed => "failed",
+        }
+    }
+
     /// Where a flow stands of which this is known.
     #[must_use]
     pub fn of(facts: Facts) -> Self {

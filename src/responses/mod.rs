@@ -22,6 +22,7 @@ mod request;
 mod surroundings;
 mod turn;
 mod usage;
+mod verbatim;
 
 pub use error::ParseError;
 pub use event::{Event, event_name};
@@ -35,3 +36,4 @@ pub use price::{Bill, Confidence, Cost, Day, Dollars, Prices, PricesError};
 pub use request::{Request, Tool};
 pub use turn::{Status, Turn};
 pub use usage::Usage;
+pub use verbatim::{elements, member, text};

@@ -152,6 +152,11 @@ impl Turn {
         })
     }
 
+    /// The items that a request which continues the response need not send: those that are whole.
+    pub fn outputs(&self) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(|item| !item.raw.is_empty())
+    }
+
     /// Notes something wrong with the stream. The first [`MAX_LINTS`] are kept.
     pub(super) fn lint(&mut self, lint: impl Into<String>) {
         match self.lints.len() {
