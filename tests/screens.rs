@@ -17,6 +17,7 @@ use std::fmt::Write as _;
 
 use codextap::app::focus::Pane;
 use codextap::app::{Capture, Effect, Msg, Outcome, Stream};
+use codextap::flow::{FlowKind, Summary};
 use codextap::view::{Theme, draw};
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::Terminal;
@@ -101,6 +102,25 @@ fn a_stream_says_what_it_takes_and_where_it_goes() {
             problem,
         });
         check(name, scene, (60, 24), "");
+    }
+}
+
+#[test]
+fn what_a_journal_gave_back_is_marked_in_the_list_and_said() {
+    for size in [(60, 24), (120, 40)] {
+        let mut scene = Scene::finished();
+        let cut = |flow: &Summary| matches!(flow.kind, FlowKind::Ws | FlowKind::WsTurn { .. });
+        let cut = |flow: &Summary| cut(flow) || flow.gist.contains("Review");
+        let store = scene.app.store_mut();
+        let cut = store
+            .summaries()
+            .filter(|flow| cut(flow))
+            .map(|flow| flow.id);
+        for id in cut.collect::<Vec<_>>() {
+            store.change(id, |flow| flow.is_recovered = true);
+        }
+        scene.app.update(Msg::Changed);
+        check("recovered", scene, size, "");
     }
 }
 

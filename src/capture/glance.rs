@@ -60,6 +60,8 @@ struct Glance<'a> {
     response: Option<Half<'a>>,
     #[serde(borrow, default)]
     outcome: Option<Outcome<'a>>,
+    #[serde(default)]
+    recovered: bool,
     #[serde(borrow, default)]
     failures: Vec<Failure<'a>>,
     #[serde(default)]
@@ -193,6 +195,7 @@ impl Glance<'_> {
             close,
             wire_len: wire(&self.request) + self.response.as_ref().map_or(0, wire),
             text_len: 0,
+            is_recovered: self.recovered,
             quiet_since: None,
             revision: 0,
         };

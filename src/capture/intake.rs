@@ -152,6 +152,7 @@ fn made_up_summary(turn: &Summary, name: &str) -> Summary {
         failure: None,
         close: None,
         wire_len: 0,
+        is_recovered: false,
         quiet_since: None,
         ..turn.clone()
     }

@@ -55,6 +55,9 @@ impl fmt::Display for FlowLine<'_> {
         if let Some(failure) = &flow.failure {
             write!(f, " ({})", Clean::new(failure))?;
         }
+        if flow.is_recovered {
+            write!(f, " (recovered)")?;
+        }
         Ok(())
     }
 }

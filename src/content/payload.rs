@@ -33,7 +33,7 @@ pub fn payload(flow: &Flow, tab: Tab, folds: &Folds) -> Document {
 /// Adds what failed on the way, and what was wrong in the bytes.
 pub(super) fn problems(document: &mut Document, flow: &Flow) {
     if flow.is_recovered {
-        let text = "! recovered from the journal of a codextap that was killed";
+        let text = "↺ recovered from the journal of a codextap that was killed";
         document.push(Line::of(text, Role::Warning).hanging(2));
     }
     for failure in &flow.failures {

@@ -58,6 +58,8 @@ pub struct Summary {
     pub wire_len: u64,
     /// Bytes of its bodies, decoded: what a search in them has to read.
     pub text_len: u64,
+    /// [`Flow::is_recovered`].
+    pub is_recovered: bool,
     /// [`Flow::quiet_since`].
     pub quiet_since: Option<At>,
     /// [`Flow::revision`].
@@ -98,6 +100,7 @@ impl Summary {
             close: flow.close.as_ref().and_then(|close| close.code),
             wire_len: flow.wire_len(),
             text_len: (flow.request.body.bytes().len() + flow.response.body.bytes().len()) as u64,
+            is_recovered: flow.is_recovered,
             quiet_since: flow.quiet_since(),
             revision: flow.revision,
         }

@@ -269,6 +269,12 @@ impl Line<'_> {
             }
         };
         let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
+        let recovered = if self.flow.is_recovered {
+            RECOVERED
+        } else {
+            ""
+        };
+        let x = put(buf, x, y, end, recovered, self.theme.role(Role::Warning));
         let stall = self.flow.stall(self.app.now());
         let (more, role) = match stall {
             Some(stall) => (format!(" · silent {}", short(stall)), Role::Warning),
@@ -413,6 +419,8 @@ fn status(flow: &Summary) -> (String, Role) {
     }
 }
 
+/// Before what a flow is about that a journal gave back; the payload pane says it in words.
+const RECOVERED: &str = "↺ ";
 /// Columns before the first one: the cursor's mark, the state, the sign of a marked flow.
 const PREFIX: u16 = 4;
 /// The least width of the gist while other columns can give way.

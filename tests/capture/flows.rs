@@ -103,6 +103,7 @@ fn binary_exchange() -> Flow {
 
 fn failed_exchange() -> Flow {
     let mut flow = exchange("run-failed", 4_000_000, "/v1/models");
+    flow.is_recovered = true;
     flow.failures = vec![
         Failure {
             side: Side::Upstream,
