@@ -90,7 +90,7 @@ mod tests {
         limit(&recorder, Some(fs::metadata(&capture).unwrap().len()));
         // Each flow has its body twice.
         send(recorder.address, "large", 8, &"x".repeat(1 << 20));
-        recorder.says("flows of ");
+        recorder.says("is given up");
         limit(&recorder, None);
         recorder.says("capture.jsonl is written again");
         let (status, _, err) = recorder.end();
@@ -103,6 +103,34 @@ mod tests {
         let first: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
         let (run, _) = first["id"].as_str().unwrap().split_once('-').unwrap();
         assert_eq!(err.matches(run).count(), lost, "each by its id: {err}");
+    }
+
+    #[test]
+    fn a_disk_that_is_full_to_the_end_has_every_missing_flow_named() {
+        let home = TempDir::new().unwrap();
+        let (recorder, capture) = recorder(&home, &["--memory", "16MiB"]);
+        limit(&recorder, Some(fs::metadata(&capture).unwrap().len()));
+        let body = "x".repeat(256 << 10);
+        for number in 0..24 {
+            send(recorder.address, &format!("large{number}"), 1, &body);
+        }
+        let first = recorder.says("is given up");
+        let (status, _, err) = recorder.end();
+        assert_eq!(status.code(), Some(1), "{err}");
+        assert_eq!(paths(&capture).len(), 1);
+        let text = fs::read_to_string(&capture).unwrap();
+        let line: Value = serde_json::from_str(&text).unwrap();
+        let (run, _) = line["id"].as_str().unwrap().split_once('-').unwrap();
+        let err = format!("{first}\n{err}");
+        let named = |what: &str| err.lines().filter(|line| line.contains(what)).count();
+        let (lost, waiting) = (named(" bytes is given up"), named(" is not in the file"));
+        assert!(lost > 0 && waiting > 0, "{err}");
+        assert_eq!(lost + waiting, 24, "{err}");
+        for number in 2..26 {
+            assert_eq!(named(&format!("flow {run}-{number} ")), 1, "{err}");
+        }
+        assert!(err.contains(&format!("{lost} flows of ")), "{err}");
+        assert!(err.contains("1 flows are in the file"), "{err}");
     }
 
     #[test]

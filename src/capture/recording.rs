@@ -29,8 +29,6 @@ pub struct Recording {
     shelf: Shelf,
     /// Flows whose lines were handed to the writer and are not settled yet, in that order.
     handed: VecDeque<(FlowId, String)>,
-    /// How many lines were handed over.
-    lines: u64,
     /// Flows that are missing from the file for good, by name; the first [`NAMED`].
     missing: Vec<String>,
     /// Why a flow could not be written at all, which no later success mends.
@@ -61,7 +59,6 @@ impl Recording {
             stream: None,
             shelf: Shelf::default(),
             handed: VecDeque::new(),
-            lines: 0,
             missing: Vec::new(),
             refused: None,
             hold: None,
@@ -161,28 +158,41 @@ impl Recording {
             return;
         };
         for news in writer.news() {
-            let place = match news {
-                News::Opened(file) => {
-                    self.shelf.add(file);
-                    continue;
-                }
-                News::Written(place) => place,
-                News::Lost { .. } => None,
-            };
-            let Some((id, name)) = self.handed.pop_front() else {
-                continue;
-            };
-            let is_lost = matches!(news, News::Lost { .. });
-            // A pipe cannot be read back; what went into it stays in memory.
-            if place.is_some() || is_lost {
-                store.release(id, place);
+            self.learn(news, Some(store));
+        }
+    }
+
+    /// Takes in what became of the next line.
+    fn learn(&mut self, news: News, store: Option<&mut Store>) {
+        let (place, lost) = match news {
+            News::Opened(file) => {
+                self.shelf.add(file);
+                return;
             }
-            if let Some(journal) = self.journal.as_mut().filter(|_| !is_lost) {
-                journal.settled(id);
+            News::Written(place) => (place, None),
+            News::Lost { bytes } => (None, Some(bytes)),
+        };
+        let Some((id, name)) = self.handed.pop_front() else {
+            return;
+        };
+        // A pipe cannot be read back; what went into it stays in memory.
+        if let Some(store) = store.filter(|_| place.is_some() || lost.is_some()) {
+            store.release(id, place);
+        }
+        match (lost, &mut self.journal) {
+            (Some(bytes), _) => {
+                tracing::error!("flow {name} of {bytes} bytes is given up");
+                self.miss(name);
             }
-            if is_lost && self.missing.len() < NAMED {
-                self.missing.push(name);
-            }
+            (None, Some(journal)) => journal.settled(id),
+            (None, None) => {}
+        }
+    }
+
+    /// Takes note of a flow that is missing from the file.
+    fn miss(&mut self, name: String) {
+        if self.missing.len() < NAMED {
+            self.missing.push(name);
         }
     }
 
@@ -199,16 +209,19 @@ impl Recording {
     pub fn finish(mut self) -> Option<Written> {
         let writer = self.writer.take()?;
         let path = writer.path().to_owned();
-        let mut status = writer.finish();
+        let (mut status, news) = writer.close();
+        for news in news {
+            self.learn(news, None);
+        }
+        for (_, name) in std::mem::take(&mut self.handed) {
+            tracing::error!("flow {name} is not in the file");
+            self.miss(name);
+        }
         if let Some(journal) = self.journal.take() {
             // A flow that could not be written is in the journal still.
             let is_whole = status.error.is_none() && status.lost == 0 && self.refused.is_none();
             journal.finish(!is_whole);
         }
-        let unwritten = self.lines.saturating_sub(status.lines + status.lost) as usize;
-        let unwritten = self.handed.len().saturating_sub(unwritten);
-        let names = self.handed.drain(unwritten..).map(|(_, name)| name);
-        self.missing.extend(names.take(NAMED - self.missing.len()));
         let problem = status.problem().map(|problem| problem + &self.names());
         status.error = problem.or(self.refused);
         self.is_kept.then_some(Written { path, status })
@@ -248,7 +261,6 @@ impl Recording {
                     if let Some(writer) = &mut self.writer {
                         writer.write(line);
                         self.handed.push_back((flow.id, flow.name.clone()));
-                        self.lines += 1;
                     }
                 }
                 Err(error) => self.refused = Some(error.to_string()),

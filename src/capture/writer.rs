@@ -167,26 +167,33 @@ impl Writer {
     /// was made for this and is empty still is removed.
     #[must_use]
     pub fn finish(self) -> Status {
+        self.close().0
+    }
+
+    /// The same, with what became of lines since [`Writer::news`] was last asked. Lines that it does not
+    /// tell of are not in the file.
+    pub(super) fn close(self) -> (Status, Vec<News>) {
         let Self {
             path,
             is_new,
             lines,
             reports,
             mut status,
+            mut news,
             thread,
-            ..
         } = self;
         drop(lines);
         if thread.join().is_err() {
             status.error = Some("the writing thread broke off".to_owned());
         }
-        for report in reports.try_iter() {
+        for mut report in reports.try_iter() {
+            news.append(&mut report.news);
             status.take(report);
         }
         if is_new && status.lines == 0 {
             remove_empty(&path);
         }
-        status
+        (status, news)
     }
 
     fn take_reports(&mut self) {
@@ -317,10 +324,6 @@ impl Appender {
                 let error = Error::Write { path, source }.to_string();
                 if !std::mem::replace(&mut self.is_failing, true) {
                     tracing::error!("{error}; flows stay in memory meanwhile");
-                }
-                if report.lost > 0 {
-                    let (lost, bytes) = (report.lost, report.lost_bytes);
-                    tracing::error!("{lost} flows of {bytes} bytes are given up");
                 }
                 report.error = Some(error);
             }
