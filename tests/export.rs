@@ -5,8 +5,9 @@
 use std::path::Path;
 
 use codextap::capture;
-use codextap::export::{Format, Har};
-use codextap::flow::{Flow, Store};
+use codextap::export::{Digest, Format, Har, Markdown, Statistics, read_archive};
+use codextap::flow::{Flow, FlowKind, Store};
+use codextap::tap::{Field, Redactor};
 use serde_json::Value;
 
 /// Captures with exchanges, event streams, WebSockets and failures.
@@ -66,6 +67,168 @@ fn turns_without_their_connection_stand_on_one_made_of_their_handshake() {
     assert_eq!(entries.len(), 1);
     assert_eq!(entries[0]["response"]["status"], 101);
     assert!(entries[0]["_webSocketMessages"].as_array().unwrap().len() > 100);
+}
+
+#[test]
+fn an_archive_comes_back_as_the_flows_it_was_made_of() {
+    for capture in CAPTURES {
+        let archive = written(Har::default(), capture);
+        let read = archived(&archive);
+        let (before, after) = (store(capture), read);
+        let names =
+            |store: &Store| -> Vec<String> { flows(store).map(|flow| flow.name.clone()).collect() };
+        assert_eq!(names(&before), names(&after), "{capture}");
+        for (before, after) in flows(&before).zip(flows(&after)) {
+            assert_eq!(shown(before), shown(after), "{capture} {}", before.name);
+        }
+        let mut again = Har::default();
+        let mut text = Vec::new();
+        again.begin(&mut text);
+        for flow in flows(&after) {
+            again.push(flow.clone(), &mut text);
+        }
+        again.end(&mut text);
+        assert_eq!(String::from_utf8(text).unwrap(), archive, "{capture}");
+    }
+}
+
+#[test]
+fn archives_of_others_are_read_and_masked() {
+    let archive = include_str!("fixtures/others.har");
+    let store = archived(archive);
+    let [plain, stream, refused, socket, turn, second] = flows(&store).collect::<Vec<_>>()[..]
+    else {
+        panic!("{} flows", store.len());
+    };
+    assert_eq!(plain.path(), "/v1/models");
+    assert_eq!(
+        plain.response.body.text(),
+        Some("{\"models\":[]}"),
+        "base64"
+    );
+    assert_eq!(plain.upstream.as_ref(), "https://api.example.com");
+    assert_eq!(stream.frames.len(), 2);
+    assert_eq!(stream.turn.as_ref().unwrap().output_text(), "hi");
+    assert_eq!(refused.status(), None);
+    assert_eq!(refused.failures[0].message, "net::ERR_CONNECTION_REFUSED");
+    assert_eq!(socket.kind, FlowKind::Ws);
+    assert_eq!(socket.close.as_ref().unwrap().code, Some(1000));
+    assert_eq!(turn.turn.as_ref().unwrap().usage.unwrap().input, 7);
+    assert!(second.is_error(), "it was closed in the middle");
+    let said = format!("{store:?}");
+    assert!(!said.contains("sk-other-program"), "{said}");
+}
+
+#[test]
+fn what_is_no_archive_is_told_with_its_place() {
+    for (text, why) in [
+        (
+            "{\"log\":{\"version\":\"1.2\"}}",
+            "no member `entries` at line 1",
+        ),
+        (
+            "{\"log\":{\"entries\":[{\"request\":{}}]}}",
+            "missing field `method`",
+        ),
+        ("{\"log\":{\"entries\":[{", "EOF while parsing"),
+        ("[]", "invalid type: sequence, expected the log of a HAR"),
+    ] {
+        let error = read_archive(text.as_bytes(), &Redactor::new(), |_| Ok(())).unwrap_err();
+        assert!(error.contains(why), "{error}");
+    }
+}
+
+#[test]
+fn a_report_has_every_section_and_says_nothing_twice() {
+    let capture = CAPTURES[0];
+    let (mut statistics, mut log, mut text) =
+        (Statistics::default(), Markdown::default(), Vec::new());
+    for flow in flows(&store(capture)) {
+        let mut part = Statistics::default();
+        part.add(flow);
+        statistics.merge(part);
+        log.add(&Digest::of(flow.clone()), &mut text);
+    }
+    let log = String::from_utf8(text).unwrap();
+    let tables = statistics.markdown(&["demo.jsonl".to_owned()]);
+    insta::assert_snapshot!("report_tables", tables);
+    insta::assert_snapshot!("report_log", log);
+    let size = std::fs::metadata(capture).unwrap().len() as usize;
+    let share = (tables.len() + log.len()) * 100 / size;
+    assert!(share <= 30, "{share} % of a short capture");
+    let repeated = "You are Codex";
+    assert!(
+        log.matches(repeated).count() <= 2,
+        "instructions stand once per agent"
+    );
+}
+
+/// The flows of an archive, in a store.
+fn archived(archive: &str) -> Store {
+    let mut store = Store::default();
+    read_archive(archive.as_bytes(), &Redactor::new(), |flows| {
+        let mut connection = None;
+        for mut flow in flows {
+            if let (FlowKind::WsTurn { number, .. }, Some(connection)) = (flow.kind, connection) {
+                flow.kind = FlowKind::WsTurn { connection, number };
+            }
+            let kind = flow.kind;
+            let id = store.push(flow);
+            if kind == FlowKind::Ws {
+                connection = Some(id);
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    store
+}
+
+/// What an archive keeps of a flow.
+fn shown(flow: &Flow) -> String {
+    let fields = |fields: &[Field]| -> Vec<String> {
+        let shown = |field: &Field| format!("{}: {}", field.name, field.value.as_text());
+        fields.iter().map(shown).collect()
+    };
+    let head = flow.request.head.as_ref();
+    let request = head.map(|head| {
+        (
+            &head.method,
+            &head.target,
+            head.version,
+            fields(&head.fields),
+        )
+    });
+    let head = flow.response.head.as_ref();
+    let response = head.map(|head| (head.status, head.version, fields(&head.fields)));
+    let frames: Vec<_> = flow
+        .frames
+        .iter()
+        .map(|frame| {
+            (
+                frame.at,
+                frame.dir,
+                frame.op,
+                flow.frame_bytes(frame).to_vec(),
+            )
+        })
+        .collect();
+    format!(
+        "{:?} {:?} {:?} {request:?} {response:?} {:?} {:?} {:?} {frames:?} {:?} {} {:?} {:?} {:?}",
+        flow.kind,
+        flow.started,
+        flow.upstream,
+        flow.request.body.text(),
+        (flow.kind == FlowKind::Http).then(|| flow.response.body.clone().text().map(str::to_owned)),
+        flow.turn
+            .as_ref()
+            .map(|turn| (turn.status, turn.usage, turn.output_text())),
+        flow.model,
+        flow.gist,
+        flow.identity,
+        flow.client,
+        flow.failures,
+    )
 }
 
 fn store(capture: &str) -> Store {

@@ -55,7 +55,7 @@ pub(super) enum Command {
     Record,
     /// Browse captures without a proxy
     Open {
-        /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
+        /// Captures or HAR files to read, one after another; gzip and zstd are undone, `-` is the standard input.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// Go on reading what is added to the files.
@@ -64,7 +64,7 @@ pub(super) enum Command {
     },
     /// What captures come to, and the conversation in them, as Markdown
     Report {
-        /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
+        /// Captures or HAR files to read, one after another; gzip and zstd are undone, `-` is the standard input.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
         /// File to write instead of the standard output

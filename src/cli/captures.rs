@@ -12,6 +12,7 @@ use crate::app::Loading as Taken;
 use crate::capture::Shelf;
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, Place, Store};
+use crate::tap::Redactor;
 use crate::tui::Loading;
 
 /// What captures hold: a summary of every flow, and where the rest of it stands.
@@ -22,11 +23,15 @@ pub(super) struct Captures {
 
 impl Captures {
     /// Reads the files, and says which lines could not be read. `-` is the standard input.
-    pub(super) async fn read(files: &[PathBuf], progress: &mut Progress) -> Result<Self, Error> {
+    pub(super) async fn read(
+        files: &[PathBuf],
+        redactor: &Redactor,
+        progress: &mut Progress,
+    ) -> Result<Self, Error> {
         for file in files {
             super::recovery::recover(file);
         }
-        let mut loading = opening::open(files, false)?;
+        let mut loading = opening::open(files, false, redactor.clone())?;
         let (mut store, mut taken, mut shelf) =
             (Store::default(), Taken::default(), Shelf::default());
         while let Some(news) = loading.recv().await {

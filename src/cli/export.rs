@@ -17,7 +17,7 @@ use crate::tap::Redactor;
 /// What to export, and how.
 #[derive(Args, Debug)]
 pub(super) struct Export {
-    /// Captures to read, one after another; gzip and zstd are undone, `-` is the standard input.
+    /// Captures or HAR files to read, one after another; gzip and zstd are undone, `-` is the standard input.
     #[arg(required = true, value_name = "FILE")]
     pub(super) files: Vec<PathBuf>,
     /// The form to write
@@ -44,8 +44,8 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     let filter = super::filter(common)?;
     let mut output = Output::open(export.output.as_deref())?;
     let mut progress = Progress::new(common.quiet);
-    let captures = Captures::read(&export.files, &mut progress).await?;
     let redactor = redactor(common);
+    let captures = Captures::read(&export.files, &redactor, &mut progress).await?;
     let mut format: Box<dyn Format> = match export.format {
         Name::Jsonl => Box::new(Lines(&captures.store)),
         Name::Markdown => Box::new(Markdown::default()),

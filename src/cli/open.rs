@@ -32,7 +32,7 @@ pub(super) async fn open(
     for file in files {
         super::recovery::recover(file);
     }
-    let mut loading = opening::open(files, follows)?;
+    let mut loading = opening::open(files, follows, super::export::redactor(common))?;
     if !has_screen {
         return print(filter.as_ref(), loading).await;
     }

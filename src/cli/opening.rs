@@ -2,7 +2,8 @@
 //! by piece, so that the first flows are on the screen at once.
 
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +11,20 @@ use std::time::Duration;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::error::Error;
-use crate::capture::{Start, nameless, scan};
+use crate::capture::{Start, line, nameless, scan};
+use crate::export::{is_archive, read_archive};
+use crate::flow::Store;
+use crate::tap::Redactor;
 use crate::tui::Loading;
 use crate::wire::encoding::Decoder;
 
 /// Begins to read the files, one after another; with `follows`, what is added to them as well, until the
-/// receiver is dropped. `-` is the standard input.
-pub(super) fn open(paths: &[PathBuf], follows: bool) -> Result<UnboundedReceiver<Loading>, Error> {
+/// receiver is dropped. `-` is the standard input. What other programs wrote (HAR) is masked.
+pub(super) fn open(
+    paths: &[PathBuf],
+    follows: bool,
+    redactor: Redactor,
+) -> Result<UnboundedReceiver<Loading>, Error> {
     let mut files = Vec::new();
     for path in paths {
         files.push(
@@ -29,6 +37,7 @@ pub(super) fn open(paths: &[PathBuf], follows: bool) -> Result<UnboundedReceiver
         files,
         follows,
         done: 0,
+        redactor,
         tell,
     };
     std::thread::Builder::new()
@@ -54,6 +63,8 @@ struct Opening {
     follows: bool,
     /// Bytes of files that were read.
     done: u64,
+    /// Masks what other programs have written.
+    redactor: Redactor,
     tell: UnboundedSender<Loading>,
 }
 
@@ -129,6 +140,10 @@ impl Opening {
         for (number, source) in std::mem::take(&mut self.files).into_iter().enumerate() {
             let name = source.name.clone();
             let read = source.into_regular().and_then(|(file, is_named)| {
+                let (file, is_named) = match lines_of_archive(&file, &self.redactor)? {
+                    Some(lines) => (lines, false),
+                    None => (file, is_named),
+                };
                 let file = Arc::new(file);
                 self.send(Loading::Opened(Arc::clone(&file)));
                 let follows = self.follows && is_named;
@@ -189,6 +204,34 @@ impl Opening {
     fn send(&self, news: Loading) -> bool {
         self.tell.send(news).is_ok()
     }
+}
+
+/// The flows of a HAR as the lines of a capture, in a file of its own; `None` if the file is no HAR.
+fn lines_of_archive(file: &File, redactor: &Redactor) -> io::Result<Option<File>> {
+    let mut beginning = [0; 256];
+    let read = file.read_at(&mut beginning, 0)?;
+    if !is_archive(&beginning[..read]) {
+        return Ok(None);
+    }
+    let mut source = file;
+    source.rewind()?;
+    let mut spool = BufWriter::with_capacity(CHUNK, nameless(&std::env::temp_dir())?);
+    let source = BufReader::with_capacity(CHUNK, source);
+    let read = read_archive(source, redactor, |flows| {
+        let mut store = Store::default();
+        let ids: Vec<_> = flows.into_iter().map(|flow| store.push(flow)).collect();
+        for flow in ids.iter().filter_map(|id| store.get(*id)) {
+            let mut line = line(flow, &store).map_err(|error| error.to_string())?;
+            line.push(b'\n');
+            spool.write_all(&line).map_err(|error| error.to_string())?;
+        }
+        Ok(())
+    });
+    read.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, format!("HAR: {why}")))?;
+    spool
+        .into_inner()
+        .map(Some)
+        .map_err(io::IntoInnerError::into_error)
 }
 
 /// Bytes that are decompressed at once.

@@ -23,8 +23,8 @@ pub(super) async fn report(
     let filter = super::filter(common)?;
     let mut output = Output::open(output)?;
     let mut progress = Progress::new(common.quiet);
-    let captures = Captures::read(files, &mut progress).await?;
     let redactor = redactor(common);
+    let captures = Captures::read(files, &redactor, &mut progress).await?;
     let waits = |error| Error::new(format!("cannot write a temporary file: {error}"));
     let mut spool = nameless(&std::env::temp_dir()).map_err(waits)?;
     let (mut log, mut text) = (Markdown::default(), Vec::new());

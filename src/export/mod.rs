@@ -19,7 +19,7 @@ mod mask;
 mod report;
 mod time;
 
-pub use har::Har;
+pub use har::{Har, is_archive, read as read_archive};
 pub use markdown::{Digest, Markdown};
 pub use mask::mask;
 pub use report::Statistics;

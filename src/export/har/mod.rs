@@ -3,7 +3,9 @@
 //! An exchange is one entry. A WebSocket connection is one entry, too, with the messages of all its turns, so a
 //! connection's turns must follow it.
 
+mod read;
 mod shape;
 mod write;
 
+pub use read::{is_archive, read};
 pub use write::Har;
