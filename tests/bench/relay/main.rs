@@ -5,6 +5,9 @@
 //! figure is taken from all of them in turn, round by round, so that a busy machine is equally busy for
 //! all. What it prints are medians over the rounds, and their ratio to nginx.
 //!
+//! For `keys` the release binary is started a second time, with its screen in a pseudo-terminal and 10 000 flows
+//! in the list, which keys move while it is measured.
+//!
 //! Arguments choose figures by name: `cargo bench --bench relay -- flood echo`.
 
 #![expect(
@@ -18,6 +21,9 @@
 mod client;
 mod targets;
 mod upstream;
+#[path = "../window.rs"]
+#[expect(dead_code, reason = "another benchmark waits for frames, too")]
+mod window;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -51,7 +57,7 @@ struct Sample {
     work: f64,
 }
 
-const FIGURES: [Figure; 9] = [
+const FIGURES: [Figure; 10] = [
     Figure {
         name: "small",
         what: "small request, p50",
@@ -79,6 +85,13 @@ const FIGURES: [Figure; 9] = [
         unit: Unit::Added,
         take: client::events50_p99,
         rounds: 5,
+    },
+    Figure {
+        name: "keys",
+        what: "SSE event, 1 stream, p99, while 20 keys/s move the list",
+        unit: Unit::Added,
+        take: client::event_p99,
+        rounds: 7,
     },
     Figure {
         name: "echo",
@@ -124,23 +137,28 @@ fn main() {
         .collect();
     let upstream = upstream::start();
     let state = tempfile::tempdir().unwrap();
-    let targets = targets::start(upstream, state.path());
+    let mut targets = targets::start(upstream, state.path());
     for figure in &FIGURES {
         if chosen.is_empty() || chosen.iter().any(|name| name == figure.name) {
-            report(figure, &take(figure, &targets));
+            if figure.name == "keys" {
+                targets.push(targets::screen(upstream, state.path()));
+            }
+            report(figure, &take(figure, &mut targets));
+            targets.retain(|target| target.name != "screen");
         }
     }
 }
 
 /// Medians of one figure, by target: value, and processor time of the target per unit of work, in µs.
-fn take(figure: &Figure, targets: &[Target]) -> BTreeMap<&'static str, (f64, f64)> {
+fn take(figure: &Figure, targets: &mut [Target]) -> BTreeMap<&'static str, (f64, f64)> {
     let mut values: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
     let mut work: BTreeMap<&str, (f64, Duration)> = BTreeMap::new();
     // One round to warm connections and caches.
     for round in 0..=figure.rounds {
-        for target in targets {
+        for target in &mut *targets {
             let before = target.processor_time();
-            let sample = (figure.take)(target.address);
+            let address = target.address;
+            let sample = target.under_keys(|| (figure.take)(address));
             let used = target.processor_time().saturating_sub(before);
             if round > 0 {
                 values.entry(target.name).or_default().push(sample.value);

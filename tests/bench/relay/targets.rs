@@ -5,8 +5,12 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+use crate::client;
+use crate::window::Window;
 
 /// Something to send requests to.
 pub(crate) struct Target {
@@ -16,12 +20,38 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// Processes whose time is counted; none for the direct connection.
     processes: Vec<Child>,
+    /// Where it shows a screen.
+    window: Option<Window>,
 }
 
 impl Target {
+    /// Does `work`, while 20 keys a second move the list if it has a screen.
+    pub(crate) fn under_keys<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let is_done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            if let Some(window) = &mut self.window {
+                scope.spawn(|| {
+                    for key in "jjjjjkkkk".chars().map(String::from).cycle() {
+                        if is_done.load(Ordering::Relaxed) {
+                            break;
+                        }
+                        window.press(&key);
+                        thread::sleep(Duration::from_millis(50));
+                    }
+                });
+            }
+            let done = work();
+            is_done.store(true, Ordering::Relaxed);
+            done
+        })
+    }
+
     /// User and system time of its processes, their children included (proc(5)).
     pub(crate) fn processor_time(&self) -> Duration {
-        let ids: Vec<u32> = self.processes.iter().map(Child::id).collect();
+        let children = self.processes.iter().map(Child::id);
+        let ids: Vec<u32> = children
+            .chain(self.window.as_ref().map(Window::id))
+            .collect();
         let mut total = Duration::ZERO;
         for entry in fs::read_dir("/proc").unwrap().flatten() {
             let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else {
@@ -65,6 +95,7 @@ pub(crate) fn start(upstream: SocketAddr, state: &Path) -> Vec<Target> {
         name: "direct",
         address: upstream,
         processes: Vec::new(),
+        window: None,
     };
     let mut targets = vec![direct, relay(upstream), codextap(upstream, state)];
     match nginx(upstream, state) {
@@ -89,6 +120,7 @@ fn relay(upstream: SocketAddr) -> Target {
         name: "relay",
         address: address.parse().unwrap(),
         processes: vec![process],
+        window: None,
     }
 }
 
@@ -139,16 +171,40 @@ fn codextap(upstream: SocketAddr, state: &Path) -> Target {
         name: "codextap",
         address,
         processes: vec![process],
+        window: None,
     }
+}
+
+/// The release binary with its screen and 10 000 flows in the list.
+pub(crate) fn screen(upstream: SocketAddr, state: &Path) -> Target {
+    const FLOWS: usize = 10_000;
+    let address = free();
+    let (listen, url) = (address.to_string(), format!("http://{upstream}"));
+    let capture = state.join("screen.jsonl");
+    let capture = ["--capture", capture.to_str().unwrap()];
+    let program = env!("CARGO_BIN_EXE_codextap");
+    let to = ["--listen", &listen, "--api-upstream", &url];
+    let mut window = Window::run(&[&[program][..], &to, &capture].concat(), state);
+    window.until(|screen| screen.contains("Requests"));
+    client::send(address, FLOWS);
+    window.until(|screen| screen.contains(&format!("{FLOWS} flows")));
+    Target {
+        name: "screen",
+        address,
+        processes: Vec::new(),
+        window: Some(window),
+    }
+}
+
+/// An address that nobody listens on.
+fn free() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.local_addr().unwrap()
 }
 
 /// nginx with everything off that would hold bytes back.
 fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
-    let port = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port();
+    let address = free();
     let directory = state.join("nginx");
     fs::create_dir(&directory).unwrap();
     let path = directory.display();
@@ -160,7 +216,7 @@ fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
          uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
          map $http_upgrade $hop {{ default upgrade; '' ''; }}\n\
          upstream up {{ server {upstream}; keepalive 64; }}\n\
-         server {{ listen 127.0.0.1:{port}; tcp_nodelay on; location / {{\n proxy_pass http://up;\n\
+         server {{ listen {address}; tcp_nodelay on; location / {{\n proxy_pass http://up;\n\
          proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;\n\
          proxy_set_header Connection $hop; proxy_buffering off; proxy_request_buffering off;\n\
          proxy_read_timeout 1h; }} }} }}\n"
@@ -173,7 +229,6 @@ fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
         .stderr(Stdio::null())
         .spawn()
         .ok()?;
-    let address = SocketAddr::from(([127, 0, 0, 1], port));
     while TcpStream::connect(address).is_err() {
         thread::sleep(Duration::from_millis(10));
     }
@@ -181,6 +236,7 @@ fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
         name: "nginx",
         address,
         processes: vec![process],
+        window: None,
     })
 }
 

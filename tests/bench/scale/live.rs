@@ -104,6 +104,7 @@ impl Run {
     fn take(&mut self, event: Event) {
         self.now = event.at;
         let ended = self.recording.apply(self.app.store_mut(), event);
+        self.recording.settle(self.app.store_mut());
         if !ended.is_empty() {
             self.recall();
         }

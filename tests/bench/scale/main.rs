@@ -18,7 +18,9 @@
 mod flows;
 mod list;
 mod live;
+#[path = "../process.rs"]
 mod process;
+#[path = "../window.rs"]
 mod window;
 
 use std::fs::File;
@@ -125,7 +127,7 @@ fn open(state: &Path, count: u64) {
         window.until(|text| text.contains(&format!("{count} flows")) && !text.contains("opening"));
     let work = process::processor_time(window.id());
     window.rest();
-    let memory = window.memory();
+    let memory = process::Memory::of(window.id());
     println!(
         "  first rows {:.0} ms; all {:.2} s = {:.0} MB/s, {:.0} MB/s per core of processor time",
         first.as_secs_f64() * 1e3,
@@ -218,7 +220,7 @@ fn keys(state: &Path, count: u64) {
         window.press("g");
         window.rest();
     }
-    let memory = window.memory();
+    let memory = process::Memory::of(window.id());
     println!(
         "RSS after it all {:.0} MB, peak {:.0} MB",
         memory.now, memory.peak

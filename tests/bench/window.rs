@@ -1,4 +1,4 @@
-//! A program in a pseudo-terminal, and how long it takes to draw what a key asks for.
+//! A program in a pseudo-terminal: how long it takes to its first screen, and to draw what a key asks for.
 
 use std::io::{Read, Write};
 use std::num::NonZeroU16;
@@ -9,8 +9,6 @@ use std::time::{Duration, Instant};
 
 use portable_pty::{Child, CommandBuilder, MasterPty, PtySize, native_pty_system};
 use vt100::Parser;
-
-use crate::process;
 
 /// A terminal of 160×50 with a program in it.
 pub(crate) struct Window {
@@ -132,10 +130,6 @@ impl Window {
     pub(crate) fn after(&mut self, keys: &str, is_so: impl Fn(&str) -> bool) -> Duration {
         let pressed = self.press(keys);
         self.until(is_so).saturating_sub(pressed - self.began)
-    }
-
-    pub(crate) fn memory(&self) -> process::Memory {
-        process::Memory::of(self.id())
     }
 }
 
