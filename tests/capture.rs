@@ -147,6 +147,7 @@ fn two_writers_share_a_file_by_whole_lines() {
         let mut writer = Writer::open(&path, BACKLOG).unwrap();
         for length in 0..LINES {
             writer.write(vec![letter; length * 7 + 1]);
+            writer.flush();
         }
         let status = writer.finish();
         assert_eq!((status.lines as usize, status.error), (LINES, None));
@@ -271,6 +272,7 @@ fn lines_wait_in_memory_until_the_file_can_be_written_again() {
     fs::remove_file(&path).unwrap();
     fs::create_dir(&path).unwrap();
     writer.write(b"1".to_vec());
+    writer.flush();
     while writer.status().error.is_none() {
         std::thread::yield_now();
     }

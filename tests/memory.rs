@@ -143,6 +143,7 @@ fn flows_that_could_not_be_written_are_named() {
     fs::create_dir(&path).unwrap();
     let mut store = Store::default();
     let id = exchange(&mut recording, &mut store, 7, "lost body");
+    recording.settle(&mut store);
     while !recording
         .error()
         .is_some_and(|error| error.contains("missing"))

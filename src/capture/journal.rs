@@ -1,6 +1,6 @@
 //! What is in flight, on the disk: a file beside the capture that outlives a program which is killed.
 //!
-//! For each batch of bytes that passed, a row says what was added to a flow since the row before: its heads where
+//! For each batch of events a row says what was added to a flow since the row before: its heads where
 //! they changed, bytes of its bodies and frames. What waits for its end to be masked is masked as far
 //! as it came, and written anew when more of it is here. Everything is masked before it leaves the
 //! memory; a thread of its own writes it.
@@ -8,7 +8,7 @@
 //! The file is locked by the program that writes it, so that others see whether it lives. It is
 //! emptied when no flow depends on it and removed at the end; [`recover()`](super::recover()) reads what is left of one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
@@ -39,6 +39,12 @@ pub(super) struct Journal {
     limit: u64,
     /// When writing failed last.
     failed_at: Option<At>,
+    /// The exchanges that have changed since rows were written last.
+    changed: HashSet<ExchangeId>,
+    /// When the latest of them did.
+    at: At,
+    /// Rows of flows that have ended since then.
+    ended: Vec<u8>,
 }
 
 /// What both threads see.
@@ -135,17 +141,35 @@ impl Journal {
             size: 0,
             limit: LARGE,
             failed_at: None,
+            changed: HashSet::new(),
+            at: At::default(),
+            ended: Vec::new(),
         })
     }
 
-    /// Takes note of what an event at `at` changed: the flows of its exchange, and those that ended.
-    pub(super) fn note(
-        &mut self,
-        store: &Store,
-        recorder: &Recorder,
-        exchange: ExchangeId,
-        at: At,
-    ) {
+    /// Takes note that an event at `at` changed an exchange.
+    pub(super) fn note(&mut self, exchange: ExchangeId, at: At) {
+        self.changed.insert(exchange);
+        self.at = at;
+    }
+
+    /// Takes what is new of a flow that ended, which may be gone when rows are written.
+    pub(super) fn end(&mut self, store: &Store, redactor: &Redactor, id: FlowId) {
+        if !self.is_stuck() {
+            let mut rows = std::mem::take(&mut self.ended);
+            self.add(&mut rows, store, id, Default::default(), redactor, self.at);
+            self.ended = rows;
+        }
+    }
+
+    /// Writes what is new of the flows that have changed.
+    pub(super) fn write(&mut self, store: &Store, recorder: &Recorder) {
+        if self.changed.is_empty() {
+            return;
+        }
+        let at = self.at;
+        let changed = std::mem::take(&mut self.changed);
+        let mut rows = std::mem::take(&mut self.ended);
         if self.shared.has_failed.load(Ordering::Relaxed) {
             // Everything is written again, but not at once: a disk is seldom full for an instant.
             let since = *self.failed_at.get_or_insert(at);
@@ -155,16 +179,12 @@ impl Journal {
             self.failed_at = None;
             self.shared.has_failed.store(false, Ordering::Relaxed);
             self.rewrite(store, recorder, at);
+            rows.clear();
         }
-        if self.shared.queued.load(Ordering::Relaxed) > BACKLOG {
-            // What was left out now is in the next row of the flow.
-            return;
-        }
-        let ended = recorder.finished().iter();
-        let ended = ended.map(|id| (*id, <[Pending<'_>; 2]>::default()));
-        let mut rows = Vec::new();
-        for (id, pending) in ended.chain(recorder.live(exchange)) {
-            self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+        if !self.is_stuck() {
+            for (id, pending) in changed.iter().flat_map(|id| recorder.live(*id)) {
+                self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+            }
         }
         if !rows.is_empty() {
             self.send(rows, Order::Append);
@@ -179,29 +199,36 @@ impl Journal {
         }
     }
 
+    /// Whether rows cannot be written at the moment. What is left out now is in the next row of the flow.
+    fn is_stuck(&self) -> bool {
+        self.shared.has_failed.load(Ordering::Relaxed)
+            || self.shared.queued.load(Ordering::Relaxed) > BACKLOG
+    }
+
     /// Takes note that a flow stands in the capture.
     pub(super) fn settled(&mut self, id: FlowId) {
         let was_needed = self.known.remove(&id).is_some();
         if was_needed && self.known.is_empty() {
             self.size = 0;
+            self.ended.clear();
             self.send(Vec::new(), Order::Replace);
         }
     }
 
     /// Takes note that a flow that ended is not to stand in the capture.
-    pub(super) fn leave_out(&mut self, flow: &Flow, at: At) {
+    pub(super) fn leave_out(&mut self, flow: &Flow) {
         if !self.known.contains_key(&flow.id) {
             return;
         }
         let row = Row {
             id: flow.name.as_str().into(),
-            at: at.as_micros(),
+            at: self.at.as_micros(),
             left_out: true,
             ..Row::default()
         };
-        if let Ok(mut row) = serde_json::to_vec(&row) {
-            row.push(b'\n');
-            self.send(row, Order::Append);
+        if let Ok(row) = serde_json::to_vec(&row) {
+            self.ended.extend(row);
+            self.ended.push(b'\n');
         }
         self.settled(flow.id);
     }

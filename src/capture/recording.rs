@@ -117,13 +117,13 @@ impl Recording {
     }
 
     /// Takes one event; gives the flows that ended with it, as far as they are chosen.
+    /// [`Recording::settle`] belongs behind each batch of them.
     pub fn apply(&mut self, store: &mut Store, event: Event) -> Vec<FlowId> {
-        let (exchange, at) = (event.exchange, event.at);
-        self.recorder.apply(store, event);
         if let Some(journal) = &mut self.journal {
-            journal.note(store, &self.recorder, exchange, at);
+            journal.note(event.exchange, event.at);
         }
-        self.write(store, at)
+        self.recorder.apply(store, event);
+        self.write(store)
     }
 
     /// Whether nothing is in flight that may still come to its end.
@@ -135,7 +135,7 @@ impl Recording {
     /// Ends what is still going on; gives the flows that were cut.
     pub fn cut(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
         self.recorder.cut(store, at);
-        self.write(store, at)
+        self.write(store)
     }
 
     /// The file that flows are written to; `None` if it is to be gone with the run.
@@ -151,12 +151,20 @@ impl Recording {
         &self.shelf
     }
 
-    /// Tells the store which flows were written, as far as the writing thread has told. Without a
-    /// writer nothing is ever written, and all flows stay in memory.
+    /// Ends a batch of events: hands what it brought to the threads that write, and tells the store which
+    /// flows were written, as far as they have told. Without a writer nothing is ever written, and all
+    /// flows stay in memory.
     pub fn settle(&mut self, store: &mut Store) {
+        if let Some(journal) = &mut self.journal {
+            journal.write(store, &self.recorder);
+        }
+        if let Some(stream) = &mut self.stream {
+            stream.flush();
+        }
         let Some(writer) = &mut self.writer else {
             return;
         };
+        writer.flush();
         for news in writer.news() {
             self.learn(news, Some(store));
         }
@@ -241,8 +249,11 @@ impl Recording {
     }
 
     /// Writes the flows that ended and are chosen; gives them.
-    fn write(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
+    fn write(&mut self, store: &mut Store) -> Vec<FlowId> {
         let finished = self.recorder.take_finished();
+        if finished.is_empty() {
+            return finished;
+        }
         let is_chosen = |id: &FlowId| match (&self.choice, store.get(*id)) {
             (Some(choice), Some(flow)) => choice.has(flow),
             _ => true,
@@ -252,6 +263,9 @@ impl Recording {
             let stream = self.stream.as_mut().filter(|stream| stream.has(flow));
             if self.writer.is_none() && stream.is_none() {
                 continue;
+            }
+            if let Some(journal) = &mut self.journal {
+                journal.end(store, self.recorder.redactor(), flow.id);
             }
             match line(flow, store) {
                 Ok(line) => {
@@ -269,11 +283,10 @@ impl Recording {
         // Only now: the line of a turn names its connection.
         for id in left_out {
             if let (Some(journal), Some(flow)) = (&mut self.journal, store.get(id)) {
-                journal.leave_out(flow, at);
+                journal.leave_out(flow);
             }
             store.forget(id);
         }
-        self.settle(store);
         finished
     }
 }

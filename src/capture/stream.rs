@@ -72,9 +72,14 @@ impl Stream {
         self.choice.has(flow)
     }
 
-    /// Takes a line, without its line break. Never waits.
+    /// Takes a line, without its line break.
     pub(super) fn write(&mut self, line: Vec<u8>) {
         self.writer.write(line);
+    }
+
+    /// Has the lines written that were taken. Never waits.
+    pub(super) fn flush(&mut self) {
+        self.writer.flush();
     }
 
     /// What is wrong with writing at the moment, in one line.

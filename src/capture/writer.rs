@@ -29,7 +29,9 @@ pub struct Writer {
     path: PathBuf,
     /// Whether the file was not there before.
     is_new: bool,
-    lines: Sender<Vec<u8>>,
+    /// Lines to hand over together, because the thread takes as long for one as for many.
+    batch: Vec<Vec<u8>>,
+    lines: Sender<Vec<Vec<u8>>>,
     reports: Receiver<Report>,
     status: Status,
     /// What became of lines, not taken yet.
@@ -128,6 +130,7 @@ impl Writer {
         Ok(Self {
             path: path.to_owned(),
             is_new: false,
+            batch: Vec::new(),
             lines,
             reports,
             status: Status::default(),
@@ -142,13 +145,17 @@ impl Writer {
         &self.path
     }
 
-    /// Hands over a line, without its line break. Never waits.
+    /// Takes a line, without its line break. It is written once [`Writer::flush`] is called.
     pub fn write(&mut self, line: Vec<u8>) {
         self.status.queued += line.len() as u64 + 1;
-        if self.lines.send(line).is_err() {
+        self.batch.push(line);
+    }
+
+    /// Hands the lines over that were taken. Never waits.
+    pub fn flush(&mut self) {
+        if !self.batch.is_empty() && self.lines.send(std::mem::take(&mut self.batch)).is_err() {
             self.status.error = Some("the writing thread is gone".to_owned());
         }
-        self.take_reports();
     }
 
     /// How writing goes, as far as the thread has told.
@@ -172,7 +179,8 @@ impl Writer {
 
     /// The same, with what became of lines since [`Writer::news`] was last asked. Lines that it does not
     /// tell of are not in the file.
-    pub(super) fn close(self) -> (Status, Vec<News>) {
+    pub(super) fn close(mut self) -> (Status, Vec<News>) {
+        self.flush();
         let Self {
             path,
             is_new,
@@ -267,23 +275,23 @@ struct Appender {
 }
 
 impl Appender {
-    fn run(mut self, queue: &Receiver<Vec<u8>>) {
+    fn run(mut self, queue: &Receiver<Vec<Vec<u8>>>) {
         loop {
-            let line = if self.pending.is_empty() {
+            let lines = if self.pending.is_empty() {
                 queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
             } else {
                 // What could not be written is tried again, whether or not another line comes.
                 queue.recv_timeout(RETRY)
             };
-            match line {
-                Ok(line) => self.add(line),
+            match lines {
+                Ok(lines) => self.add(lines),
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => break,
             }
             while self.pending_bytes < BATCH
-                && let Ok(line) = queue.try_recv()
+                && let Ok(lines) = queue.try_recv()
             {
-                self.add(line);
+                self.add(lines);
             }
             self.attempt();
         }
@@ -292,9 +300,10 @@ impl Appender {
         }
     }
 
-    fn add(&mut self, line: Vec<u8>) {
-        self.pending_bytes += line.len() as u64 + 1;
-        self.pending.push_back(line);
+    fn add(&mut self, lines: Vec<Vec<u8>>) {
+        let bytes = lines.iter().map(|line| line.len() as u64 + 1);
+        self.pending_bytes += bytes.sum::<u64>();
+        self.pending.extend(lines);
     }
 
     /// Writes all pending lines, or keeps them and says why.

@@ -99,5 +99,6 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
             let ids = self.recording.apply(self.store, event);
             (self.finished)(self.store, ids);
         }
+        self.recording.settle(self.store);
     }
 }

@@ -139,12 +139,6 @@ impl Recorder {
         &self.redactor
     }
 
-    /// The flows that ended and were not taken yet.
-    #[must_use]
-    pub fn finished(&self) -> &[FlowId] {
-        &self.finished
-    }
-
     /// The flows of an exchange that goes on, each with what is held back of it.
     pub fn live(&self, exchange: ExchangeId) -> impl Iterator<Item = (FlowId, [Pending<'_>; 2])> {
         self.exchanges

@@ -55,6 +55,7 @@ impl Run {
     fn hear(&mut self) {
         for event in self.script.told.drain(..) {
             self.finished += self.recording.apply(&mut self.store, event).len();
+            self.recording.settle(&mut self.store);
         }
     }
 
