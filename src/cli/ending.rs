@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 
 use super::runtime::Announcement;
 use super::signals::Signals;
+use super::threads::Threads;
 use crate::capture::Recording;
 use crate::flow::{FlowId, Store};
 use crate::proxy::Stage;
@@ -23,6 +24,8 @@ pub(super) struct Ending {
     pub(super) stage: watch::Sender<Stage>,
     /// The proxy; one that panicked has ended too.
     pub(super) proxy: JoinHandle<()>,
+    /// Keeps the threads that it runs on.
+    pub(super) _threads: Threads,
     /// Lets others find the proxy.
     pub(super) announcement: Option<Announcement>,
 }

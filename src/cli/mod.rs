@@ -27,6 +27,7 @@ mod runtime;
 mod screen;
 mod signals;
 mod station;
+mod threads;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
@@ -72,9 +73,8 @@ pub fn main() -> ExitCode {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
-        .worker_threads(2)
         .build();
     let ended = match runtime {
         Ok(runtime) => {

@@ -11,6 +11,7 @@ use super::ending::Ending;
 use super::error::Error;
 use super::keep;
 use super::runtime::{Announcement, Running};
+use super::threads::Threads;
 use crate::capture::{self, Hold, Recording, Removed};
 use crate::config::{self, paths};
 use crate::proxy::{self, OuterProxies, Proxy, Route, Stage, Token};
@@ -36,6 +37,8 @@ pub(super) struct Station {
     /// Ends the proxy.
     stage: watch::Sender<Stage>,
     proxy: JoinHandle<()>,
+    /// Where it runs.
+    threads: Threads,
     /// Missing where the state directory cannot be written: nobody finds this codextap then.
     announcement: Option<Announcement>,
 }
@@ -101,6 +104,10 @@ fn outer(told: Option<&str>) -> Result<OuterProxies, Error> {
     }
 }
 
+fn no_threads(error: &dyn std::fmt::Display) -> Error {
+    Error::new(format!("cannot start a thread: {error}"))
+}
+
 fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
     Route::new(prefix, url).map_err(|error| Error::usage(format!("{flag}: {error}")))
 }
@@ -131,7 +138,10 @@ impl Station {
             ws_idle_timeout: limits.ws_idle_timeout,
             ..proxy::Config::default()
         };
-        let proxy = Proxy::bind(config, tap).await.map_err(|error| {
+        let threads = Threads::start().map_err(|error| no_threads(&error))?;
+        let bound = threads.spawn(Proxy::bind(config, tap)).await;
+        let bound = bound.map_err(|error| no_threads(&error))?;
+        let proxy = bound.map_err(|error| {
             let failure = Error::new(error.to_string());
             match error {
                 proxy::Error::Exposed(_) => Error::usage(error.to_string()).hint(
@@ -162,10 +172,10 @@ impl Station {
         let mut recording = Recording::new(clock.now(), redactor, writer);
         recording.hold(hold);
         let (stage, stages) = watch::channel(Stage::Serving);
-        let proxy = tokio::spawn(proxy.serve(stages));
+        let proxy = threads.spawn(proxy.serve(stages));
         recording
             .keep_journal()
-            .map_err(|error| Error::new(format!("cannot start a thread: {error}")))?;
+            .map_err(|error| no_threads(&error))?;
         Ok(Self {
             running,
             token_file: plan.token_file,
@@ -176,6 +186,7 @@ impl Station {
             removed,
             stage,
             proxy,
+            threads,
             announcement: None,
         })
     }
@@ -199,6 +210,7 @@ impl Station {
         let ending = Ending {
             stage: self.stage,
             proxy: self.proxy,
+            _threads: self.threads,
             announcement: self.announcement,
         };
         (self.events, self.recording, ending)
