@@ -5,6 +5,9 @@
 //! from the moment they are sent until the receiver took them. Only [`Event`]s with payload bytes
 //! are counted: heads and ends are few, bounded by the proxy's limits, and never dropped.
 //!
+//! Heads pass as they came and are masked where they are received, because that takes a while and the
+//! observed need not wait for it. There is no other way out of the channel.
+//!
 //! When the receiver is gone, everything is forwarded without copies.
 
 use std::net::SocketAddr;
@@ -49,7 +52,7 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
     let shared = Shared {
         limits: Limits { budget, ..limits },
         clock,
-        redactor,
+        redactor: redactor.clone(),
         sender,
         room: Arc::clone(&room),
         next: AtomicU64::new(1),
@@ -60,6 +63,7 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
         },
         Receiver {
             events,
+            redactor,
             room,
             lull: None,
         },
@@ -100,8 +104,8 @@ impl Tap {
 pub(super) struct Shared {
     pub(super) limits: Limits,
     pub(super) clock: Clock,
-    pub(super) redactor: Redactor,
-    sender: mpsc::UnboundedSender<Event>,
+    redactor: Redactor,
+    sender: mpsc::UnboundedSender<Message>,
     /// One permit per byte of the budget that is left. Closed when the receiver is gone.
     pub(super) room: Arc<Semaphore>,
     /// The number of the next exchange.
@@ -110,9 +114,10 @@ pub(super) struct Shared {
 
 impl Shared {
     /// Sends an event; without a receiver it is dropped.
-    pub(super) fn send(&self, exchange: ExchangeId, at: At, kind: Kind) {
+    pub(super) fn send(&self, exchange: ExchangeId, at: At, kind: impl Into<Told>) {
+        let told = kind.into();
         // An error means that nobody watches any more, which is no trouble of the observed.
-        let _ = self.sender.send(Event { exchange, at, kind });
+        let _ = self.sender.send(Message { exchange, at, told });
     }
 
     /// Whether the receiver is gone.
@@ -140,10 +145,67 @@ impl Shared {
     }
 }
 
+/// An event on its way.
+struct Message {
+    exchange: ExchangeId,
+    at: At,
+    told: Told,
+}
+
+impl Message {
+    fn masked(self, redactor: &Redactor) -> Event {
+        Event {
+            exchange: self.exchange,
+            at: self.at,
+            kind: match self.told {
+                Told::Kind(kind) => kind,
+                Told::Unmasked(Unmasked(mask)) => mask(redactor),
+            },
+        }
+    }
+
+    /// The budget that it takes.
+    fn room(&self) -> usize {
+        match &self.told {
+            Told::Kind(Kind::Data { bytes, .. }) => cost(bytes.len()),
+            _ => 0,
+        }
+    }
+}
+
+/// What happened, as it passes through the channel.
+pub(super) enum Told {
+    Kind(Kind),
+    Unmasked(Unmasked),
+}
+
+/// What may hold credentials still: all that can be done with it is to mask it.
+pub(super) struct Unmasked(Box<dyn FnOnce(&Redactor) -> Kind + Send>);
+
+impl Unmasked {
+    pub(super) fn new(mask: impl FnOnce(&Redactor) -> Kind + Send + 'static) -> Self {
+        Self(Box::new(mask))
+    }
+}
+
+impl From<Kind> for Told {
+    fn from(kind: Kind) -> Self {
+        Self::Kind(kind)
+    }
+}
+
+impl From<Unmasked> for Told {
+    fn from(unmasked: Unmasked) -> Self {
+        Self::Unmasked(unmasked)
+    }
+}
+
 /// The watcher's end.
 #[derive(Debug)]
 pub struct Receiver {
-    events: mpsc::UnboundedReceiver<Event>,
+    events: mpsc::UnboundedReceiver<Message>,
+    /// Masks the heads.
+    redactor: Redactor,
     /// Where the bytes taken are given back.
     room: Arc<Semaphore>,
     /// A time in which nothing is waited for, since there were events just now.
@@ -164,8 +226,9 @@ impl Receiver {
             return 0;
         };
         let before = events.len();
-        events.push(first);
-        let is_full = self.take(events, before);
+        let taken = first.room();
+        events.push(first.masked(&self.redactor));
+        let is_full = self.take(events, before, taken);
         // A full batch means that there is more already.
         self.lull = (!is_full).then(|| Box::pin(tokio::time::sleep(LULL)));
         events.len() - before
@@ -174,20 +237,19 @@ impl Receiver {
     /// Appends the events that are there now and returns how many; never waits.
     pub fn try_recv_many(&mut self, events: &mut Vec<Event>) -> usize {
         let before = events.len();
-        self.take(events, before);
+        self.take(events, before, 0);
         events.len() - before
     }
 
-    /// Fills a batch, which begins at `before`, with the events that are there; gives their room back
-    /// and wakes the streams that wait for it. Whether the batch is full.
-    fn take(&mut self, events: &mut Vec<Event>, before: usize) -> bool {
-        let mut taken: usize = events[before..].iter().map(room).sum();
+    /// Fills a batch, which begins at `before` and has `taken` room so far, with the events that are
+    /// there; gives their room back and wakes the streams that wait for it. Whether the batch is full.
+    fn take(&mut self, events: &mut Vec<Event>, before: usize, mut taken: usize) -> bool {
         while events.len() - before < BATCH
             && taken < BATCH_BYTES
-            && let Ok(event) = self.events.try_recv()
+            && let Ok(message) = self.events.try_recv()
         {
-            taken += room(&event);
-            events.push(event);
+            taken += message.room();
+            events.push(message.masked(&self.redactor));
         }
         self.room.add_permits(taken);
         events.len() - before >= BATCH || taken >= BATCH_BYTES
@@ -198,14 +260,6 @@ impl Drop for Receiver {
     fn drop(&mut self) {
         // Streams that wait for room go on without copies.
         self.room.close();
-    }
-}
-
-/// The budget that `event` takes.
-fn room(event: &Event) -> usize {
-    match &event.kind {
-        Kind::Data { bytes, .. } => cost(bytes.len()),
-        _ => 0,
     }
 }
 

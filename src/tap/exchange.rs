@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use http::Version;
 
-use super::channel::Shared;
+use super::channel::{Shared, Told, Unmasked};
 use super::event::{Connection, Direction, ExchangeId, Failure, Kind, Phase, Side};
-use super::head::{RequestHead, ResponseHead, masked};
+use super::head::{Lines, RequestHead, ResponseHead};
 use super::lane::Lane;
 use crate::text::Clean;
 
@@ -89,18 +89,21 @@ impl Exchange {
         version: Version,
         lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) {
-        let shared = self.shared();
-        if shared.is_closed() {
+        if self.shared().is_closed() {
             return;
         }
-        let target = String::from_utf8_lossy(target);
-        // First, because credentials in the fields may stand in the target as well.
-        let fields = masked(lines, &shared.redactor);
-        self.send(Kind::Request(RequestHead {
-            method: String::from_utf8_lossy(method).into_owned(),
-            target: shared.redactor.target(&target).into_owned(),
-            version,
-            fields,
+        let method = String::from_utf8_lossy(method).into_owned();
+        let target = String::from_utf8_lossy(target).into_owned();
+        let lines = Lines::of(lines);
+        self.send(Unmasked::new(move |redactor| {
+            // First, because credentials in the fields may stand in the target as well.
+            let fields = lines.masked(redactor);
+            Kind::Request(RequestHead {
+                method,
+                target: redactor.target(&target).into_owned(),
+                version,
+                fields,
+            })
         }));
     }
 
@@ -116,14 +119,16 @@ impl Exchange {
         version: Version,
         lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     ) {
-        let shared = self.shared();
-        if shared.is_closed() {
+        if self.shared().is_closed() {
             return;
         }
-        self.send(Kind::Response(ResponseHead {
-            status,
-            version,
-            fields: masked(lines, &shared.redactor),
+        let lines = Lines::of(lines);
+        self.send(Unmasked::new(move |redactor| {
+            Kind::Response(ResponseHead {
+                status,
+                version,
+                fields: lines.masked(redactor),
+            })
         }));
     }
 
@@ -170,7 +175,7 @@ impl Exchange {
         &self.inner.shared
     }
 
-    pub(super) fn send(&self, kind: Kind) {
+    pub(super) fn send(&self, kind: impl Into<Told>) {
         let shared = self.shared();
         shared.send(self.inner.id, shared.clock.now(), kind);
     }

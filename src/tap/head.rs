@@ -67,8 +67,45 @@ pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {
     )
 }
 
+/// Field lines as they came, kept to be masked.
+pub(super) struct Lines {
+    /// Names and values, one after another.
+    text: Vec<u8>,
+    /// Where each name and each value ends.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Lines {
+    pub(super) fn of<'a>(lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) -> Self {
+        let mut kept = Self {
+            text: Vec::with_capacity(1024),
+            ends: Vec::with_capacity(24),
+        };
+        for (name, value) in lines {
+            kept.text.extend_from_slice(name.as_bytes());
+            let name_end = kept.text.len();
+            kept.text.extend_from_slice(value);
+            kept.ends.push((name_end, kept.text.len()));
+        }
+        kept
+    }
+
+    /// The lines, each credential replaced by its mark.
+    pub(super) fn masked(&self, redactor: &Redactor) -> Vec<Field> {
+        let mut start = 0;
+        let lines = self.ends.iter().map(|(name_end, end)| {
+            let name = &self.text[start..*name_end];
+            start = *end;
+            // A name is text, for it was one.
+            let name = str::from_utf8(name).unwrap_or_default();
+            (name, &self.text[*name_end..*end])
+        });
+        masked(lines, redactor)
+    }
+}
+
 /// Field lines, each credential replaced by its mark. A value that no field may have is left empty.
-pub(super) fn masked<'a>(
+fn masked<'a>(
     lines: impl IntoIterator<Item = (&'a str, &'a [u8])>,
     redactor: &Redactor,
 ) -> Vec<Field> {

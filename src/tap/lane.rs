@@ -14,11 +14,11 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::channel::Shared;
+use super::channel::{Shared, Unmasked};
 use super::clock::At;
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
-use super::head::masked;
+use super::head::Lines;
 
 /// The copying end of one direction. Dropped before its end, it tells [`End::Aborted`].
 #[derive(Debug)]
@@ -111,11 +111,11 @@ impl Lane {
     pub fn trailers<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
         self.settle();
         self.tell_missed();
-        let fields = masked(lines, &self.exchange.shared().redactor);
-        self.exchange.send(Kind::Trailers {
-            dir: self.dir,
-            fields,
-        });
+        let (dir, lines) = (self.dir, Lines::of(lines));
+        self.exchange.send(Unmasked::new(move |redactor| {
+            let fields = lines.masked(redactor);
+            Kind::Trailers { dir, fields }
+        }));
     }
 
     /// Tells what broke, then the end.

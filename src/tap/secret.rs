@@ -1,4 +1,4 @@
-//! Credentials are masked where they enter the program, so nothing behind the tap can print one.
+//! Credentials are masked where the tap's events are received, so nothing behind it can print one.
 //!
 //! A secret is replaced by a mark such as `Bearer <redacted:3fa9c1d2>`. The hexadecimal digits are a
 //! keyed hash (HMAC-SHA-256, 32 bits of it, under a key drawn anew for every run): equal secrets have equal
