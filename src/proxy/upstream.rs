@@ -109,7 +109,8 @@ impl Upstreams {
         route: &Route,
         exchange: &Exchange,
     ) -> Result<Upstream, ConnectError> {
-        let (stream, connection) = self.connector.connect(route, true).await?;
+        // In a box, because a request on a kept connection must not carry its state about.
+        let (stream, connection) = Box::pin(self.connector.connect(route, true)).await?;
         if !stream.is_http2() {
             exchange.connected(connection);
             return Ok(Upstream::Http1(Link::new(stream, route.origin())));
@@ -137,7 +138,7 @@ impl Upstreams {
         route: &Route,
         exchange: &Exchange,
     ) -> Result<Upstream, ConnectError> {
-        let (stream, connection) = self.connector.connect(route, false).await?;
+        let (stream, connection) = Box::pin(self.connector.connect(route, false)).await?;
         exchange.connected(connection);
         Ok(Upstream::Http1(Link::new(stream, route.origin())))
     }

@@ -178,8 +178,8 @@ impl AsyncWrite for Wire {
     }
 }
 
-/// A read's room at first: one TLS record.
-const ROOM: usize = 16 << 10;
+/// A read's room at first: a request of Codex's, or two TLS records.
+const ROOM: usize = 32 << 10;
 
 /// A read's room at most.
 const MAX_ROOM: usize = 128 << 10;
