@@ -106,7 +106,6 @@ pub(crate) fn flood(target: SocketAddr) -> Sample {
     let began = Instant::now();
     let mut bytes = vec![0; 256 << 10];
     let mut received = 0;
-    // Not to the end of the connection: nginx keeps it.
     while received < COUNT {
         let read = stream.read(&mut bytes).unwrap();
         assert!(read > 0, "events were lost");

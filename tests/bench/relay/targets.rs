@@ -202,7 +202,7 @@ fn free() -> SocketAddr {
     listener.local_addr().unwrap()
 }
 
-/// nginx with everything off that would hold bytes back.
+/// nginx with everything off that would hold bytes back, or put a chunk's end into a line.
 fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
     let address = free();
     let directory = state.join("nginx");
@@ -216,7 +216,8 @@ fn nginx(upstream: SocketAddr, state: &Path) -> Option<Target> {
          uwsgi_temp_path {path}/u; scgi_temp_path {path}/s;\n\
          map $http_upgrade $hop {{ default upgrade; '' ''; }}\n\
          upstream up {{ server {upstream}; keepalive 64; }}\n\
-         server {{ listen {address}; tcp_nodelay on; location / {{\n proxy_pass http://up;\n\
+         server {{ listen {address}; tcp_nodelay on; chunked_transfer_encoding off;\n\
+         location / {{ proxy_pass http://up;\n\
          proxy_http_version 1.1; proxy_set_header Upgrade $http_upgrade;\n\
          proxy_set_header Connection $hop; proxy_buffering off; proxy_request_buffering off;\n\
          proxy_read_timeout 1h; }} }} }}\n"
