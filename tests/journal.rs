@@ -99,6 +99,31 @@ fn what_ended_and_was_not_chosen_does_not_come_back() {
 }
 
 #[test]
+fn a_batch_of_events_is_one_row_of_a_flow_that_goes_on_and_one_of_each_that_ended() {
+    let mut run = Run::new();
+    for _ in 0..2 {
+        run.stream();
+        run.data(Direction::In, b"data: 1\n\n");
+        run.end(Direction::In);
+    }
+    run.stream();
+    run.data(Direction::In, b"data: 2\n\n");
+    run.data(Direction::In, b"data: 3\n\n");
+    run.hear_together();
+    let home = run.kill();
+    let journal = capture::journals(home.path()).remove(0);
+    assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 3);
+    assert_eq!(recovered(home.path()), 1);
+    let loaded = load(&home.path().join("capture.jsonl")).unwrap();
+    let texts = |flow: &&Flow| flow.response.body.text().map(str::to_owned);
+    let texts: Vec<_> = loaded.store.flows().iter().filter_map(texts).collect();
+    assert_eq!(
+        texts,
+        ["data: 1\n\n", "data: 1\n\n", "data: 2\n\ndata: 3\n\n"]
+    );
+}
+
+#[test]
 fn a_torn_row_ends_the_journal_and_a_torn_line_is_set_aside() {
     let mut run = Run::new();
     run.stream();

@@ -51,12 +51,20 @@ impl Run {
         self.data(dir, second);
     }
 
-    /// Lets the recording hear what was told.
+    /// Lets the recording hear what was told, one event after the other.
     fn hear(&mut self) {
         for event in self.script.told.drain(..) {
             self.finished += self.recording.apply(&mut self.store, event).len();
             self.recording.settle(&mut self.store);
         }
+    }
+
+    /// The same, all of it in a batch.
+    pub(crate) fn hear_together(&mut self) {
+        for event in self.script.told.drain(..) {
+            self.finished += self.recording.apply(&mut self.store, event).len();
+        }
+        self.recording.settle(&mut self.store);
     }
 
     /// Waits until there is a journal; gives the directory that it is in.
