@@ -189,6 +189,7 @@ impl Writer {
             mut status,
             mut news,
             thread,
+            ..
         } = self;
         drop(lines);
         if thread.join().is_err() {
