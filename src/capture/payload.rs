@@ -7,7 +7,6 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use memchr::{memchr, memchr2};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -194,11 +193,11 @@ fn compact(json: &str) -> String {
 /// The position after the string that begins at `start`, in valid JSON.
 fn end_of_string(json: &[u8], start: usize) -> usize {
     let mut at = start + 1;
-    while let Some(found) = json.get(at..).and_then(|rest| memchr2(b'"', b'\\', rest)) {
-        if json[at + found] == b'"' {
-            return at + found + 1;
+    while let Some(found) = next(json, at, |byte| matches!(byte, b'"' | b'\\')) {
+        if json[found] == b'"' {
+            return found + 1;
         }
-        at += found + 2;
+        at = found + 2;
     }
     json.len()
 }
@@ -206,8 +205,7 @@ fn end_of_string(json: &[u8], start: usize) -> usize {
 /// Whether a string token has an escaped UTF-16 surrogate that is no half of a pair.
 fn has_lone_surrogate(token: &[u8]) -> bool {
     let mut at = 0;
-    while let Some(found) = token.get(at..).and_then(|rest| memchr(b'\\', rest)) {
-        let found = at + found;
+    while let Some(found) = next(token, at, |byte| byte == b'\\') {
         at = match unit(token, found) {
             Some(0xd800..=0xdbff) if matches!(unit(token, found + 6), Some(0xdc00..=0xdfff)) => {
                 found + 12
@@ -217,6 +215,14 @@ fn has_lone_surrogate(token: &[u8]) -> bool {
         };
     }
     false
+}
+
+/// Where the first of the bytes that are looked for stands, from `at` on.
+fn next(bytes: &[u8], at: usize, is_sought: impl Fn(u8) -> bool) -> Option<usize> {
+    let rest = bytes.get(at..)?;
+    rest.iter()
+        .position(|byte| is_sought(*byte))
+        .map(|found| at + found)
 }
 
 /// The UTF-16 unit that the escape at `at` stands for, if it is a `\u` escape.
