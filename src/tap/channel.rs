@@ -17,6 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
+use tokio::task::yield_now;
 use tokio::time::Sleep;
 
 use super::clock::{At, Clock};
@@ -66,6 +67,7 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
             redactor,
             room,
             lull: None,
+            has_more: false,
         },
     )
 }
@@ -210,6 +212,8 @@ pub struct Receiver {
     room: Arc<Semaphore>,
     /// A time in which nothing is waited for, since there were events just now.
     lull: Option<Pin<Box<Sleep>>>,
+    /// Whether the last batch was full.
+    has_more: bool,
 }
 
 impl Receiver {
@@ -222,15 +226,18 @@ impl Receiver {
         if let Some(lull) = &mut self.lull {
             lull.await;
         }
+        if std::mem::take(&mut self.has_more) {
+            // However fast events come, signals and timers of the caller have their turn.
+            yield_now().await;
+        }
         let Some(first) = self.events.recv().await else {
             return 0;
         };
         let before = events.len();
         let taken = first.room();
         events.push(first.masked(&self.redactor));
-        let is_full = self.take(events, before, taken);
-        // A full batch means that there is more already.
-        self.lull = (!is_full).then(|| Box::pin(tokio::time::sleep(LULL)));
+        self.has_more = self.take(events, before, taken);
+        self.lull = (!self.has_more).then(|| Box::pin(tokio::time::sleep(LULL)));
         events.len() - before
     }
 
@@ -335,6 +342,19 @@ mod tests {
         };
         let (count, ()) = tokio::join!(receiver.recv_many(&mut events), telling);
         assert_eq!(count, 5);
+    }
+
+    #[tokio::test]
+    async fn others_have_their_turn_between_full_batches() {
+        let (tap, mut receiver) = channel(Limits::default(), Clock::start(), Redactor::off());
+        let exchange = tap.open(1, client(), "".into());
+        (0..2 * BATCH).for_each(|_| exchange.upgraded());
+        let other = tokio::spawn(async {});
+        let mut events = Vec::new();
+        assert_eq!(receiver.recv_many(&mut events).await, BATCH);
+        assert!(!other.is_finished());
+        assert_eq!(receiver.recv_many(&mut events).await, BATCH);
+        assert!(other.is_finished());
     }
 
     #[test]

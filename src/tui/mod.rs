@@ -23,6 +23,7 @@ use crossterm::event::Event as Input;
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
+use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
 pub use input::input;
@@ -191,7 +192,8 @@ where
                 }
             }
             Some(message) = outcomes.recv() => messages.push(message),
-            () = std::future::ready(()), if has_queued => {}
+            // Not at once: signals and timers are looked at in between.
+            () = yield_now(), if has_queued => {}
             news = next(&mut devices.loading) => match news {
                 Some(news) => messages.extend(loaded(news, &mut session.recording)),
                 None => devices.loading = None,
@@ -208,7 +210,7 @@ where
                 pace.ticked();
             }
             () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
-            () = std::future::ready(()), if session.app.is_busy() => pace.is_dirty |= work(session),
+            () = yield_now(), if session.app.is_busy() => pace.is_dirty |= work(session),
         }
         effects.begin_stream(&mut session.recording);
         if take_in(session, queue) {
