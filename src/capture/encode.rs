@@ -85,7 +85,7 @@ pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
         gist: flow.gist.as_str().into(),
         warm_up: flow.is_warm_up,
         recovered: flow.is_recovered,
-        context: flow.context().map(|told| context(flow, told)),
+        context: context(flow),
         request: request_head(flow),
         response: Some(response_head(flow)),
         outcome: flow.turn.as_ref().map(outcome),
@@ -102,10 +102,16 @@ pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
     }
 }
 
-fn context(flow: &Flow, told: flow::Context) -> Context<'_> {
+fn context(flow: &Flow) -> Option<Context<'_>> {
+    let (identity, told) = (&flow.identity, flow.context());
+    let is_told = told.is_some()
+        || identity.is_agent_inferred
+        || identity.parent.is_some()
+        || identity.label.is_some()
+        || identity.window.is_some();
+    let told = told.unwrap_or_default();
     let text = |text: Option<Box<str>>| text.map(|text| Text(text.into_string().into()));
-    let identity = &flow.identity;
-    Context {
+    is_told.then(|| Context {
         parent: Text::of(identity.parent.as_ref()),
         label: Text::of(identity.label.as_ref()),
         agent_inferred: identity.is_agent_inferred,
@@ -116,7 +122,7 @@ fn context(flow: &Flow, told: flow::Context) -> Context<'_> {
         response: text(told.response),
         served: text(told.served),
         tier: text(told.tier),
-    }
+    })
 }
 
 fn request(flow: &Flow) -> Message<'_> {

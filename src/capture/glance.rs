@@ -184,7 +184,9 @@ impl Glance<'_> {
                 window: told.and_then(|told| told.window),
                 purpose: owned(self.purpose.as_ref()),
             },
-            context: told.map(|told| Box::new(Context::from(told))),
+            context: told
+                .filter(|_| is_told)
+                .map(|told| Box::new(Context::from(told))),
             turn,
             usage: outcome.and_then(|outcome| outcome.usage.as_ref().map(Usage::from)),
             first_delta: self

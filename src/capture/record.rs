@@ -58,8 +58,8 @@ pub(super) struct Record<'a> {
     /// Put together from a journal.
     #[serde(default, skip_serializing_if = "is_false")]
     pub(super) recovered: bool,
-    /// Follows from the request and the events; written for those who would not decode them. On
-    /// turns only.
+    /// Follows from the request and the events; written for those who would not decode them. On all
+    /// turns, and where there is something to tell.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) context: Option<Context<'a>>,
     #[serde(borrow)]

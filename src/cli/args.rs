@@ -11,6 +11,7 @@ use super::access::Access;
 use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
+use super::sessions::Question;
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
@@ -73,6 +74,8 @@ pub(super) enum Command {
     },
     /// Flows of captures in the form of another tool
     Export(Export),
+    /// Sessions in captures: who worked on what, and what it took
+    Sessions(Question),
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,
 }
@@ -138,6 +141,9 @@ pub(super) struct Common {
     /// Only flows that match: in the list, as with `/`; without a screen, in what is printed and captured
     #[arg(long, global = true, value_name = "EXPR")]
     pub(super) filter: Option<String>,
+    /// Prices of models, in place of prices.toml in the settings directory and the built-in ones
+    #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_PRICES")]
+    pub(super) prices: Option<PathBuf>,
     /// Colour theme
     #[arg(long, global = true, value_name = "NAME", env = "CODEXTAP_THEME")]
     pub(super) theme: Option<String>,

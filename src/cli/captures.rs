@@ -18,6 +18,8 @@ use crate::tui::Loading;
 /// What captures hold: a summary of every flow, and where the rest of it stands.
 pub(super) struct Captures {
     pub(super) store: Store,
+    /// How many lines could not be read.
+    pub(super) skips: u64,
     shelf: Shelf,
 }
 
@@ -52,7 +54,28 @@ impl Captures {
             super::open::nothing(&taken)?;
         }
         super::open::say_skipped(&taken);
-        Ok(Self { store, shelf })
+        let skips = taken.skips();
+        Ok(Self {
+            store,
+            skips,
+            shelf,
+        })
+    }
+
+    /// The flows that pass the filter, in the order of the list. Only what the filter looks into is read.
+    pub(super) fn chosen(&self, filter: Option<&Filter>) -> Result<Vec<FlowId>, Error> {
+        let Some(filter) = filter else {
+            return Ok(self.store.rows().to_vec());
+        };
+        let mut chosen = Vec::new();
+        for id in self.store.rows() {
+            if let Some(summary) = self.store.summary(*id)
+                && super::open::is_chosen(filter, &summary, &self.store, &self.shelf)?
+            {
+                chosen.push(*id);
+            }
+        }
+        Ok(chosen)
     }
 
     /// Reads the flows that pass the filter, on all processors, and takes what `work` made of each in the order of

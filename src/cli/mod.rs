@@ -18,6 +18,7 @@ mod log;
 mod open;
 mod opening;
 mod output;
+mod prices;
 mod printer;
 mod progress;
 mod record;
@@ -25,6 +26,7 @@ mod recovery;
 mod report;
 mod runtime;
 mod screen;
+mod sessions;
 mod signals;
 mod station;
 mod threads;
@@ -121,6 +123,10 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         }
         Command::Report { files, output } => {
             report::report(&common, &files, output.as_deref()).await?;
+            None
+        }
+        Command::Sessions(question) => {
+            sessions::sessions(&common, &question).await?;
             None
         }
         Command::Demo if has_screen => screen::demo(&common).await?,

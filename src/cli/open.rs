@@ -139,7 +139,7 @@ pub(super) fn nothing(loading: &Taken) -> Result<(), Error> {
 }
 
 /// Whether a flow of a capture passes the filter.
-fn is_chosen(
+pub(super) fn is_chosen(
     filter: &Filter,
     summary: &Summary,
     store: &Store,

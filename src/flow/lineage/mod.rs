@@ -243,7 +243,7 @@ fn is_append(request: &Request) -> bool {
 }
 
 fn is_compaction(item: &Item) -> bool {
-    matches!(&item.kind, ItemKind::Other { kind } if matches!(kind.as_str(), "compaction" | "context_compaction"))
+    matches!(&item.kind, ItemKind::Other { kind } if matches!(kind.as_str(), "compaction" | "compaction_summary" | "context_compaction"))
 }
 
 /// The tools of a request's own member.

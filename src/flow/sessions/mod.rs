@@ -361,6 +361,7 @@ struct Gathered {
 struct Told {
     parent: Option<Box<str>>,
     agent: Option<Inferred<Box<str>>>,
+    /// Follows from the same as `agent`.
     role: Option<Box<str>>,
     cwd: Option<Box<str>>,
     title: Option<Box<str>>,
@@ -393,7 +394,8 @@ impl Gathered {
     }
 
     fn into_thread(mut self, session: &str, id: Box<str>) -> Thread {
-        // The first that tells counts, but for the directory, which may change.
+        // The first that tells counts, but for the directory, which may change, and an agent that is
+        // inferred, because the first handshake says less than the requests after it.
         self.told.sort_by_key(|(at, _)| *at);
         let mut thread = Thread {
             id,
@@ -411,8 +413,10 @@ impl Gathered {
                 is_inferred: false,
             });
             thread.parent = thread.parent.or(parent);
-            thread.agent = thread.agent.or(told.agent);
-            thread.role = thread.role.or(told.role);
+            let is_told = |agent: &Option<Inferred<_>>| agent.as_ref().map(|it| !it.is_inferred);
+            if is_told(&told.agent) > is_told(&thread.agent) {
+                (thread.agent, thread.role) = (told.agent, told.role);
+            }
             thread.title = thread.title.or(told.title);
             thread.cwd = told.cwd.or(thread.cwd);
         }

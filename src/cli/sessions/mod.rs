@@ -1,0 +1,111 @@
+//! `codextap sessions`: who worked on what in captures, and what it took.
+//!
+//! Tables for people, JSON for programs (`docs/sessions.md`); both are made from the same
+//! [`Sessions`], and those from summaries, so that a capture is read as fast as it is opened.
+
+mod document;
+mod rows;
+mod table;
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use serde::Serialize;
+
+use super::args::Common;
+use super::captures::Captures;
+use super::error::Error;
+use super::export::redactor;
+use super::output::Output;
+use super::progress::Progress;
+use super::{filter, prices};
+use crate::flow::sessions::Sessions;
+use document::{Detail, Document, Namer};
+
+/// What is asked.
+#[derive(Args, Debug)]
+pub(super) struct Question {
+    /// What to print
+    #[arg(value_enum)]
+    what: What,
+    /// Captures or HAR files to read, one after another; gzip and zstd are undone, `-` is the standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print JSON: one document, or a line per event
+    #[arg(long)]
+    json: bool,
+    /// Only sessions whose id begins with this
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+}
+
+/// What is printed.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
+enum What {
+    /// A row per session
+    List,
+    /// The threads of each session, their turns and every attempt
+    Show,
+    /// What happened, in order: a row per attempt
+    Events,
+    /// Turns, tokens, cost and errors per session and model
+    Summary,
+}
+
+/// Answers it on standard output.
+pub(super) async fn sessions(common: &Common, question: &Question) -> Result<(), Error> {
+    let filter = filter(common)?;
+    let prices = prices::load(common)?;
+    let mut progress = Progress::new(common.quiet);
+    let captures = Captures::read(&question.files, &redactor(common), &mut progress).await?;
+    let chosen = captures.chosen(filter.as_ref())?;
+    let summaries = chosen.iter().filter_map(|id| captures.store.summary(*id));
+    let mut sessions = Sessions::of(summaries, &prices);
+    if let Some(begin) = &question.session {
+        sessions
+            .sessions
+            .retain(|session| session.id.starts_with(begin.as_str()));
+        if sessions.sessions.is_empty() {
+            return Err(Error::new(format!("no session's id begins with {begin}"))
+                .hint("`codextap sessions list` lists them"));
+        }
+    }
+    let namer = Namer::new(&captures.store);
+    let out = match (question.what, question.json) {
+        (What::List, false) => rows::list(&sessions).to_string(),
+        (What::Show, false) => rows::show(&sessions),
+        (What::Events, false) => rows::events(&sessions).to_string(),
+        (What::Summary, false) => rows::summary(&sessions).to_string(),
+        (What::Events, true) => {
+            let mut lines = String::new();
+            for event in document::events(&sessions, &namer) {
+                lines.push_str(&json(&event)?);
+            }
+            lines
+        }
+        (what, true) => {
+            let detail = match what {
+                What::Summary => Detail::Models,
+                What::Show => Detail::Threads,
+                What::List | What::Events => Detail::None,
+            };
+            json(&Document::new(
+                &sessions,
+                &prices,
+                captures.skips,
+                detail,
+                &namer,
+            ))?
+        }
+    };
+    let mut output = Output::open(None)?;
+    output.write(&mut out.into_bytes())?;
+    output.finish()
+}
+
+/// A value as a line of JSON.
+fn json(value: &impl Serialize) -> Result<String, Error> {
+    let text = serde_json::to_string(value);
+    let text = text.map_err(|error| Error::new(format!("cannot write JSON: {error}")))?;
+    Ok(format!("{text}\n"))
+}
