@@ -89,7 +89,8 @@ impl Break {
             }
             byte += other.item.raw.len() as u64;
         }
-        if lost > 0 {
+        // How much of the last steps is cached depends on where the provider cut.
+        if lost > STEP {
             found(Place::Nothing, byte)
         } else {
             None

@@ -193,8 +193,8 @@ impl Effective {
                 tools.clone_from(&parent.tools);
                 has_instructions = parent.has_instructions;
             }
-            if !own {
-                instructions = parent.instructions.as_deref().map(str::to_owned);
+            if let Some(known) = parent.instructions.as_deref().filter(|_| !own) {
+                instructions = Some(known.to_owned());
             }
         }
         let badge = match (continues, parent) {

@@ -97,6 +97,17 @@ fn a_chain_is_put_together_again() {
 }
 
 #[test]
+fn the_instructions_may_come_after_an_empty_warm_up() {
+    let warm_up = json!({"generate": false, "input": []});
+    let warm_up = turn("1", &warm_up, "r1", &[]);
+    let input = [message("developer", "Be good."), message("user", "Go.")];
+    let first = json!({"previous_response_id": "r1", "input": input});
+    let first = turn("2", &first, "r2", &[]);
+    let whole = effective(&first, &[warm_up, first.clone()]);
+    assert_eq!(whole.instructions.as_deref(), Some("Be good."));
+}
+
+#[test]
 fn responses_that_continue_each_other_end() {
     let of = |name: &str, id: &str, previous: &str| {
         let body = json!({"input": [message("user", name)], "previous_response_id": previous});
@@ -275,6 +286,9 @@ fn the_cached_prefix_ends_at_the_first_difference() {
         Break::between((&before, used(5_000, 0)), (&longer, used(6_000, 4_992))),
         None
     );
+    // One step less than could be is no loss: it depends on where the provider cut.
+    let almost = (&longer, used(6_000, 4_992 - 128));
+    assert_eq!(Break::between((&before, used(5_000, 0)), almost), None);
     assert_eq!(
         Break::between((&before, used(900, 0)), (&longer, used(950, 0))),
         None
