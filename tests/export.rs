@@ -3,11 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
 
 use codextap::capture;
-use codextap::export::{Digest, Format, Har, Markdown, Statistics, read_archive};
+use codextap::export::{Curl, Digest, Format, Har, Markdown, Otlp, Statistics, read_archive};
 use codextap::flow::{Flow, FlowKind, Store};
-use codextap::tap::{Field, Redactor};
+use codextap::tap::{At, Field, Redactor, RequestHead, Value as FieldValue};
+use http::{HeaderValue, Version};
+use proptest::prelude::*;
 use serde_json::Value;
 
 /// Captures with exchanges, event streams, WebSockets and failures.
@@ -160,6 +164,144 @@ fn a_report_has_every_section_and_says_nothing_twice() {
     assert!(
         log.matches(repeated).count() <= 2,
         "instructions stand once per agent"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_shell_reads_the_same_bytes_from_a_command(
+        body in prop_oneof![
+            "[ -~\n'\"$`\\\\%!é\u{202e}]{1,60}".prop_map(String::into_bytes),
+            proptest::collection::vec(any::<u8>(), 1..60),
+        ],
+        value in "[ -~]{0,20}[!-~]",
+        query in "[!-~]{0,20}",
+    ) {
+        let mut flow = Flow::new("f\n".into(), String::new(), Arc::from("https://h"), At::default());
+        flow.gist = "a\nrm -rf x".into();
+        flow.request.head = Some(RequestHead {
+            method: "POST".into(),
+            target: format!("/v1/responses?{query}"),
+            version: Version::HTTP_11,
+            fields: vec![
+                Field {
+                    name: "x-note".into(),
+                    value: FieldValue::Plain(HeaderValue::from_str(&value).unwrap()),
+                },
+                Field {
+                    name: "authorization".into(),
+                    value: FieldValue::Plain(HeaderValue::from_static("Bearer sk-1")),
+                },
+            ],
+        });
+        flow.request.body.push(&body);
+        let mut text = Vec::new();
+        Curl.push(flow, &mut text);
+        let text = String::from_utf8(text).unwrap();
+        prop_assert!(!text.contains("sk-1"));
+        // In place of curl: what it would read, then its arguments.
+        let script = format!("curl() {{ cat; printf '\\0%s' \"$@\"; }}\n{text}");
+        let output = Command::new("sh").arg("-c").arg(&script).env("OPENAI_API_KEY", "key").output().unwrap();
+        prop_assert_eq!(output.stderr, b"");
+        let mut expected = body.clone();
+        for argument in [
+            "--silent", "--show-error", "--no-buffer", "--request", "POST",
+            &format!("https://h/v1/responses?{query}"),
+            "--header", &format!("x-note: {value}"),
+            "--header", "authorization: Bearer key",
+            "--data-binary", "@-",
+        ] {
+            expected.push(0);
+            expected.extend_from_slice(argument.as_bytes());
+        }
+        prop_assert_eq!(String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&expected));
+    }
+}
+
+#[test]
+fn a_turn_on_a_websocket_becomes_the_same_request_over_http() {
+    let text = written(Curl, CAPTURES[0]);
+    let commands: Vec<&str> = text.split("\n\n").filter(|text| !text.is_empty()).collect();
+    assert_eq!(commands.len(), 14, "two of 16 flows are connections");
+    let turn = commands[2];
+    assert!(turn.starts_with("# hock9y1136-2.2: "), "{turn}");
+    assert!(turn.contains("\n# It continues resp_"), "{turn}");
+    assert!(turn.contains("--request POST 'http://127.0.0.1:37577/v1/responses'"));
+    assert!(turn.contains("\n  --header \"authorization: Bearer $OPENAI_API_KEY\""));
+    assert!(turn.contains("\n  --header 'content-type: application/json'"));
+    assert!(
+        !turn.contains("response.create") && !turn.contains("sec-websocket"),
+        "{turn}"
+    );
+}
+
+#[test]
+fn spans_follow_the_conventions_and_have_content_only_on_demand() {
+    let lines = written(Otlp::default(), CAPTURES[0]);
+    let said = "changelog";
+    assert!(!lines.contains(said));
+    let spans: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .map(|data| data["resourceSpans"][0]["scopeSpans"][0]["spans"][0].clone())
+        .collect();
+    assert_eq!(spans.len(), 16);
+    for span in &spans {
+        assert_eq!(span["traceId"].as_str().unwrap().len(), 32);
+        assert_eq!(span["spanId"].as_str().unwrap().len(), 16);
+        assert_eq!(span["kind"], 3);
+    }
+    let attributes = |span: &Value| -> Vec<String> {
+        let attributes = span["attributes"].as_array().unwrap().iter();
+        attributes
+            .map(|one| format!("{}={}", one["key"].as_str().unwrap(), one["value"]))
+            .collect()
+    };
+    let turn = spans
+        .iter()
+        .find(|span| span["name"] == "chat gpt-5.5")
+        .unwrap();
+    let all = attributes(turn);
+    for expected in [
+        "gen_ai.operation.name={\"stringValue\":\"chat\"}",
+        "gen_ai.provider.name={\"stringValue\":\"openai\"}",
+        "gen_ai.request.model={\"stringValue\":\"gpt-5.5\"}",
+        "server.port={\"intValue\":\"37577\"}",
+    ] {
+        assert!(
+            all.iter().any(|one| one == expected),
+            "{expected} in {all:#?}"
+        );
+    }
+    assert!(
+        all.iter()
+            .any(|one| one.starts_with("gen_ai.usage.input_tokens={\"intValue\":\""))
+    );
+    let failed = spans.iter().filter(|span| span["status"]["code"] == 2);
+    assert_eq!(failed.count(), 2);
+    let full = written(Otlp { has_content: true }, CAPTURES[0]);
+    assert!(full.contains(said) && full.contains("gen_ai.input.messages"));
+}
+
+#[test]
+fn a_request_of_a_trace_is_a_span_of_it() {
+    let store = store(CAPTURES[0]);
+    let mut flow = flows(&store).next().unwrap().clone();
+    let (trace, parent) = ("4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7");
+    let value = HeaderValue::try_from(format!("00-{trace}-{parent}-01")).unwrap();
+    flow.request.head.as_mut().unwrap().fields.push(Field {
+        name: "traceparent".into(),
+        value: FieldValue::Plain(value),
+    });
+    let mut text = Vec::new();
+    Otlp::default().push(flow, &mut text);
+    let data: Value = serde_json::from_slice(&text).unwrap();
+    let span = &data["resourceSpans"][0]["scopeSpans"][0]["spans"][0];
+    assert_eq!(
+        (&span["traceId"], &span["parentSpanId"]),
+        (&trace.into(), &parent.into())
     );
 }
 

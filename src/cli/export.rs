@@ -10,7 +10,7 @@ use super::error::Error;
 use super::output::Output;
 use super::progress::Progress;
 use crate::capture;
-use crate::export::{Format, Har, Markdown, mask};
+use crate::export::{Curl, Format, Har, Markdown, Otlp, mask};
 use crate::flow::{Flow, Store};
 use crate::tap::Redactor;
 
@@ -26,6 +26,9 @@ pub(super) struct Export {
     /// File to write instead of the standard output
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
+    /// With `--format otlp`, write what was said into the spans, too
+    #[arg(long)]
+    pub(super) content: bool,
 }
 
 /// The forms.
@@ -37,6 +40,10 @@ pub(super) enum Name {
     Har,
     /// A log to be read: what was said before is named and not said again.
     Markdown,
+    /// A shell command that sends the request again; credentials are `$OPENAI_API_KEY`.
+    Curl,
+    /// Spans of OpenTelemetry as OTLP/JSON, a line each.
+    Otlp,
 }
 
 /// Writes the flows that pass `--filter`.
@@ -48,6 +55,10 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     let captures = Captures::read(&export.files, &redactor, &mut progress).await?;
     let mut format: Box<dyn Format> = match export.format {
         Name::Jsonl => Box::new(Lines(&captures.store)),
+        Name::Curl => Box::new(Curl),
+        Name::Otlp => Box::new(Otlp {
+            has_content: export.content,
+        }),
         Name::Markdown => Box::new(Markdown::default()),
         Name::Har => Box::new(Har::default()),
     };

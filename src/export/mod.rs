@@ -13,15 +13,19 @@ macro_rules! put {
     }};
 }
 
+mod curl;
 mod har;
 mod markdown;
 mod mask;
+mod otlp;
 mod report;
 mod time;
 
+pub use curl::Curl;
 pub use har::{Har, is_archive, read as read_archive};
 pub use markdown::{Digest, Markdown};
 pub use mask::mask;
+pub use otlp::Otlp;
 pub use report::Statistics;
 
 use crate::flow::Flow;

@@ -1,0 +1,177 @@
+//! `export` and `report` as they are run: files and pipes in, one result out, and clear ends.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde_json::Value;
+use tempfile::TempDir;
+
+struct Place {
+    home: TempDir,
+    capture: PathBuf,
+}
+
+impl Place {
+    /// A directory with the demo's capture.
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let capture = home.path().join("demo.jsonl");
+        fs::copy("tests/fixtures/demo.jsonl", &capture).unwrap();
+        Self { home, capture }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.home.path().join(name)
+    }
+
+    /// `+` stands for a blank within a word.
+    fn run(&self, arguments: &str, input: Stdio) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .args(arguments.split(' ').map(|word| word.replace('+', " ")))
+            .env_clear()
+            .env("HOME", self.home.path())
+            .current_dir(self.home.path())
+            .stdin(input)
+            .output()
+            .unwrap()
+    }
+
+    /// What a command that succeeds prints.
+    fn printed(&self, arguments: &str) -> String {
+        let output = self.run(arguments, Stdio::null());
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments}: {errors}");
+        assert_eq!(errors, "", "{arguments}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+#[test]
+fn an_archive_in_a_pipe_or_compressed_is_read_like_a_capture() {
+    let place = Place::new();
+    let archive = place.printed("export demo.jsonl --format har");
+    fs::write(place.path("a.har"), &archive).unwrap();
+    assert_eq!(place.printed("export a.har --format har"), archive);
+    let input = File::open(place.path("a.har")).unwrap();
+    let piped = place.run("export - --format har", input.into());
+    assert_eq!(String::from_utf8(piped.stdout).unwrap(), archive);
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(archive.as_bytes()).unwrap();
+    fs::write(place.path("a.har.gz"), gzip.finish().unwrap()).unwrap();
+    assert_eq!(place.printed("export a.har.gz --format har"), archive);
+    let lines = place.printed("open a.har");
+    assert_eq!(lines.lines().count(), 16, "{lines}");
+}
+
+#[test]
+fn a_filter_chooses_and_a_file_is_private_and_whole() {
+    let place = Place::new();
+    fs::write(place.path("out.jsonl"), "of before").unwrap();
+    place.printed("export demo.jsonl --format jsonl --filter ~c+429 -o out.jsonl");
+    let text = fs::read_to_string(place.path("out.jsonl")).unwrap();
+    let flows: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    assert_eq!(flows.len(), 1);
+    assert_eq!(flows[0]["response"]["status"], 429);
+    let mode = fs::metadata(place.path("out.jsonl")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o777, 0o600);
+    let names = fs::read_dir(place.home.path()).unwrap();
+    assert_eq!(names.count(), 2, "nothing is left beside it");
+}
+
+#[test]
+fn what_was_recorded_unmasked_leaves_masked() {
+    let place = Place::new();
+    let text = fs::read_to_string(&place.capture).unwrap();
+    let plain = text.replace("<redacted:e956a638>", "sk-plain-credential");
+    assert_ne!(plain, text);
+    fs::write(&place.capture, plain).unwrap();
+    for command in [
+        "report demo.jsonl",
+        "export demo.jsonl --format jsonl",
+        "export demo.jsonl --format har",
+        "export demo.jsonl --format markdown",
+        "export demo.jsonl --format curl",
+        "export demo.jsonl --format otlp --content",
+    ] {
+        let printed = place.printed(command);
+        assert!(!printed.contains("sk-plain"), "{command}");
+        assert!(printed.len() > 1000, "{command}: {printed}");
+    }
+    let asked = place.printed("export demo.jsonl --format jsonl --no-redact");
+    assert!(asked.contains("sk-plain-credential"));
+}
+
+#[test]
+fn a_failure_is_one_line_and_leaves_no_file() {
+    let place = Place::new();
+    fs::write(place.path("bad.har"), "{\"log\":{\"entries\":[{}]}}").unwrap();
+    for (command, code, says) in [
+        (
+            "report none.jsonl",
+            1,
+            "cannot read none.jsonl: No such file",
+        ),
+        (
+            "export bad.har --format har -o x",
+            1,
+            "cannot read bad.har: HAR: missing field",
+        ),
+        (
+            "export demo.jsonl --format har -o no/x",
+            1,
+            "cannot write no/x: No such file",
+        ),
+        ("export demo.jsonl --format pdf", 2, "invalid value 'pdf'"),
+        (
+            "export demo.jsonl --format har --filter ~zz",
+            2,
+            "--filter: ",
+        ),
+    ] {
+        let output = place.run(command, Stdio::null());
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{command}: {said}");
+        assert!(
+            said.starts_with("codextap: ") && said.contains(says),
+            "{said}"
+        );
+        assert!(!place.path("x").exists(), "{command}");
+    }
+}
+
+#[test]
+fn a_report_stands_in_its_order() {
+    let place = Place::new();
+    let report = place.printed("report demo.jsonl");
+    let log = place.printed("export demo.jsonl --format markdown");
+    let tables = report.strip_suffix(&log).unwrap();
+    let titles: Vec<&str> = tables
+        .lines()
+        .filter(|line| line.starts_with("# ") || line.starts_with("## "))
+        .collect();
+    assert_eq!(
+        titles,
+        [
+            "# Report of codextap",
+            "## Endpoints",
+            "## Status codes",
+            "## Channels",
+            "## Models",
+            "## Sessions",
+            "## Events",
+            "## Payloads",
+            "## Conversation",
+        ]
+    );
+    assert_eq!(log.matches("\n### ").count() + 1, 16);
+}
