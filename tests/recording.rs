@@ -4,6 +4,8 @@
 
 #[path = "recording/frames.rs"]
 mod frames;
+#[path = "recording/lint.rs"]
+mod lint;
 #[path = "recording/script.rs"]
 mod script;
 

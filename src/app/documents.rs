@@ -9,7 +9,7 @@ use std::ops::Range;
 use super::focus::Pane;
 use super::scroll::{Motion, Scroll};
 use crate::content::{self, Document, Folds, Line, Tab};
-use crate::flow::{Flow, FlowId, FlowKind, Store};
+use crate::flow::{Calls, Flow, FlowId, FlowKind, Store};
 use crate::text::Wrap;
 
 /// A detail pane's text, wrapped, with the reader's position in it.
@@ -162,9 +162,19 @@ impl Sheet {
     fn build(&mut self, pane: Pane, show: Show<'_>) -> usize {
         let document = match pane {
             Pane::Requests => Document::default(),
-            Pane::Payload => content::payload(show.flow, show.tab, show.folds),
+            Pane::Payload => {
+                let calls = match show.tab {
+                    Tab::Request => Calls::made(show.store, show.flow),
+                    Tab::Response => Calls::answers(show.store, show.flow),
+                    Tab::Headers | Tab::Raw => Calls::default(),
+                };
+                content::payload(show.flow, &calls, show.tab, show.folds)
+            }
             Pane::Reasoning => content::reasoning(show.flow),
-            Pane::Output => return self.output.update(&mut self.document, show.flow),
+            Pane::Output => {
+                let calls = Calls::answers(show.store, show.flow);
+                return self.output.update(&mut self.document, show.flow, &calls);
+            }
             Pane::Frames => {
                 let turns: Vec<_> = turns(show).collect();
                 let hidden = show.store.turns(show.flow.id).len() - turns.len();
@@ -236,6 +246,10 @@ fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
             let newest = turns(show).map(|turn| turn.revision).max();
             let shown = turns(show).count() as u64;
             [flow.revision, newest.unwrap_or(0), shown, 0, 0, 0]
+        }
+        (Pane::Payload | Pane::Output, _) => {
+            let answers = Calls::stamp(show.store, flow);
+            [flow.revision, answers, 0, 0, 0, 0]
         }
         _ => [flow.revision, 0, 0, 0, 0, 0],
     }

@@ -14,8 +14,8 @@ pub(super) enum Look<'a> {
     Plain(Role),
     /// Code in this language.
     Code(&'a str),
-    /// A diff or an `apply_patch` envelope.
-    Diff,
+    /// An `apply_patch` envelope.
+    Patch,
 }
 
 /// Adds `text`, each line moved by `indent` columns; what is beyond the first slice stays behind folds under `key`.
@@ -123,7 +123,7 @@ fn line_of(text: &str, look: Look, margin: &str) -> Line {
     let (role, code) = match look {
         Look::Plain(role) => (role, None),
         Look::Code(language) => (Role::Code, Some(Clean::new(language))),
-        Look::Diff => (diff_role(text), Some(Clean::new("diff"))),
+        Look::Patch => (patch_role(text), None),
     };
     let mut line = Line {
         code,
@@ -137,13 +137,11 @@ fn line_of(text: &str, look: Look, margin: &str) -> Line {
     line.hanging(margin.len() + own)
 }
 
-/// What a line of a unified diff, or of an `apply_patch` envelope (`*** Update File: …`), is.
-fn diff_role(line: &str) -> Role {
-    let is_header = ["@@", "***", "---", "+++", "diff ", "index "]
-        .iter()
-        .any(|start| line.starts_with(start));
+/// What a line of an `apply_patch` envelope is. Its headers begin with `*** ` or `@@`; `---` is a line
+/// that is removed.
+pub(super) fn patch_role(line: &str) -> Role {
     match line.as_bytes().first() {
-        _ if is_header => Role::DiffHeader,
+        _ if line.starts_with("@@") || line.starts_with("***") => Role::DiffHeader,
         Some(b'+') => Role::DiffAdded,
         Some(b'-') => Role::DiffRemoved,
         _ => Role::Code,
@@ -242,7 +240,7 @@ mod tests {
     fn a_patch_has_its_colours() {
         let mut document = Document::default();
         let patch = "*** Update File: a.rs\n@@\n-old\n+new\n same";
-        block(&mut document, patch, Look::Diff, 0, "k", &Folds::default());
+        block(&mut document, patch, Look::Patch, 0, "k", &Folds::default());
         assert_eq!(
             shown(&document),
             "diff.header:*** Update File: a.rs\ndiff.header:@@\ndiff.removed:-old\ndiff.added:+new\ntext.code: same\n"

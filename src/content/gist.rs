@@ -3,21 +3,12 @@
 use super::block::preview;
 use super::format;
 use super::json::{elements, member, unquoted};
-use crate::responses::{ToolCall, ToolKind};
+use crate::responses::{Patch, ToolCall, ToolKind};
 
 /// What a tool call does: its command, the files it patches, or its arguments.
 pub(super) fn call(call: &ToolCall) -> String {
-    if is_patch(call) {
-        let files: Vec<&str> = call
-            .input
-            .lines()
-            .filter_map(|line| {
-                FILE_HEADERS
-                    .iter()
-                    .find_map(|header| line.strip_prefix(header))
-            })
-            .collect();
-        return preview(&files.join(", "), GIST);
+    if let Some(patch) = Patch::of(call).filter(|patch| !patch.files.is_empty()) {
+        return preview(&patch.gist(), GIST);
     }
     if call.kind == ToolKind::Custom {
         return preview(&call.input, GIST);
@@ -25,11 +16,6 @@ pub(super) fn call(call: &ToolCall) -> String {
     let arguments = &call.input;
     let told = TELLING.iter().find_map(|name| member(arguments, name));
     preview(&told.map_or_else(|| arguments.clone(), words), GIST)
-}
-
-/// Whether the call's input is an `apply_patch` envelope.
-pub(super) fn is_patch(call: &ToolCall) -> bool {
-    call.name == "apply_patch" || call.input.starts_with("*** Begin Patch")
 }
 
 /// What an event, or a message to the upstream, says beside its type.
@@ -152,12 +138,9 @@ fn words(raw: &str) -> String {
 }
 
 /// Arguments that tell what a call does, the most telling first.
-const TELLING: [&str; 8] = [
-    "cmd", "command", "query", "url", "path", "pattern", "message", "code",
+const TELLING: [&str; 9] = [
+    "cmd", "command", "commands", "query", "url", "path", "pattern", "message", "code",
 ];
-
-/// Lines of an `apply_patch` envelope that name a file.
-const FILE_HEADERS: [&str; 3] = ["*** Update File: ", "*** Add File: ", "*** Delete File: "];
 
 /// The columns of a gist.
 const GIST: usize = 120;
@@ -203,7 +186,7 @@ mod tests {
                 ToolKind::Custom,
                 "apply_patch",
                 "*** Begin Patch\n*** Update File: a.rs\n+x\n*** Add File: b.rs\n",
-                "a.rs, b.rs",
+                "a.rs +1, b.rs (new)",
             ),
         ];
         for (kind, name, input, expected) in table {

@@ -1,51 +1,30 @@
 //! Rows for the items of a conversation: a line each, with the whole item behind a fold.
 
 use super::block::{Look, block, preview};
-use super::json::{is_json, json};
-use super::{Document, Folds, Line, Role, format, gist};
-use crate::responses::{Item, ItemKind, Part, ToolCall, ToolKind, ToolOutput};
+use super::json::{json, member, unquoted};
+use super::{Document, Folds, Line, Role, calls, format};
+use crate::flow::Calls;
+use crate::responses::{Item, ItemKind, Part, ToolCall};
 
 /// Adds a row for each item; the folds' keys are `key/0`, `key/1`, …
-pub(super) fn table(document: &mut Document, items: &[Item], key: &str, folds: &Folds) {
+pub(super) fn table(
+    document: &mut Document,
+    items: &[Item],
+    others: &Calls,
+    key: &str,
+    folds: &Folds,
+) {
     for (number, item) in items.iter().enumerate() {
         let key = format!("{key}/{number}");
         let (label, role) = label(&item.kind);
         let label = crate::text::pad(crate::text::Clean::from(label).as_str(), LABEL_COLUMNS);
         let head = Line::of(&format!("{number:>3} "), Role::Dim)
             .with(&label, role)
-            .with(" ", Role::Text)
-            .with(&summary(&item.kind), Role::Text)
-            .hanging(LABEL_COLUMNS + 5);
+            .with(" ", Role::Text);
+        let head = summary(head, item, items, others).hanging(LABEL_COLUMNS + 5);
         if document.section(&key, false, folds, head) {
             whole(document, item, &key, folds);
         }
-    }
-}
-
-/// Adds the input of a call: a patch as a diff, JSON pretty, free text as code.
-pub(super) fn arguments(document: &mut Document, call: &ToolCall, key: &str, folds: &Folds) {
-    if call.input.is_empty() {
-        return;
-    }
-    if gist::is_patch(call) {
-        block(document, &call.input, Look::Diff, INDENT, key, folds);
-    } else if call.kind != ToolKind::Custom && is_json(&call.input) {
-        json(document, &call.input, 3, INDENT, key, folds);
-    } else {
-        // Codex's own custom tool `exec` takes JavaScript; arguments that are still arriving are JSON.
-        let language = match (call.kind, call.name.as_str()) {
-            (ToolKind::Custom, "exec") => "javascript",
-            (ToolKind::Custom, _) => "",
-            _ => "json",
-        };
-        block(
-            document,
-            &call.input,
-            Look::Code(language),
-            INDENT,
-            key,
-            folds,
-        );
     }
 }
 
@@ -58,31 +37,28 @@ pub(super) fn speaker(role: &str) -> Role {
     }
 }
 
-/// The namespace and name of a called tool.
-pub(super) fn tool_name(call: &ToolCall) -> String {
-    match &call.namespace {
-        Some(namespace) => format!("{namespace}.{}", call.name),
-        None => call.name.clone(),
-    }
-}
-
-fn label(kind: &ItemKind) -> (String, Role) {
-    match kind {
+fn label(item_kind: &ItemKind) -> (String, Role) {
+    match item_kind {
         ItemKind::Message { role, .. } => (role.clone(), speaker(role)),
         ItemKind::Reasoning { .. } => ("reasoning".to_owned(), Role::Reasoning),
         ItemKind::Call(_) => ("call".to_owned(), Role::Tool),
         ItemKind::Output(_) => ("output".to_owned(), Role::Tool),
         ItemKind::Tools(_) => ("tools".to_owned(), Role::Tool),
-        ItemKind::Other { kind } => (kind.clone(), Role::Label),
+        ItemKind::Other { kind } if item_kind.is_known() => (kind.clone(), Role::Label),
+        ItemKind::Other { kind } => (kind.clone(), Role::Warning),
     }
 }
 
-fn summary(kind: &ItemKind) -> String {
-    match kind {
-        ItemKind::Message { phase, parts, .. } => match phase {
-            Some(phase) => format!("{}: {}", phase.replace('_', " "), joined(parts)),
-            None => joined(parts),
-        },
+/// Adds to an item's row what it says, in short.
+fn summary(line: Line, item: &Item, items: &[Item], others: &Calls) -> Line {
+    let text = match &item.kind {
+        ItemKind::Message { phase, parts, .. } => {
+            let to = member(&item.raw, "recipient").and_then(unquoted);
+            let to = to.map_or_else(String::new, |to| format!("→ {to}: "));
+            let phase = phase.as_ref();
+            let phase = phase.map_or_else(String::new, |it| format!("{}: ", it.replace('_', " ")));
+            format!("{to}{phase}{}", joined(parts))
+        }
         ItemKind::Reasoning {
             summary,
             content,
@@ -95,8 +71,19 @@ fn summary(kind: &ItemKind) -> String {
                 (bytes, false) => format!("{text} ({} encrypted)", format::bytes(bytes as u64)),
             }
         }
-        ItemKind::Call(call) => format!("{} {}", tool_name(call), gist::call(call)),
-        ItemKind::Output(ToolOutput { text, .. }) => preview(text, PREVIEW),
+        ItemKind::Call(call) => return calls::title(line, call),
+        ItemKind::Output(output) => {
+            let made = others.made_before(output.call_id.as_deref());
+            let call = call_of(items, output.call_id.as_deref()).or(made.map(|made| &made.call));
+            let line = match call {
+                Some(call) => line
+                    .with(&calls::name(call), Role::Tool)
+                    .with(" → ", Role::Dim),
+                None => line,
+            };
+            let after = made.and_then(|made| made.before);
+            return calls::outcome(line, &output.outcome(), after);
+        }
         ItemKind::Tools(tools) => {
             let names: Vec<&str> = tools
                 .iter()
@@ -105,8 +92,21 @@ fn summary(kind: &ItemKind) -> String {
                 .collect();
             preview(&format!("{}: {}", tools.len(), names.join(", ")), PREVIEW)
         }
-        ItemKind::Other { .. } => String::new(),
-    }
+        ItemKind::Other { .. } => match member(&item.raw, "encrypted_content").and_then(unquoted) {
+            Some(text) => format!("({} encrypted)", format::bytes(text.len() as u64)),
+            None => preview(&item.raw, PREVIEW),
+        },
+    };
+    line.with(&text, Role::Text)
+}
+
+/// The call with this id among items that came before or after its answer.
+fn call_of<'a>(items: &'a [Item], call_id: Option<&str>) -> Option<&'a ToolCall> {
+    let call_id = call_id?;
+    items.iter().rev().find_map(|item| match &item.kind {
+        ItemKind::Call(call) if call.call_id.as_deref() == Some(call_id) => Some(call),
+        _ => None,
+    })
 }
 
 fn joined(parts: &[Part]) -> String {
@@ -168,17 +168,12 @@ fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
                 ));
             }
         }
-        ItemKind::Call(call) => arguments(document, call, &format!("{key}/arguments"), folds),
+        ItemKind::Call(call) => {
+            calls::arguments(document, call, &format!("{key}/arguments"), folds);
+            calls::result(document, &item.raw, &format!("{key}/result"), folds);
+        }
         ItemKind::Output(output) => {
-            let look = Look::Plain(Role::Text);
-            block(
-                document,
-                &output.text,
-                look,
-                INDENT,
-                &format!("{key}/text"),
-                folds,
-            );
+            calls::printed(document, &output.text, &format!("{key}/text"), folds);
         }
         ItemKind::Tools(list) => tools(document, list),
         ItemKind::Other { .. } => {
@@ -257,12 +252,12 @@ fn call_id(kind: &ItemKind) -> Option<&str> {
 }
 
 /// Columns of the content of a row.
-const INDENT: usize = 4;
+pub(super) const INDENT: usize = 4;
 /// The same as spaces.
-const MARGIN: &str = "    ";
+pub(super) const MARGIN: &str = "    ";
 /// Columns of a row's label: the longest common ones fit.
 const LABEL_COLUMNS: usize = 10;
 /// Columns of a tool's name, unless it is longer.
 const TOOL_COLUMNS: usize = 28;
 /// Columns of a preview.
-const PREVIEW: usize = 120;
+pub(super) const PREVIEW: usize = 120;

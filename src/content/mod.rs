@@ -8,6 +8,7 @@
 //! A fold's marker is not part of its text: whoever draws the line puts `▸` or `▾` before it.
 
 mod block;
+mod calls;
 pub mod format;
 mod gist;
 mod headers;

@@ -3,15 +3,15 @@
 use super::markdown::{self, Resume};
 use super::payload::problems;
 use super::response::{failed, status};
-use super::{Document, Line, Role, gist, items};
-use crate::flow::{Flow, FlowId, FlowKind};
-use crate::responses::{Item, ItemKind, Part, Status, Turn};
+use super::{Document, Line, Role, block, calls, format};
+use crate::flow::{Calls, Flow, FlowId, FlowKind};
+use crate::responses::{Item, ItemKind, Part, Patch, Status, Turn};
 
-/// What the output pane says about `flow`.
+/// What the output pane says about `flow`, and about tool `calls` that it shares with others.
 #[must_use]
-pub fn output(flow: &Flow) -> Document {
+pub fn output(flow: &Flow, calls: &Calls) -> Document {
     let mut document = Document::default();
-    Output::default().update(&mut document, flow);
+    Output::default().update(&mut document, flow, calls);
     document
 }
 
@@ -42,11 +42,11 @@ struct Basis {
 impl Output {
     /// Brings `document`, which is what this gave last for the same pane, up to date with `flow`.
     /// Says how many of its first lines are as they were.
-    pub fn update(&mut self, document: &mut Document, flow: &Flow) -> usize {
+    pub fn update(&mut self, document: &mut Document, flow: &Flow, calls: &Calls) -> usize {
         let growing = flow.turn.as_ref().and_then(|turn| growing(flow, turn));
         let Some((basis, part, role)) = growing else {
             self.growing = None;
-            *document = whole(flow, &mut Resume::default());
+            *document = whole(flow, calls, &mut Resume::default());
             return 0;
         };
         match &mut self.growing {
@@ -59,7 +59,7 @@ impl Output {
             }
             _ => {
                 let mut resume = Resume::default();
-                *document = whole(flow, &mut resume);
+                *document = whole(flow, calls, &mut resume);
                 self.growing = Some((basis, resume));
                 0
             }
@@ -98,21 +98,21 @@ fn growing<'a>(flow: &Flow, turn: &'a Turn) -> Option<(Basis, &'a Part, Role)> {
 }
 
 /// The whole document; `resume` is where the last text of a message goes on.
-fn whole(flow: &Flow, resume: &mut Resume) -> Document {
+fn whole(flow: &Flow, calls: &Calls, resume: &mut Resume) -> Document {
     let mut document = Document::default();
     problems(&mut document, flow);
     match &flow.turn {
-        Some(turn) => of_turn(&mut document, flow, turn, resume),
+        Some(turn) => of_turn(&mut document, flow, turn, calls, resume),
         None => without_turn(&mut document, flow),
     }
     document
 }
 
-fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, resume: &mut Resume) {
+fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, calls: &Calls, resume: &mut Resume) {
     let before = document.lines.len();
     let has_phases = phases(turn) > 1;
     for item in &turn.items {
-        of_item(document, item, has_phases, resume);
+        of_item(document, item, has_phases, calls, resume);
     }
     if document.lines.len() == before {
         document.push(awaited(flow, turn));
@@ -122,7 +122,13 @@ fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, resume: &mut Resum
     document.trim();
 }
 
-fn of_item(document: &mut Document, item: &Item, has_phases: bool, resume: &mut Resume) {
+fn of_item(
+    document: &mut Document,
+    item: &Item,
+    has_phases: bool,
+    others: &Calls,
+    resume: &mut Resume,
+) {
     match &item.kind {
         ItemKind::Message { phase, parts, .. } => {
             if parts.iter().all(|part| part.text.is_empty()) {
@@ -143,17 +149,37 @@ fn of_item(document: &mut Document, item: &Item, has_phases: bool, resume: &mut 
             if document.lines.last().is_some_and(|line| !is_call(line)) {
                 document.gap();
             }
-            let line = Line::of(CALL, Role::Tool)
-                .with(&items::tool_name(call), Role::Tool)
-                .with(" ", Role::Text)
-                .with(&gist::call(call), Role::Text);
+            let line = calls::title(Line::of(CALL, Role::Tool), call);
             document.push(line.hanging(2));
+            if let Some(patch) = Patch::of(call) {
+                diff(document, &patch.text);
+            }
+            if let Some(answer) = others.answer_to(call.call_id.as_deref()) {
+                let line = Line::of(ANSWER, Role::Tool);
+                let outcome = answer.output.outcome();
+                document.push(calls::outcome(line, &outcome, answer.after).hanging(4));
+            }
         }
         ItemKind::Reasoning { .. } | ItemKind::Output(_) | ItemKind::Tools(_) => {}
         ItemKind::Other { kind } => {
             document.gap();
             document.push(Line::of("◇ ", Role::Dim).with(kind, Role::Dim));
         }
+    }
+}
+
+/// Adds the lines of a patch, of a long one the first.
+fn diff(document: &mut Document, patch: &str) {
+    let lines = patch.lines().filter(|line| !ENVELOPE.contains(line));
+    let count = lines.clone().count();
+    for line in lines.take(DIFF_LINES) {
+        let role = block::patch_role(line);
+        document.push(Line::of("  ", role).with(line, role).hanging(3));
+    }
+    if count > DIFF_LINES {
+        let more = format::counted((count - DIFF_LINES) as u64, "more line");
+        let text = format!("  … {more} in the payload's Response tab");
+        document.push(Line::of(&text, Role::Dim));
     }
 }
 
@@ -176,9 +202,10 @@ fn of_part(document: &mut Document, part: &Part, role: Role, resume: &mut Resume
 }
 
 fn is_call(line: &Line) -> bool {
+    let is_mark = |text: &str| text == CALL || text == ANSWER;
     line.spans
         .first()
-        .is_some_and(|span| span.role == Role::Tool && span.text.as_str() == CALL)
+        .is_some_and(|span| span.role == Role::Tool && is_mark(span.text.as_str()))
 }
 
 /// How many phases the messages are in.
@@ -246,27 +273,43 @@ fn without_turn(document: &mut Document, flow: &Flow) {
 /// How the line of a tool call begins.
 const CALL: &str = "⚙ ";
 
+/// How the line of a tool's answer begins.
+const ANSWER: &str = "  ↩ ";
+
+/// Lines of a patch that say nothing but that it is one.
+const ENVELOPE: [&str; 2] = ["*** Begin Patch", "*** End Patch"];
+
+/// Lines of a patch that are shown.
+const DIFF_LINES: usize = 60;
+
 #[cfg(test)]
 mod tests {
     use super::super::tests::{TURN, answered, at, flow, plain, shown, streamed};
     use super::*;
 
+    fn shows(flow: &Flow) -> Document {
+        output(flow, &Calls::default())
+    }
+
     #[test]
     fn text_comes_in_the_order_of_the_items() {
         assert_eq!(
-            plain(&output(&streamed(&TURN))),
+            plain(&shows(&streamed(&TURN))),
             "\
 ── commentary
 I will look␛[2J first.
 
 ⚙ exec_command cargo test
-⚙ apply_patch a.rs
+⚙ apply_patch a.rs +1 −1
+  *** Update File: a.rs
+  -old
+  +new
 
 ── final answer
 Done.
 "
         );
-        let roles = shown(&output(&streamed(&TURN[..8])));
+        let roles = shown(&shows(&streamed(&TURN[..8])));
         assert_eq!(
             roles, "text.dim:I will look|text.control:␛|text.dim:[2J\n",
             "as it streams"
@@ -293,8 +336,8 @@ Done.
             events.push(piece);
             let flow = streamed(&events);
             let before = document.clone();
-            let same = kept.update(&mut document, &flow);
-            assert_eq!(document, output(&flow));
+            let same = kept.update(&mut document, &flow, &Calls::default());
+            assert_eq!(document, shows(&flow));
             assert_eq!(document.lines[..same], before.lines[..same]);
             reused += usize::from(same > 0);
         }
@@ -316,7 +359,7 @@ Done.
             (&[refused], "status.warning:refused:\nstatus.warning:No.\n"),
         ];
         for (events, expected) in table {
-            assert_eq!(shown(&output(&streamed(events))), *expected, "{events:?}");
+            assert_eq!(shown(&shows(&streamed(events))), *expected, "{events:?}");
         }
     }
 
@@ -324,12 +367,12 @@ Done.
     fn other_flows_say_where_to_look() {
         let mut models = answered(flow(FlowKind::Http, "/v1/models"), 200, "application/json");
         models.ended = Some(at(30));
-        let text = plain(&output(&models));
+        let text = plain(&shows(&models));
         assert_eq!(
             text,
             "Not a model turn: the payload pane has request and response.\n"
         );
-        let text = plain(&output(&flow(FlowKind::Http, "/v1/models")));
+        let text = plain(&shows(&flow(FlowKind::Http, "/v1/models")));
         assert_eq!(text, "waiting for the response\n");
     }
 }

@@ -5,21 +5,21 @@
 use super::block::{Look, binary, block};
 use super::json::json;
 use super::{Document, Folds, Line, Role, Tab, format, headers, raw, request, response};
-use crate::flow::{Body, Flow};
+use crate::flow::{Body, Calls, Flow};
 use crate::tap::Direction;
 
-/// What the payload pane says about `flow`.
+/// What the payload pane says about `flow`, and about tool `calls` that it shares with others.
 #[must_use]
-pub fn payload(flow: &Flow, tab: Tab, folds: &Folds) -> Document {
+pub fn payload(flow: &Flow, calls: &Calls, tab: Tab, folds: &Folds) -> Document {
     let mut document = Document::default();
     match tab {
         Tab::Request => {
             problems(&mut document, flow);
-            request::request(&mut document, flow, folds);
+            request::request(&mut document, flow, calls, folds);
         }
         Tab::Response => {
             problems(&mut document, flow);
-            response::response(&mut document, flow, folds);
+            response::response(&mut document, flow, calls, folds);
         }
         Tab::Headers => {
             problems(&mut document, flow);

@@ -1,21 +1,21 @@
 //! The Request tab: what was asked for.
 
 use super::block::{Look, block};
-use super::json::{is_json, json};
+use super::json::{self, is_json, json};
 use super::payload::{body, messages};
 use super::{Document, Folds, Line, Role, format, gist, items};
-use crate::flow::{Channel, Flow, FlowKind};
+use crate::flow::{Calls, Channel, Flow, FlowKind};
 use crate::responses::{Request, event_name};
 use crate::tap::Direction;
 
 /// Adds the request of a flow: a model request by its parts, anything else as the body it is.
-pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
+pub(super) fn request(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
     match flow.kind {
         FlowKind::Http => {
             let is_model = matches!(flow.channel, Channel::Model | Channel::Compact);
             let text = flow.request.body.text().filter(|_| is_model);
             match text.and_then(|text| Request::parse(text).ok()) {
-                Some(request) => asked(document, &request, folds),
+                Some(request) => asked(document, &request, calls, folds),
                 None => body(document, &flow.request.body, "request/body", folds),
             }
         }
@@ -36,19 +36,19 @@ pub(super) fn request(document: &mut Document, flow: &Flow, folds: &Folds) {
                 further(document, flow, 0, folds);
             }
         }
-        FlowKind::WsTurn { .. } => turn(document, flow, folds),
+        FlowKind::WsTurn { .. } => turn(document, flow, calls, folds),
     }
 }
 
 /// Adds a turn's `response.create`, then what Codex sent while it ran.
-fn turn(document: &mut Document, flow: &Flow, folds: &Folds) {
+fn turn(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
     let first = messages(flow, Direction::Out).next();
     let bytes = first.map_or(flow.request.body.bytes(), |(_, bytes)| bytes);
     let parsed = std::str::from_utf8(bytes)
         .ok()
         .and_then(|text| Request::parse(text).ok());
     match parsed {
-        Some(request) => asked(document, &request, folds),
+        Some(request) => asked(document, &request, calls, folds),
         None => body(document, &flow.request.body, "request/body", folds),
     }
     if messages(flow, Direction::Out).nth(1).is_some() {
@@ -78,7 +78,7 @@ fn further(document: &mut Document, flow: &Flow, skip: usize, folds: &Folds) {
 }
 
 /// Adds a model request, part by part.
-fn asked(document: &mut Document, request: &Request, folds: &Folds) {
+fn asked(document: &mut Document, request: &Request, calls: &Calls, folds: &Folds) {
     config(document, request);
     if let Some(id) = &request.previous_response_id {
         document.push(
@@ -109,7 +109,7 @@ fn asked(document: &mut Document, request: &Request, folds: &Folds) {
     let count = format::counted(request.input.len() as u64, "item");
     let head = Line::of("Input", Role::Heading).with(&format!(" {count}"), Role::Number);
     if document.section("request/input", true, folds, head) {
-        items::table(document, &request.input, "request/input", folds);
+        items::table(document, &request.input, calls, "request/input", folds);
     }
     if !request.tools.is_empty() {
         let bytes: usize = request.tools.iter().map(|tool| tool.bytes).sum();
@@ -132,14 +132,16 @@ fn asked(document: &mut Document, request: &Request, folds: &Folds) {
     let others: Vec<&(String, String)> = request
         .other
         .iter()
-        .filter(|(name, _)| !CONFIG.contains(&name.as_str()))
+        .filter(|(name, _)| !CONFIG.contains(&name.as_str()) && name != "type")
         .collect();
+    let unknown: Vec<&str> = request.unknown_members().collect();
     if !others.is_empty() {
         let head = Line::of("Other members", Role::Heading)
             .with(&format!(" {}", others.len()), Role::Number);
         if document.section("request/other", true, folds, head) {
             for (name, value) in others {
-                member(document, name, value, folds);
+                let is_known = !unknown.contains(&name.as_str());
+                member(document, name, value, is_known, folds);
             }
         }
     }
@@ -161,9 +163,17 @@ fn config(document: &mut Document, request: &Request) {
         }
     }
     for (name, value) in &request.other {
-        if CONFIG.contains(&name.as_str()) {
-            line = line.with_value(name, value.trim_matches('"'), Role::Text);
-        }
+        line = match name.as_str() {
+            "reasoning" => within(line, value, "context", "context"),
+            "text" => within(line, member_of(value, "format"), "name", "answer format"),
+            "type" if value == "\"response.append\"" => {
+                line.with_value("response.append:", "goes on as asked before", Role::Text)
+            }
+            name if CONFIG.contains(&name) => {
+                line.with_value(name, value.trim_matches('"'), Role::Text)
+            }
+            _ => line,
+        };
     }
     if let Some(key) = &request.prompt_cache_key {
         line = line.with_value("cache key", key, Role::Dim);
@@ -172,6 +182,19 @@ fn config(document: &mut Document, request: &Request) {
         line = line.with_value("warm-up:", "asks for no output", Role::Warning);
     }
     document.push(line);
+}
+
+/// The line with the string member `name` of an object added, if it is there.
+fn within(line: Line, object: &str, name: &str, label: &str) -> Line {
+    match json::unquoted(member_of(object, name)) {
+        Some(value) => line.with_value(label, &value, Role::Text),
+        None => line,
+    }
+}
+
+/// The member of an object as JSON; nothing where there is none.
+fn member_of<'a>(object: &'a str, name: &str) -> &'a str {
+    json::member(object, name).unwrap_or_default()
 }
 
 /// Adds an entry of the client metadata; JSON inside its string is laid out as such.
@@ -196,10 +219,12 @@ fn metadata(document: &mut Document, name: &str, value: &str, folds: &Folds) {
 }
 
 /// Adds a top-level member that has no place of its own: in one line if it is short.
-fn member(document: &mut Document, name: &str, value: &str, folds: &Folds) {
-    let line = Line::of("  ", Role::Dim)
-        .with(name, Role::JsonKey)
-        .with(" ", Role::Dim);
+fn member(document: &mut Document, name: &str, value: &str, is_known: bool, folds: &Folds) {
+    let mut line = Line::of("  ", Role::Dim).with(name, Role::JsonKey);
+    if !is_known {
+        line.add(" (not in the API's reference)", Role::Warning);
+    }
+    line.add(" ", Role::Dim);
     let at = document.lines.len();
     json(
         document,
@@ -247,7 +272,8 @@ mod tests {
             chosen.toggle(key);
         }
         let mut document = Document::default();
-        asked(&mut document, &Request::parse(BODY).unwrap(), &chosen);
+        let request = Request::parse(BODY).unwrap();
+        asked(&mut document, &request, &Calls::default(), &chosen);
         document
     }
 
@@ -261,7 +287,7 @@ Instructions 8 chars ~2 tokens
 Input 4 items
   0 user       fix the bug ␛[2J
   1 call       exec_command ls -l
-  2 output     a.rs b.rs
+  2 output     exec_command → a.rs b.rs
   3 reasoning  (7 B encrypted)
 Tools 1 57 B
 Client metadata 1

@@ -4,22 +4,25 @@ use std::time::Duration;
 
 use super::headers::{close, status_role};
 use super::payload::{body, messages};
-use super::{Document, Folds, Line, Role, format, gist, items};
-use crate::flow::{Flow, FlowKind};
-use crate::responses::{Failure, Status, Turn, Usage};
+use super::{Document, Folds, Line, Role, calls, format, items};
+use crate::flow::{Calls, Flow, FlowKind};
+use crate::responses::{Failure, Status, ToolCall, Turn, Usage};
 use crate::tap::{Direction, field};
 
 /// Adds the response of a flow: a model response by its parts, anything else as the body it is.
-pub(super) fn response(document: &mut Document, flow: &Flow, folds: &Folds) {
+pub(super) fn response(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
     if let Some(turn) = &flow.turn {
         failed(document, turn);
+    }
+    for lint in flow.lints() {
+        document.push(Line::of(&format!("! {lint}"), Role::Warning).hanging(2));
     }
     document.push(status_line(flow));
     if let Some((name, text, role)) = close(flow) {
         document.push(Line::default().with_value(name, text.trim_end(), role));
     }
     if let Some(turn) = &flow.turn {
-        answered(document, flow, turn, folds);
+        answered(document, flow, turn, calls, folds);
     }
     // A turn over HTTP may have been answered by a plain body: an error, or a compacted history.
     let is_plain = flow.kind == FlowKind::Http && !flow.is_event_stream();
@@ -117,7 +120,14 @@ fn status_line(flow: &Flow) -> Line {
         .head
         .as_ref()
         .and_then(|head| field(&head.fields, "openai-model"));
-    let served = turn.model.as_deref().or(header.as_deref());
+    // Codex goes by the field: it warns of another model than it asked for.
+    let field = turn
+        .headers
+        .iter()
+        .rev()
+        .find(|(name, _)| name == "openai-model");
+    let field = field.map(|(_, model)| model.as_str()).or(header.as_deref());
+    let served = field.or(turn.model.as_deref());
     if let Some(served) = served {
         line = line.with_value("model", served, Role::Strong);
         let asked = flow.model.as_deref().unwrap_or(served);
@@ -144,24 +154,14 @@ pub(super) fn is_same_model(asked: &str, served: &str) -> bool {
     })
 }
 
-fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
+fn answered(document: &mut Document, flow: &Flow, turn: &Turn, others: &Calls, folds: &Folds) {
     if let Some(usage) = &turn.usage {
         document.push(usage_line(usage));
     }
     if let Some(line) = timing(flow) {
         document.push(line);
     }
-    for lint in &turn.lints {
-        document.push(Line::of(&format!("! {lint}"), Role::Warning).hanging(2));
-    }
-    let calls: Vec<_> = turn
-        .items
-        .iter()
-        .filter_map(|item| match &item.kind {
-            crate::responses::ItemKind::Call(call) => Some(call),
-            _ => None,
-        })
-        .collect();
+    let calls: Vec<&ToolCall> = turn.calls().collect();
     if !calls.is_empty() {
         document.gap();
         document.push(
@@ -170,16 +170,15 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
     }
     for (number, call) in calls.into_iter().enumerate() {
         let key = format!("response/call/{number}");
-        let head = Line::of("⚙ ", Role::Tool)
-            .with(&items::tool_name(call), Role::Tool)
-            .with(&format!(" {}", gist::call(call)), Role::Text)
-            .with(
-                &format!(" {}", call.call_id.as_deref().unwrap_or("no call id")),
-                Role::Dim,
-            )
+        let id = call.call_id.as_deref();
+        let head = calls::title(Line::of("⚙ ", Role::Tool), call)
+            .with(&format!(" {}", id.unwrap_or("no call id")), Role::Dim)
             .hanging(4);
         if document.section(&key, true, folds, head) {
-            items::arguments(document, call, &key, folds);
+            calls::arguments(document, call, &key, folds);
+        }
+        if let Some(answer) = others.answer_to(id) {
+            calls::answer(document, answer, &key, folds);
         }
     }
     document.gap();
@@ -188,7 +187,7 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, folds: &Folds) {
         Role::Number,
     );
     if document.section("response/output", true, folds, head) {
-        items::table(document, &turn.items, "response/output", folds);
+        items::table(document, &turn.items, others, "response/output", folds);
     }
     events(document, turn, folds);
 }

@@ -134,7 +134,8 @@ fn has_text(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
     }
 }
 
-/// A word: in what the list shows of a flow, or in the text that the model wrote.
+/// A word: in what the list shows of a flow, in the text that the model wrote, or in what is wrong
+/// with the answer.
 fn word(pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
     let summary = subject.summary;
     let row = [
@@ -155,8 +156,10 @@ fn word(pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
     if summary.turn.is_none() {
         return Some(false);
     }
-    let mut items = subject.flow?.turn.iter().flat_map(|turn| &turn.items);
-    Some(items.any(|item| written(item).any(|part| is_in_text(&part.text))))
+    let flow = subject.flow?;
+    let mut items = flow.turn.iter().flat_map(|turn| &turn.items);
+    let is_written = items.any(|item| written(item).any(|part| is_in_text(&part.text)));
+    Some(is_written || flow.lints().iter().any(|lint| is_in_text(lint)))
 }
 
 /// The texts of an item that a reader sees assembled: what was said and what was thought.

@@ -6,12 +6,14 @@
 //! looks the same live and re-opened. Secrets are masked before anything is stored.
 
 mod body;
+mod calls;
 mod channel;
 mod context;
 mod dissect;
 mod frame;
 mod http;
 pub mod lineage;
+mod lint;
 mod phases;
 mod recorder;
 pub mod sessions;
@@ -25,6 +27,7 @@ use crate::responses::{Agent, Identity, Status, Turn};
 use crate::tap::{At, Connection, Direction, Failure, Field, RequestHead, ResponseHead};
 
 pub use body::{Body, Fault};
+pub use calls::{Answer, Calls, Made};
 pub use channel::{Channel, Transport};
 pub use context::Context;
 pub use frame::{Frame, Op};

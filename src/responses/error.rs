@@ -12,6 +12,13 @@ pub struct ParseError {
 }
 
 impl ParseError {
+    /// Why a body is no JSON; `None` if it is.
+    #[must_use]
+    pub fn of(body: &str) -> Option<Self> {
+        let error = serde_json::from_str::<serde::de::IgnoredAny>(body).err()?;
+        Some(Self::new("body", &error))
+    }
+
     /// Whether the text was left alone for its size, not for what it is.
     #[must_use]
     pub fn is_bound(&self) -> bool {

@@ -5,6 +5,7 @@
 
 use codextap::capture::{Loaded, Reader, line};
 use codextap::content::{self, Folds, Tab};
+use codextap::flow::Calls;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
@@ -17,11 +18,11 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(second.skipped, []);
     assert_eq!(lines(&second), written);
     for flow in first.store.flows() {
-        let folds = Folds::default();
+        let (folds, calls) = (Folds::default(), Calls::of(&first.store, flow));
         for tab in Tab::ALL {
-            let _ = content::payload(flow, tab, &folds);
+            let _ = content::payload(flow, &calls, tab, &folds);
         }
-        let _ = (content::output(flow), content::reasoning(flow));
+        let _ = (content::output(flow, &calls), content::reasoning(flow));
         let _ = content::timeline(flow, &[], &folds);
     }
 });
