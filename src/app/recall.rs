@@ -59,7 +59,7 @@ impl Recall {
         };
         let mut room = CONNECTION;
         for turn in store.turns(selected).iter().rev() {
-            let len = store.place(*turn).map_or(0, |place| u64::from(place.len));
+            let len = store.place(*turn).map_or(0, |place| place.len);
             let Some(left) = room.checked_sub(len) else {
                 break;
             };
@@ -115,7 +115,7 @@ impl Recall {
                 continue;
             };
             self.asked_to_judge.insert(id);
-            size += u64::from(place.len);
+            size += place.len;
             flows.push(Sought {
                 id,
                 place,

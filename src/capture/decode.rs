@@ -16,7 +16,7 @@ use super::record::{
     Close, Connection, Event, Failure, Frame, Header, Kind, Message, Record, Text,
 };
 use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
-use crate::responses::Agent;
+use crate::responses::{Agent, Status, Usage};
 use crate::tap::{
     self, At, Direction, Field, Phase, RequestHead, ResponseHead, Secret, Side, Value,
 };
@@ -66,6 +66,13 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) {
         }
     }
     flow.replay();
+    if !flow.is_at_hand()
+        && let (Some(turn), Some(outcome)) = (&mut flow.turn, &record.outcome)
+    {
+        // The event that tells it may be in what is not in memory.
+        turn.status = Status::from_name(outcome.status.as_str()).unwrap_or(turn.status);
+        turn.usage = outcome.usage.as_ref().map(Usage::from).or(turn.usage);
+    }
     let identity = &mut flow.identity;
     let told = [
         (&record.session, &mut identity.session),
@@ -229,6 +236,8 @@ fn fill(body: &mut Body, message: Option<&Message<'_>>) -> Result<(), String> {
     if let Some(message) = message {
         let bytes = payload::bytes(message.body_kind, &message.body, message.base64.as_ref())?;
         body.push(&bytes);
+        let length = message.length.unwrap_or_default();
+        body.leave(length.saturating_sub(bytes.len() as u64));
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! A flow as one line of JSON.
 
+use std::io::Write;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -37,13 +38,29 @@ pub(super) fn name_of_connection(flow: &Flow, store: &Store) -> Option<Box<str>>
 pub(super) fn line_on(flow: &Flow, connection: Option<&str>) -> Result<Vec<u8>, Error> {
     let size = 4096 + flow.request.body.bytes().len() + flow.response.body.bytes().len();
     let mut line = Vec::with_capacity(size + size / 4);
-    serde_json::to_writer(&mut line, &record(flow, connection.unwrap_or_default())).map_err(
-        |source| Error::Encode {
-            name: flow.name.clone(),
-            source,
-        },
-    )?;
+    write_line(&mut line, flow, connection).map_err(|source| refused(flow, source))?;
     Ok(line)
+}
+
+/// The same, written in parts while it is made.
+pub(super) fn write_line(
+    out: impl Write,
+    flow: &Flow,
+    connection: Option<&str>,
+) -> serde_json::Result<()> {
+    serde_json::to_writer(out, &record(flow, connection.unwrap_or_default()))
+}
+
+/// Whether a line can be made of the flow.
+pub(super) fn check(flow: &Flow) -> Result<(), Error> {
+    serde_json::to_writer(std::io::sink(), &heads(flow, "")).map_err(|source| refused(flow, source))
+}
+
+fn refused(flow: &Flow, source: serde_json::Error) -> Error {
+    Error::Encode {
+        name: flow.name.clone(),
+        source,
+    }
 }
 
 /// The flow in the shape of a line.
@@ -127,8 +144,8 @@ fn context(flow: &Flow) -> Option<Context<'_>> {
 
 fn request(flow: &Flow) -> Message<'_> {
     let payload = match flow.kind {
-        FlowKind::Http => Payload::of(flow.request.body.bytes()),
-        FlowKind::Ws => Payload::of(refusal(flow, Direction::Out)),
+        FlowKind::Http => Payload::body(&flow.request.body),
+        FlowKind::Ws => refusal(flow, Direction::Out),
         FlowKind::WsTurn { .. } => Payload::of(flow.request_text().unwrap_or_default().as_bytes()),
     };
     Message {
@@ -159,8 +176,8 @@ fn response(flow: &Flow) -> Option<Message<'_>> {
         return None;
     }
     let payload = match flow.kind {
-        FlowKind::Http => Payload::of(body.bytes()),
-        FlowKind::Ws => Payload::of(refusal(flow, Direction::In)),
+        FlowKind::Http => Payload::body(body),
+        FlowKind::Ws => refusal(flow, Direction::In),
         FlowKind::WsTurn { .. } => Payload::of(answer(flow)),
     };
     let events = match flow.kind {
@@ -202,10 +219,15 @@ fn message(body: &Body) -> Message<'_> {
         body_kind: None,
         body: Content::default(),
         base64: None,
+        length: (body.rest() > 0 && body.is_at_hand()).then(|| body.len()),
         coding: Text::of(body.coding.as_ref()),
         wire: body.wire_len,
         sha256: Text::of(body.digest.as_ref()),
-        missed: body.missed,
+        missed: if body.is_at_hand() {
+            body.missed
+        } else {
+            body.missed + body.rest()
+        },
         complete: body.is_complete,
         trailers: Vec::new(),
         events: Vec::new(),
@@ -213,13 +235,17 @@ fn message(body: &Body) -> Message<'_> {
 }
 
 /// The body of one direction of a connection that was not upgraded; messages stand in the frames.
-fn refusal(flow: &Flow, dir: Direction) -> &[u8] {
+fn refusal(flow: &Flow, dir: Direction) -> Payload<'_> {
     let body = match dir {
         Direction::Out => &flow.request.body,
         Direction::In => &flow.response.body,
     };
     let has_frames = flow.frames.iter().any(|frame| frame.dir == dir);
-    if has_frames { b"" } else { body.bytes() }
+    if has_frames {
+        Payload::of(b"")
+    } else {
+        Payload::body(body)
+    }
 }
 
 /// The `response` object of the event that ended the turn.

@@ -157,7 +157,7 @@ impl Journal {
     pub(super) fn end(&mut self, store: &Store, redactor: &Redactor, id: FlowId) {
         if !self.is_stuck() {
             let mut rows = std::mem::take(&mut self.ended);
-            self.add(&mut rows, store, id, Default::default(), redactor, self.at);
+            self.add_all(&mut rows, store, id, Default::default(), redactor, self.at);
             self.ended = rows;
         }
     }
@@ -183,7 +183,7 @@ impl Journal {
         }
         if !self.is_stuck() {
             for (id, pending) in changed.iter().flat_map(|id| recorder.live(*id)) {
-                self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+                self.add_all(&mut rows, store, id, pending, recorder.redactor(), at);
             }
         }
         if !rows.is_empty() {
@@ -247,7 +247,7 @@ impl Journal {
         let mut rows = Vec::new();
         for id in ids {
             let pending = pending.get(&id).copied().unwrap_or_default();
-            self.add(&mut rows, store, id, pending, recorder.redactor(), at);
+            self.add_all(&mut rows, store, id, pending, recorder.redactor(), at);
         }
         self.size = 0;
         self.send(rows, Order::Replace);
@@ -261,8 +261,8 @@ impl Journal {
         let _ = self.rows.send(order(rows));
     }
 
-    /// Adds a row with what is new of a flow.
-    fn add(
+    /// Adds what is new of a flow, of much of it one row after another.
+    fn add_all(
         &mut self,
         rows: &mut Vec<u8>,
         store: &Store,
@@ -271,7 +271,22 @@ impl Journal {
         redactor: &Redactor,
         at: At,
     ) {
-        let Some(flow) = store.get(id) else { return };
+        while self.add(rows, store, id, pending, redactor, at) {}
+    }
+
+    /// Adds a row with what is new of a flow; says whether there may be more.
+    fn add(
+        &mut self,
+        rows: &mut Vec<u8>,
+        store: &Store,
+        id: FlowId,
+        pending: [Pending<'_>; 2],
+        redactor: &Redactor,
+        at: At,
+    ) -> bool {
+        let Some(flow) = store.get(id) else {
+            return false;
+        };
         let known = self.known.entry(id).or_default();
         let shape = Shape::of(flow);
         let connection = name_of_connection(flow, store);
@@ -299,7 +314,7 @@ impl Journal {
             in_masked,
         );
         if !is_reshaped && !has_frames && out.is_none() && inn.is_none() {
-            return;
+            return false;
         }
         let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
         let row = Row {
@@ -324,11 +339,16 @@ impl Journal {
         if serde_json::to_writer(&mut *rows, &row).is_err() {
             // A time beyond all dates: the capture cannot name it either.
             rows.truncate(start);
-            return;
+            return false;
         }
         rows.push(b'\n');
         known.shape = Some(shape);
         known.frames = flow.frames.len();
+        let bodies = [&flow.request.body, &flow.response.body];
+        let halves = known.halves.iter().zip(bodies);
+        halves
+            .into_iter()
+            .any(|(half, body)| half.len < body.bytes().len())
     }
 }
 
@@ -355,10 +375,22 @@ impl Half {
             // What was pending is in the body now, or dropped.
             let had_pending = self.seen > 0;
             let old = self.len;
+            let mut new = bytes.len();
+            if new - old > WINDOW {
+                new = old + WINDOW;
+                // Half a character would make no text of all of it.
+                while new > old + WINDOW / 2 && bytes[new] & 0xc0 == 0x80 {
+                    new -= 1;
+                }
+            }
             *self = Self {
-                len: bytes.len(),
+                len: new,
                 ..Self::default()
             };
+            if new < bytes.len() {
+                masked.extend_from_slice(&bytes[old..new]);
+                return Some(Part::new(old, new, body.wire_len, masked));
+            }
             self.pend(pending, redactor, masked);
             if !has_grown && !had_pending && masked.is_empty() {
                 return None;
@@ -525,10 +557,11 @@ pub(super) fn capture_of(journal: &Path) -> Option<PathBuf> {
 const LARGE: u64 = 64 << 20;
 
 /// How many bytes of rows may wait for the disk.
-const BACKLOG: u64 = 64 << 20;
+const BACKLOG: u64 = 8 << 20;
 
 /// How much is written at once.
 const BATCH: usize = 1 << 20;
 
-/// Text that cannot be cut is masked anew with each addition as long as it is not longer than this.
+/// A row has no more of a body than this; text that cannot be cut is masked anew with each addition as long
+/// as it is not longer.
 const WINDOW: usize = 1 << 20;

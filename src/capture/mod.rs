@@ -11,6 +11,7 @@
 
 mod decode;
 mod encode;
+mod excerpt;
 mod glance;
 mod intake;
 mod journal;
@@ -24,6 +25,7 @@ mod row;
 mod scan;
 mod selection;
 mod shelf;
+mod spill;
 mod stream;
 mod torn;
 mod writer;
@@ -44,6 +46,7 @@ pub use retention::{Hold, Policy, Removed, clean};
 pub use scan::{Piece, Start, scan};
 pub use selection::{Existing, Saved, save};
 pub use shelf::Shelf;
+pub use spill::Spillway;
 pub use stream::{Choice, Stream};
 pub use torn::set_aside;
 pub use writer::{Status, Writer};

@@ -4,6 +4,8 @@
 //! tree; only whitespace between its tokens goes, and only where a line break would tear the line.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::io::{ErrorKind, Read};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 
 use super::record::{BodyKind, Text};
+use crate::flow::Body;
 
 /// The value of a `body` member.
 #[derive(Default)]
@@ -24,16 +27,48 @@ pub(super) enum Content<'a> {
     Compacted(Box<RawValue>),
     /// A string.
     Text(&'a str),
+    /// The string that a long body is.
+    Long(Long<'a>),
+}
+
+/// The value of a `base64` member.
+pub(super) enum Base64<'a> {
+    /// A string.
+    Text(Text<'a>),
+    /// The string that a long body becomes.
+    Long(Long<'a>),
 }
 
 /// What a body becomes in a line: `body_kind`, `body` and `base64`.
 pub(super) struct Payload<'a> {
     pub(super) kind: Option<BodyKind>,
     pub(super) body: Content<'a>,
-    pub(super) base64: Option<Text<'a>>,
+    pub(super) base64: Option<Base64<'a>>,
 }
 
 impl<'a> Payload<'a> {
+    /// How a body is written. A long one is never JSON: whoever reads it can pass over a string.
+    pub(super) fn body(body: &'a Body) -> Self {
+        if body.rest() == 0 || !body.is_at_hand() {
+            return Self::of(body.bytes());
+        }
+        let is_text = body.is_text();
+        let long = Long { body, is_text };
+        if is_text {
+            Self {
+                kind: Some(BodyKind::Text),
+                body: Content::Long(long),
+                base64: None,
+            }
+        } else {
+            Self {
+                kind: Some(BodyKind::Base64),
+                body: Content::Null,
+                base64: Some(Base64::Long(long)),
+            }
+        }
+    }
+
     /// How `bytes` are written.
     pub(super) fn of(bytes: &'a [u8]) -> Self {
         let (kind, body, base64) = match std::str::from_utf8(bytes) {
@@ -43,7 +78,7 @@ impl<'a> Payload<'a> {
                     (Some(BodyKind::Json), json, None)
                 }),
             Err(_) => {
-                let base64 = STANDARD.encode(bytes).into();
+                let base64 = Base64::Text(STANDARD.encode(bytes).into());
                 (Some(BodyKind::Base64), Content::Null, Some(base64))
             }
         };
@@ -58,6 +93,63 @@ impl Serialize for Content<'_> {
             Self::Json(json) => json.serialize(serializer),
             Self::Compacted(json) => json.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
+            Self::Long(long) => serializer.collect_str(long),
+        }
+    }
+}
+
+impl Serialize for Base64<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Text(text) => text.serialize(serializer),
+            Self::Long(long) => serializer.collect_str(long),
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Base64<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Text::deserialize(deserializer).map(Self::Text)
+    }
+}
+
+/// A long body as text, or in base64 if it is none. It is read while it is written, a part at a time.
+pub(super) struct Long<'a> {
+    body: &'a Body,
+    is_text: bool,
+}
+
+impl fmt::Display for Long<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut reader, mut part) = (self.body.reader(), vec![0; PART]);
+        // What is read and not written yet, in front of `part`.
+        let mut kept = 0;
+        loop {
+            let read = match reader.read(&mut part[kept..]) {
+                Ok(read) => read,
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    // The line's `length` tells that something is missing.
+                    tracing::error!("a long body cannot be read back: {error}");
+                    0
+                }
+            };
+            let bytes = &part[..kept + read];
+            let written = if self.is_text {
+                let whole = bytes.utf8_chunks().next().map_or("", |text| text.valid());
+                f.write_str(whole)?;
+                whole.len()
+            } else {
+                // Three bytes are four digits; only at the end there may be fewer.
+                let whole = if read == 0 { kept } else { bytes.len() / 3 * 3 };
+                f.write_str(&STANDARD.encode(&bytes[..whole]))?;
+                whole
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            part.copy_within(written..kept + read, 0);
+            kept = kept + read - written;
         }
     }
 }
@@ -73,13 +165,14 @@ impl<'de: 'a, 'a> Deserialize<'de> for Content<'a> {
 pub(super) fn bytes<'a>(
     kind: Option<BodyKind>,
     body: &'a Content<'a>,
-    base64: Option<&Text<'_>>,
+    base64: Option<&'a Base64<'a>>,
 ) -> Result<Cow<'a, [u8]>, String> {
     let json = match body {
         Content::Null => "null",
         Content::Json(json) => json.get(),
         Content::Compacted(json) => json.get(),
         Content::Text(text) => return Ok(text.as_bytes().into()),
+        Content::Long(long) => return Ok(long.body.bytes().into()),
     };
     match (kind, base64) {
         (None, _) => Ok(Cow::default()),
@@ -89,7 +182,8 @@ pub(super) fn bytes<'a>(
             Ok(Text(Cow::Owned(text))) => Ok(text.into_bytes().into()),
             Err(_) => Err("a body of kind text is no string".to_owned()),
         },
-        (Some(BodyKind::Base64), Some(text)) => decoded(text).map(Cow::Owned),
+        (Some(BodyKind::Base64), Some(Base64::Text(text))) => decoded(text).map(Cow::Owned),
+        (Some(BodyKind::Base64), Some(Base64::Long(long))) => Ok(long.body.bytes().into()),
         (Some(BodyKind::Base64), None) => Err("a body of kind base64 has no base64".to_owned()),
     }
 }
@@ -230,6 +324,9 @@ fn unit(token: &[u8], at: usize) -> Option<u16> {
     let hex = token.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
 }
+
+/// How much of a long body is read at once.
+const PART: usize = 48 << 10;
 
 /// How deep JSON may be nested to be written as JSON; common parsers stop at 128 levels of a line.
 const MAX_DEPTH: usize = 120;

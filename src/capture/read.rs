@@ -4,12 +4,13 @@
 //! summaries.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::sync::Arc;
 
 use super::Error;
 use super::decode::entry;
+use super::excerpt::Excerpt;
 use super::intake::{Intake, Item, Kept};
 use crate::flow::Store;
 
@@ -142,7 +143,10 @@ pub struct Line {
     pub number: u64,
     /// Where it begins, in bytes from the start of the file.
     pub offset: u64,
-    /// Its bytes without the line break; cut off when it is too long.
+    /// How long it is, without the line break.
+    pub len: u64,
+    /// Its bytes without the line break, and without what does not stay in memory of a long body; cut off
+    /// when that is too long still.
     pub bytes: Vec<u8>,
     /// Whether the file ends without a line break after it.
     pub is_torn: bool,
@@ -188,28 +192,26 @@ impl<R: BufRead> Lines<R> {
     }
 
     fn line(&mut self) -> io::Result<Option<Line>> {
-        let mut bytes = Vec::new();
-        let mut read = (&mut self.source)
-            .take(MAX_LINE)
-            .read_until(b'\n', &mut bytes)? as u64;
-        if read == 0 {
+        let mut excerpt = Excerpt::default();
+        let (is_whole, has_room) = excerpt.read(&mut self.source, MAX_LINE)?;
+        let len = excerpt.len();
+        if len == 0 && !is_whole {
             return Ok(None);
         }
-        let is_whole = bytes.pop_if(|byte| *byte == b'\n').is_some();
-        let is_too_long = !is_whole && read == MAX_LINE;
-        if is_too_long {
+        let mut bytes = excerpt.into_bytes();
+        if !has_room {
             bytes.truncate(KEPT);
-            read += self.source.skip_until(b'\n')? as u64;
         }
         let offset = self.offset;
         self.number += 1;
-        self.offset += read;
+        self.offset += len + u64::from(is_whole);
         Ok(Some(Line {
             number: self.number,
             offset,
+            len,
             bytes,
-            is_torn: !is_whole && !is_too_long,
-            is_too_long,
+            is_torn: !is_whole && has_room,
+            is_too_long: !has_room,
         }))
     }
 }
@@ -225,8 +227,9 @@ impl<R: BufRead> Iterator for Lines<R> {
 /// Characters of a reason.
 const LONGEST_WHY: usize = 300;
 
-/// The longest line that is read, so that a file that is no capture cannot fill the memory.
-pub(super) const MAX_LINE: u64 = 1 << 30;
+/// The longest line that is read, what is left out of it aside: a file that is no capture cannot fill the
+/// memory.
+pub(super) const MAX_LINE: u64 = 256 << 20;
 
 /// What is kept of a longer one.
 const KEPT: usize = 256;

@@ -10,7 +10,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::payload::Content;
+use super::payload::{Base64, Content};
 use crate::tap::{At, Direction};
 
 /// One line of a capture.
@@ -118,7 +118,10 @@ pub(super) struct Message<'a> {
     pub(super) body: Content<'a>,
     /// The body when it is neither JSON nor text.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub(super) base64: Option<Text<'a>>,
+    pub(super) base64: Option<Base64<'a>>,
+    /// Bytes of a body that is too long to stay in memory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) length: Option<u64>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) coding: Option<Text<'a>>,
     #[serde(default)]

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::journal::Journal;
-use super::writer::News;
-use super::{Choice, Hold, Shelf, Status, Stream, Writer, line};
+use super::writer::{Entry, News};
+use super::{Choice, Hold, Shelf, Spillway, Status, Stream, Writer};
 use crate::flow::{FlowId, Recorder, Store};
 use crate::tap::{At, Event, Redactor};
 
@@ -50,8 +50,10 @@ impl Recording {
     /// Records a run that began at `started`, into the file of `writer`.
     #[must_use]
     pub fn new(started: At, redactor: Redactor, writer: Option<Writer>) -> Self {
+        let mut recorder = Recorder::new(started, redactor);
+        spill_beside(&mut recorder, writer.as_ref());
         Self {
-            recorder: Recorder::new(started, redactor),
+            recorder,
             is_kept: writer.is_some(),
             writer,
             journal: None,
@@ -97,6 +99,7 @@ impl Recording {
     pub fn spill(&mut self, nameless: impl FnOnce() -> Option<Writer>) {
         if self.writer.is_none() {
             self.writer = nameless();
+            spill_beside(&mut self.recorder, self.writer.as_ref());
         }
     }
 
@@ -259,21 +262,21 @@ impl Recording {
             _ => true,
         };
         let (finished, left_out): (Vec<_>, Vec<_>) = finished.into_iter().partition(is_chosen);
-        for flow in finished.iter().filter_map(|id| store.get(*id)) {
-            let stream = self.stream.as_mut().filter(|stream| stream.has(flow));
+        for flow in finished.iter().filter_map(|id| store.shared(*id)) {
+            let stream = self.stream.as_mut().filter(|stream| stream.has(&flow));
             if self.writer.is_none() && stream.is_none() {
                 continue;
             }
             if let Some(journal) = &mut self.journal {
                 journal.end(store, self.recorder.redactor(), flow.id);
             }
-            match line(flow, store) {
+            match Entry::of(&flow, store) {
                 Ok(line) => {
                     if let Some(stream) = stream {
                         stream.write(line.clone());
                     }
                     if let Some(writer) = &mut self.writer {
-                        writer.write(line);
+                        writer.take(line);
                         self.handed.push_back((flow.id, flow.name.clone()));
                     }
                 }
@@ -288,6 +291,13 @@ impl Recording {
             store.forget(id);
         }
         finished
+    }
+}
+
+/// Has bodies that are too long for the memory go to the disk that the lines go to.
+fn spill_beside(recorder: &mut Recorder, writer: Option<&Writer>) {
+    if let Some(writer) = writer {
+        recorder.spill_to(Arc::new(Spillway::new(writer.directory())));
     }
 }
 

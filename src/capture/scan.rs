@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::sync_channel;
 
+use super::excerpt::{Excerpt, WHOLE};
 use super::glance::{Glanced, glance};
 use super::intake::{Item, Kept};
 use super::read::{Line, MAX_LINE, Skipped};
@@ -194,7 +195,7 @@ impl Part {
                     connection,
                     place: Some(Place {
                         source,
-                        len: line.bytes.len() as u32,
+                        len: line.len,
                         offset,
                     }),
                     file: Arc::clone(name),
@@ -252,14 +253,8 @@ impl<'a> Window<'a> {
             let rest = &self.bytes[self.given..];
             let end = memchr::memchr(b'\n', &rest[seen..]).map(|end| seen + end);
             seen = end.unwrap_or(rest.len());
-            if seen as u64 >= self.sizes.line {
-                let offset = self.offset;
-                self.skip(u64::MAX)?;
-                return Ok(Some(Line {
-                    offset,
-                    is_too_long: true,
-                    ..Line::default()
-                }));
+            if seen as u64 >= self.sizes.whole {
+                return self.long_line().map(Some);
             }
             if let Some(end) = end {
                 let bytes = rest[..end].to_vec();
@@ -279,12 +274,44 @@ impl<'a> Window<'a> {
         }
     }
 
+    /// The next line, which is not read as a whole at once.
+    fn long_line(&mut self) -> io::Result<Line> {
+        let (mut excerpt, offset) = (Excerpt::default(), self.offset);
+        loop {
+            let rest = &self.bytes[self.given..];
+            let end = memchr::memchr(b'\n', rest);
+            let part = &rest[..end.unwrap_or(rest.len())];
+            excerpt.push(part);
+            let passed = part.len() + usize::from(end.is_some());
+            self.given += passed;
+            self.offset += passed as u64;
+            let is_too_long = excerpt.kept() >= self.sizes.line;
+            if is_too_long && end.is_none() {
+                self.skip(u64::MAX)?;
+            }
+            let is_torn = !is_too_long && end.is_none() && self.fill()? == 0;
+            if is_too_long || end.is_some() || is_torn {
+                let len = excerpt.len();
+                let bytes = excerpt.into_bytes();
+                return Ok(Line {
+                    offset,
+                    len,
+                    bytes: if is_too_long { Vec::new() } else { bytes },
+                    is_torn,
+                    is_too_long,
+                    ..Line::default()
+                });
+            }
+        }
+    }
+
     fn give(&mut self, bytes: Vec<u8>, line_break: usize) -> Line {
         let offset = self.offset;
         self.given += bytes.len() + line_break;
         self.offset += (bytes.len() + line_break) as u64;
         Line {
             offset,
+            len: bytes.len() as u64,
             bytes,
             ..Line::default()
         }
@@ -332,7 +359,9 @@ struct Sizes {
     piece: u64,
     /// Bytes that are read at once.
     buffer: usize,
-    /// So many bytes, without the line break, are more than a line may have.
+    /// A line of so many bytes is not read as a whole at once.
+    whole: u64,
+    /// So many bytes, what is left out of a line aside, are more than it may have.
     line: u64,
 }
 
@@ -340,6 +369,7 @@ const SIZES: Sizes = Sizes {
     first: 256 << 10,
     piece: 4 << 20,
     buffer: 1 << 20,
+    whole: WHOLE,
     line: MAX_LINE,
 };
 /// More threads than this would wait for the disk.

@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use super::{ATTEMPTS, Error, Shelf, line};
+use super::encode::{check, name_of_connection, write_line};
+use super::writer::Counted;
+use super::{ATTEMPTS, Error, Shelf};
 use crate::flow::{FlowId, Store};
 
 /// What to do when there is a file of that name.
@@ -70,27 +72,34 @@ fn write(
     ids: impl IntoIterator<Item = FlowId>,
     failed: impl Fn(io::Error) -> Error,
 ) -> Result<Saved, Error> {
-    let mut out = BufWriter::with_capacity(BUFFER, file);
+    let mut out = Counted {
+        out: BufWriter::with_capacity(BUFFER, file),
+        bytes: 0,
+    };
     let mut saved = Saved::default();
     for id in ids {
-        let mut line = match (store.get(id), store.place(id)) {
-            (Some(flow), _) => line(flow, store)?,
-            (None, Some(place)) => shelf.line(place).map_err(|why| {
-                failed(io::Error::other(format!(
-                    "a flow cannot be read back: {why}"
-                )))
-            })?,
-            (None, None) => {
+        let before = out.bytes;
+        match (store.get(id), store.place(id)) {
+            (Some(flow), place) if flow.is_at_hand() || place.is_none() => {
+                check(flow)?;
+                let connection = name_of_connection(flow, store);
+                write_line(&mut out, flow, connection.as_deref())
+                    .map_err(|source| failed(source.into()))?;
+            }
+            (_, Some(place)) => shelf
+                .each(place, |part| out.write_all(part))
+                .map_err(&failed)?,
+            _ => {
                 let why = "a flow is neither in memory nor in the capture any more";
                 return Err(failed(io::Error::other(why)));
             }
-        };
-        line.push(b'\n');
-        out.write_all(&line).map_err(&failed)?;
+        }
+        out.write_all(b"\n").map_err(&failed)?;
         saved.lines += 1;
-        saved.bytes += line.len() as u64;
+        saved.bytes += out.bytes - before;
     }
     let file = out
+        .out
         .into_inner()
         .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(&failed)?;

@@ -2,10 +2,13 @@
 //! be read back from where its line was written.
 
 use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use super::decode::entry;
+use super::excerpt::Excerpt;
+use super::read::MAX_LINE;
 use crate::flow::{Flow, Place};
 
 /// Open files, by [`Place::source`]. A clone is cheap and shares them.
@@ -21,17 +24,42 @@ impl Shelf {
         self.sources.len() as u32 - 1
     }
 
-    /// The bytes of a line, without its line break; or why they are not there, in one line.
+    /// The bytes of a line, without its line break and without what does not stay in memory of a long
+    /// body; or why they are not there, in one line.
     pub fn line(&self, place: Place) -> Result<Vec<u8>, String> {
-        let source = self
-            .sources
-            .get(place.source as usize)
-            .ok_or("its capture is not open")?;
-        let mut line = vec![0; place.len as usize];
-        source
-            .read_exact_at(&mut line, place.offset)
-            .map_err(|error| format!("byte {} of the capture: {error}", place.offset))?;
-        Ok(line)
+        let mut excerpt = Excerpt::default();
+        self.each(place, |part| {
+            excerpt.push(part);
+            if excerpt.kept() < MAX_LINE {
+                Ok(())
+            } else {
+                Err(io::Error::new(
+                    ErrorKind::InvalidData,
+                    "its line is too long",
+                ))
+            }
+        })
+        .map_err(|error| format!("byte {} of the capture: {error}", place.offset))?;
+        Ok(excerpt.into_bytes())
+    }
+
+    /// Gives all of a line, without its line break, to `take`, part by part.
+    pub(super) fn each(
+        &self,
+        place: Place,
+        mut take: impl FnMut(&[u8]) -> io::Result<()>,
+    ) -> io::Result<()> {
+        let source = self.sources.get(place.source as usize);
+        let source = source.ok_or_else(|| io::Error::other("its file is not open"))?;
+        let mut part = vec![0; place.len.min(PART) as usize];
+        let mut at = 0;
+        while at < place.len {
+            let part = &mut part[..(place.len - at).min(PART) as usize];
+            source.read_exact_at(part, place.offset + at)?;
+            take(part)?;
+            at += part.len() as u64;
+        }
+        Ok(())
     }
 
     /// The flow called `name` that stands at `place`; or why it does not, in one line. Its id, and
@@ -54,3 +82,6 @@ impl Shelf {
         }
     }
 }
+
+/// How much of a line is read at once.
+const PART: u64 = 1 << 20;

@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use super::writer::Entry;
 use super::{Error, Writer, Written};
 use crate::flow::Flow;
 
@@ -73,8 +74,8 @@ impl Stream {
     }
 
     /// Takes a line, without its line break.
-    pub(super) fn write(&mut self, line: Vec<u8>) {
-        self.writer.write(line);
+    pub(super) fn write(&mut self, line: Entry) {
+        self.writer.take(line);
     }
 
     /// Has the lines written that were taken. Never waits.

@@ -2,11 +2,13 @@
 //! own, so that nothing is lost and what follows is whole again.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, ErrorKind, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::decode::entry;
+use super::excerpt::Excerpt;
+use super::read::MAX_LINE;
 
 /// Sets the torn last line of the capture at `path` aside; gives the file that it is in now, if there
 /// was one. A file that another program is writing to is left alone, and so is what is no capture.
@@ -29,17 +31,17 @@ pub(super) fn take(file: &mut File, path: &Path) -> io::Result<Option<PathBuf>> 
         return Ok(None);
     }
     file.seek(SeekFrom::Start(start))?;
-    let mut tail = Vec::new();
-    Read::by_ref(file)
-        .take(end - start)
-        .read_to_end(&mut tail)?;
+    let mut excerpt = Excerpt::default();
+    excerpt.read(&mut BufReader::with_capacity(CHUNK, &*file), MAX_LINE)?;
+    let tail = excerpt.into_bytes();
     let is_ours = tail.starts_with(BEGINNING) || BEGINNING.starts_with(&tail);
     // A line that lacks no more than its line break is whole.
     if !is_ours || entry(&tail).is_ok() {
         return Ok(None);
     }
     let (aside, mut copy) = beside(path)?;
-    copy.write_all(&tail)?;
+    file.seek(SeekFrom::Start(start))?;
+    io::copy(&mut Read::by_ref(file).take(end - start), &mut copy)?;
     copy.sync_all()?;
     file.set_len(start)?;
     Ok(Some(aside))

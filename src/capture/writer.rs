@@ -18,9 +18,10 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::encode::{check, name_of_connection, write_line};
 use super::retention::{is_at, remove_empty};
-use super::{Error, nameless, torn};
-use crate::flow::Place;
+use super::{Error, line, nameless, torn};
+use crate::flow::{Flow, Place, Store};
 
 /// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
 /// it has been given.
@@ -30,8 +31,8 @@ pub struct Writer {
     /// Whether the file was not there before.
     is_new: bool,
     /// Lines to hand over together, because the thread takes as long for one as for many.
-    batch: Vec<Vec<u8>>,
-    lines: Sender<Vec<Vec<u8>>>,
+    batch: Vec<Entry>,
+    lines: Sender<Vec<Entry>>,
     reports: Receiver<Report>,
     status: Status,
     /// What became of lines, not taken yet.
@@ -145,9 +146,26 @@ impl Writer {
         &self.path
     }
 
+    /// Where there is room for what is to be in the file later.
+    pub(super) fn directory(&self) -> PathBuf {
+        let path = &self.path;
+        match path.parent() {
+            _ if path.is_dir() => path.clone(),
+            Some(parent) if path.is_file() && parent != Path::new("") => parent.to_owned(),
+            _ if path.is_file() => PathBuf::from("."),
+            // Nothing stands beside a pipe.
+            _ => std::env::temp_dir(),
+        }
+    }
+
     /// Takes a line, without its line break. It is written once [`Writer::flush`] is called.
     pub fn write(&mut self, line: Vec<u8>) {
-        self.status.queued += line.len() as u64 + 1;
+        self.take(Entry::Line(line));
+    }
+
+    /// The same with a line that may still have to be made.
+    pub(super) fn take(&mut self, line: Entry) {
+        self.status.queued += line.weight();
         self.batch.push(line);
     }
 
@@ -233,9 +251,50 @@ impl Status {
         self.bytes += report.bytes;
         self.lost += report.lost;
         self.lost_bytes += report.lost_bytes;
-        self.queued = self.queued.saturating_sub(report.bytes + report.lost_bytes);
+        self.queued = self
+            .queued
+            .saturating_sub(report.settled + report.lost_bytes);
         self.torn.extend(report.torn);
         self.error = report.error;
+    }
+}
+
+/// A line on its way.
+#[derive(Clone, Debug)]
+pub(super) enum Entry {
+    /// It is made.
+    Line(Vec<u8>),
+    /// It is made as it is written, so that a long flow is not in memory twice. With the name of the
+    /// connection that a turn ran on.
+    Flow(Arc<Flow>, Option<Box<str>>),
+}
+
+impl Entry {
+    /// The line of a flow.
+    pub(super) fn of(flow: &Arc<Flow>, store: &Store) -> Result<Self, Error> {
+        if flow.weight() < LONG {
+            return line(flow, store).map(Self::Line);
+        }
+        check(flow)?;
+        let connection = name_of_connection(flow, store);
+        Ok(Self::Flow(Arc::clone(flow), connection))
+    }
+
+    /// What it takes in memory, in bytes; of a line, its length with the line break.
+    fn weight(&self) -> u64 {
+        match self {
+            Self::Line(line) => line.len() as u64 + 1,
+            Self::Flow(flow, _) => flow.weight(),
+        }
+    }
+
+    /// Writes the line and its line break.
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        match self {
+            Self::Line(line) => out.write_all(line)?,
+            Self::Flow(flow, connection) => write_line(&mut *out, flow, connection.as_deref())?,
+        }
+        out.write_all(b"\n")
     }
 }
 
@@ -244,6 +303,8 @@ impl Status {
 struct Report {
     lines: u64,
     bytes: u64,
+    /// What the lines took in memory.
+    settled: u64,
     lost: u64,
     lost_bytes: u64,
     torn: Option<PathBuf>,
@@ -268,7 +329,7 @@ struct Appender {
     sources: u32,
     backlog: u64,
     /// Lines that are not in the file yet, oldest first.
-    pending: VecDeque<Vec<u8>>,
+    pending: VecDeque<Entry>,
     pending_bytes: u64,
     /// Whether the last attempt failed.
     is_failing: bool,
@@ -276,7 +337,7 @@ struct Appender {
 }
 
 impl Appender {
-    fn run(mut self, queue: &Receiver<Vec<Vec<u8>>>) {
+    fn run(mut self, queue: &Receiver<Vec<Entry>>) {
         loop {
             let lines = if self.pending.is_empty() {
                 queue.recv().map_err(|_| RecvTimeoutError::Disconnected)
@@ -301,9 +362,8 @@ impl Appender {
         }
     }
 
-    fn add(&mut self, lines: Vec<Vec<u8>>) {
-        let bytes = lines.iter().map(|line| line.len() as u64 + 1);
-        self.pending_bytes += bytes.sum::<u64>();
+    fn add(&mut self, lines: Vec<Entry>) {
+        self.pending_bytes += lines.iter().map(Entry::weight).sum::<u64>();
         self.pending.extend(lines);
     }
 
@@ -316,7 +376,7 @@ impl Appender {
                     tracing::warn!("{} is written again", self.path.display());
                 }
                 report.lines = self.pending.len() as u64;
-                report.bytes = self.pending_bytes;
+                report.settled = self.pending_bytes;
                 self.pending.clear();
                 self.pending_bytes = 0;
             }
@@ -324,7 +384,7 @@ impl Appender {
                 while self.pending_bytes > self.backlog
                     && let Some(line) = self.pending.pop_front()
                 {
-                    let bytes = line.len() as u64 + 1;
+                    let bytes = line.weight();
                     self.pending_bytes -= bytes;
                     report.lost += 1;
                     report.lost_bytes += bytes;
@@ -367,7 +427,8 @@ impl Appender {
         }
         // The file may stay open for reading: the lock must not stay with it.
         let _ = file.unlock();
-        written?;
+        let lens = written?;
+        report.bytes = lens.iter().sum();
         if !is_regular {
             let written = self.pending.iter().map(|_| News::Written(None));
             report.news.extend(written);
@@ -379,34 +440,59 @@ impl Appender {
             report.news.push(News::Opened(Arc::new(file)));
         }
         let mut offset = end + u64::from(is_torn);
-        for line in &self.pending {
+        for len in lens {
             report.news.push(News::Written(Some(Place {
                 source: self.sources - 1,
-                len: line.len() as u32,
+                len: len - 1,
                 offset,
             })));
-            offset += line.len() as u64 + 1;
+            offset += len;
         }
         Ok(())
     }
 }
 
-fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Vec<u8>>) -> io::Result<()> {
-    let mut out = BufWriter::with_capacity(BUFFER, file);
+/// Writes lines; gives how long each is, line break included.
+fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Entry>) -> io::Result<Vec<u64>> {
+    let mut out = Counted {
+        out: BufWriter::with_capacity(BUFFER, file),
+        bytes: 0,
+    };
     let mut write = || {
         if is_torn {
             out.write_all(b"\n")?;
         }
+        let mut lens = Vec::with_capacity(lines.len());
         for line in lines {
-            out.write_all(line)?;
-            out.write_all(b"\n")?;
+            let before = out.bytes;
+            line.write(&mut out)?;
+            lens.push(out.bytes - before);
         }
-        out.flush()
+        out.flush()?;
+        Ok(lens)
     };
     let written = write();
     // Dropped, it would write what is left of a line that failed.
-    let _ = out.into_parts();
+    let _ = out.out.into_parts();
     written
+}
+
+/// Counts what is written.
+pub(super) struct Counted<W> {
+    pub(super) out: W,
+    pub(super) bytes: u64,
+}
+
+impl<W: Write> Write for Counted<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.out.write(bytes)?;
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// The file, locked: the one that has the name once the lock is there.
@@ -481,6 +567,9 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// How much is taken from the queue before it is written, in bytes.
 const BATCH: u64 = 4 << 20;
+
+/// Flows that take more bytes than this in memory are long.
+const LONG: u64 = 1 << 20;
 
 /// Lines shorter than this are written together.
 const BUFFER: usize = 256 << 10;

@@ -68,9 +68,9 @@ impl Keep {
 
     /// Bytes of copies that may wait to be decoded.
     pub(super) fn tap(&self) -> tap::Limits {
-        let budget = usize::try_from(self.memory / 2).unwrap_or(usize::MAX);
+        let budget = usize::try_from(self.memory / 32).unwrap_or(usize::MAX);
         tap::Limits {
-            budget,
+            budget: budget.max(LEAST_BUDGET),
             ..tap::Limits::default()
         }
     }
@@ -142,6 +142,8 @@ fn size(text: &str) -> Option<u64> {
     number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
+/// Less would not hold what a busy machine keeps a recorder from for an instant.
+const LEAST_BUDGET: usize = 4 << 20;
 /// Without a bound.
 const ALL: &str = "all";
 /// With less, a single request with a picture in it would not fit.

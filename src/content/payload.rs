@@ -16,10 +16,12 @@ pub fn payload(flow: &Flow, calls: &Calls, tab: Tab, folds: &Folds) -> Document 
         Tab::Request => {
             problems(&mut document, flow);
             request::request(&mut document, flow, calls, folds);
+            rest(&mut document, &flow.request.body);
         }
         Tab::Response => {
             problems(&mut document, flow);
             response::response(&mut document, flow, calls, folds);
+            rest(&mut document, &flow.response.body);
         }
         Tab::Headers => {
             problems(&mut document, flow);
@@ -67,13 +69,22 @@ pub(super) fn problems(document: &mut Document, flow: &Flow) {
     document.gap();
 }
 
+/// Says how much of a body is not in memory.
+pub(super) fn rest(document: &mut Document, body: &Body) {
+    if body.rest() > 0 {
+        let rest = format::bytes(body.rest());
+        let text = format!("… {rest} more in the capture");
+        document.push(Line::of(&text, Role::Warning));
+    }
+}
+
 /// Adds a body that carries no model turn: pretty JSON, text, or a dump.
 pub(super) fn body(document: &mut Document, body: &Body, key: &str, folds: &Folds) {
-    let bytes = body.bytes();
-    if bytes.is_empty() {
+    if body.is_empty() {
         document.push(Line::of("no body", Role::Dim));
         return;
     }
+    let bytes = body.bytes();
     let Some(text) = body.text() else {
         binary(document, bytes, key, folds);
         return;

@@ -1,6 +1,7 @@
 //! The Raw tab: bodies as they were, content coding undone and secrets masked, but not interpreted.
 
 use super::block::{Look, binary, block};
+use super::payload::rest;
 use super::{Document, Folds, Line, Role, format};
 use crate::flow::{Body, Flow, FlowKind, Frame, Op};
 use crate::tap::Direction;
@@ -37,7 +38,7 @@ pub(super) fn raw(document: &mut Document, flow: &Flow, folds: &Folds) {
 }
 
 fn side(document: &mut Document, title: &str, body: &Body, key: &str, folds: &Folds) {
-    let size = format::bytes(body.bytes().len() as u64);
+    let size = format::bytes(body.len());
     let mut head = Line::of(title, Role::Heading).with(&format!(" {size}"), Role::Dim);
     if let Some(coding) = &body.coding {
         head.add(
@@ -47,6 +48,7 @@ fn side(document: &mut Document, title: &str, body: &Body, key: &str, folds: &Fo
     }
     document.push(head);
     text_or_dump(document, body.bytes(), key, folds);
+    rest(document, body);
 }
 
 fn frames(document: &mut Document, flow: &Flow, folds: &Folds) {

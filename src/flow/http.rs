@@ -1,14 +1,16 @@
 //! One direction of an HTTP exchange: wire bytes into the flow's decoded, masked body.
 //!
 //! An event stream is stored block by block as it arrives. Any other body is masked as a whole, so it
-//! is held back until it ended: a secret could be cut in two otherwise. What is above [`LIMIT`] is
-//! counted and not kept.
+//! is held back until it ended: a secret could be cut in two otherwise. One above [`LIMIT`] is masked in
+//! parts, with care for what their ends may cut. What is behind [`LIMIT`] is spilled.
 
 use std::borrow::Cow;
+use std::ops::Range;
+use std::sync::Arc;
 
 use ring::digest;
 
-use super::{Flow, Frame, LIMIT, Op, Pending};
+use super::{Flow, Frame, LIMIT, MESSAGES, Op, Pending, Spills};
 use crate::responses::EventKind;
 use crate::tap::{At, Direction, End, Field, Redactor, field};
 use crate::wire::{encoding, sse};
@@ -26,10 +28,31 @@ pub(super) struct HttpBody {
     is_form: bool,
     /// Splits an event stream.
     events: Option<sse::Decoder>,
-    /// The decoded body of anything else, until it is whole.
+    /// The decoded body of anything else, until it is whole; of a long one, what is not masked yet.
     held: Vec<u8>,
-    /// Decoded bytes that were too many to hold.
+    /// How much of `held` is masked at once.
+    window: usize,
+    /// How the body is kept, once that is known.
+    mode: Mode,
+    /// Masked bytes on their way to the disk.
+    outbox: Vec<u8>,
+    /// Where what is too long goes.
+    spills: Option<Arc<dyn Spills>>,
+    /// Decoded bytes that are not kept, since they could not be masked in parts.
     left_out: u64,
+    /// Masked bytes that found no room on the disk.
+    unspilled: u64,
+}
+
+/// How a body is kept.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Mode {
+    /// All of it in memory.
+    Whole,
+    /// In memory, masked in parts.
+    Parts,
+    /// What comes goes to the disk.
+    Spilling,
 }
 
 /// SHA-256 in progress.
@@ -44,23 +67,28 @@ impl std::fmt::Debug for DigestContext {
 impl HttpBody {
     /// For a message without fields.
     pub(super) fn plain(dir: Direction) -> Self {
-        Self::new(dir, &[])
+        Self::new(dir, &[], None)
     }
 
     /// For a message with these header fields.
-    pub(super) fn new(dir: Direction, fields: &[Field]) -> Self {
+    pub(super) fn new(dir: Direction, fields: &[Field], spills: Option<Arc<dyn Spills>>) -> Self {
         let content_type = field(fields, "content-type").unwrap_or_default();
         let is = |essence| content_type.trim_start().starts_with(essence);
         let coding = field(fields, "content-encoding").unwrap_or_default();
         Self {
             dir,
-            coding: encoding::Decoder::new(&coding, LIMIT as u64),
+            coding: encoding::Decoder::new(&coding, encoding::DEFAULT_LIMIT),
             digest: DigestContext(digest::Context::new(&digest::SHA256)),
             decoded: Vec::new(),
             is_form: is("application/x-www-form-urlencoded"),
-            events: is("text/event-stream").then(|| sse::Decoder::new(LIMIT as u64)),
+            events: is("text/event-stream").then(|| sse::Decoder::new(MESSAGES as u64)),
             held: Vec::new(),
+            window: PART,
+            mode: Mode::Whole,
+            outbox: Vec::new(),
+            spills,
             left_out: 0,
+            unspilled: 0,
         }
     }
 
@@ -69,12 +97,24 @@ impl HttpBody {
         let dir = self.dir;
         self.digest.0.update(bytes);
         body(flow, dir).wire_len += bytes.len() as u64;
-        self.coding.push(bytes, &mut self.decoded);
-        self.sort(flow, at, redactor);
+        // What a few bytes decode to may be long.
+        let step = if self.coding.is_identity() {
+            bytes.len()
+        } else {
+            STEP
+        };
+        for bytes in bytes.chunks(step.max(1)) {
+            self.coding.push(bytes, &mut self.decoded);
+            self.sort(flow, at, redactor);
+        }
     }
 
-    /// What has come and is held back, because it can be masked only once it is whole.
+    /// What has come and is held back, because it can be masked only once it is whole. Nothing any more
+    /// once it would not stand right behind what is in memory.
     pub(super) fn pending(&self) -> Pending<'_> {
+        if self.mode == Mode::Spilling {
+            return Pending::default();
+        }
         let held = (&*self.held, 0);
         let (bytes, origin) = self.events.as_ref().map_or(held, sse::Decoder::pending);
         Pending {
@@ -110,20 +150,27 @@ impl HttpBody {
             Cow::Borrowed(_) => None,
         };
         let dir = self.dir;
-        let body = body(flow, dir);
-        if !held.is_empty() {
-            body.fill(masked.unwrap_or(held));
+        if self.mode == Mode::Whole {
+            if !held.is_empty() {
+                body(flow, dir).fill(masked.unwrap_or(held));
+            }
+        } else {
+            self.keep(flow, &masked.unwrap_or(held));
+            self.flush(flow);
         }
+        let body = body(flow, dir);
         body.is_complete = how == End::Complete;
         if body.is_complete && body.missed == 0 && body.wire_len > 0 {
             body.digest = Some(hex(self.digest.0.clone().finish().as_ref()));
         }
-        let left_out = std::mem::take(&mut self.left_out);
-        if left_out > 0 {
-            body.missed += left_out;
-            let offset = body.bytes().len() as u64;
+        let before = body.missed;
+        body.missed += std::mem::take(&mut self.left_out);
+        body.settle();
+        let lost = body.missed - before + std::mem::take(&mut self.unspilled);
+        if lost > 0 {
+            let offset = body.len();
             let message = format!(
-                "{left_out} bytes are not kept: of a body above {} MiB only the beginning is",
+                "{lost} bytes are not kept: behind {} MiB a body needs room on the disk",
                 LIMIT >> 20
             );
             flow.note_bound(dir, offset, &message);
@@ -137,77 +184,131 @@ impl HttpBody {
             flow.note(dir, fault.offset, fault.message);
         }
         let Some(events) = &mut self.events else {
-            self.hold();
+            self.hold(flow, redactor);
             return;
         };
         events.push(&self.decoded);
         self.decoded.clear();
-        while let Some(block) = events.next() {
-            store_block(flow, dir, block, at, redactor);
+        while let Some(block) = self.events.as_mut().and_then(sse::Decoder::next) {
+            self.store_block(flow, block, at, redactor);
         }
     }
-}
 
-impl HttpBody {
-    /// Holds what was decoded back; of what becomes too much, an excerpt.
-    fn hold(&mut self) {
+    /// Holds what was decoded back; of what becomes too long, masks and keeps what can be.
+    fn hold(&mut self, flow: &mut Flow, redactor: &Redactor) {
         if self.left_out > 0 {
             self.left_out += self.decoded.len() as u64;
             self.decoded.clear();
             return;
         }
         self.held.append(&mut self.decoded);
-        let len = self.held.len();
-        if len > LIMIT {
-            // Cut behind a delimiter, so that no part of a credential escapes its mask.
-            let ends = |byte: &u8| matches!(byte, b'"' | b',' | b'&' | b'\n');
-            let kept = self.held[..EXCERPT].iter().rposition(ends);
-            self.held.truncate(kept.map_or(0, |at| at + 1));
-            self.held.shrink_to_fit();
-            self.left_out = (len - self.held.len()) as u64;
+        if self.mode == Mode::Whole {
+            if self.held.len() <= LIMIT {
+                return;
+            }
+            self.mode = Mode::Parts;
         }
+        let mut held = std::mem::take(&mut self.held);
+        let mut done = 0;
+        while held.len() - done >= self.window {
+            let part = redactor.partial(&held[done..done + self.window], self.is_form);
+            self.keep(flow, &part.masked[..part.kept]);
+            done += part.settled;
+            // A secret that is longer than a part is looked at a few times, not with every byte of it.
+            self.window = if part.settled > 0 {
+                PART
+            } else {
+                self.window * 2
+            };
+            if self.window > LIMIT {
+                self.left_out = (held.len() - done) as u64;
+                done = held.len();
+            }
+        }
+        held.drain(..done);
+        held.shrink_to(2 * PART);
+        self.held = held;
     }
-}
 
-/// Stores one block of an event stream: its text, its row in the timeline, and what it says.
-fn store_block(flow: &mut Flow, dir: Direction, block: sse::Block, at: At, redactor: &Redactor) {
-    if flow.is_full(dir) && !ends_turn(flow, &block) {
-        leave_out(flow, dir, block.raw.len() as u64);
-        return;
+    /// Keeps masked bytes: in memory as long as there is room. Gives their span in the body.
+    fn keep(&mut self, flow: &mut Flow, masked: &[u8]) -> Range<usize> {
+        let dir = self.dir;
+        let is_full = match self.events {
+            Some(_) => flow.is_full(dir),
+            None => body(flow, dir).bytes().len() >= LIMIT,
+        };
+        if is_full && self.mode != Mode::Spilling {
+            self.mode = Mode::Spilling;
+        }
+        let body = body(flow, dir);
+        if self.mode != Mode::Spilling {
+            return body.push(masked);
+        }
+        let start = body.len() as usize + self.outbox.len();
+        self.outbox.extend_from_slice(masked);
+        if self.outbox.len() >= PART {
+            self.flush(flow);
+        }
+        start..start + masked.len()
     }
-    let text = String::from_utf8_lossy(&block.raw);
-    let masked = redactor.json(&text);
-    let span = body(flow, dir).push(masked.as_bytes());
-    for fault in &block.faults {
-        flow.note(dir, fault.offset, &fault.message);
+
+    /// Spills what is on its way to the disk.
+    fn flush(&mut self, flow: &mut Flow) {
+        let body = body(flow, self.dir);
+        let before = body.missed;
+        body.spill(std::mem::take(&mut self.outbox), self.spills.as_deref());
+        self.unspilled += body.missed - before;
     }
-    let fault = block.faults.into_iter().next().map(|fault| fault.message);
-    let (op, data) = match block.kind {
-        sse::Kind::Unterminated(event) if event.data.is_empty() => (Op::Comment, None),
-        sse::Kind::Event(event) | sse::Kind::Unterminated(event) => (Op::Event, Some(event.data)),
-        sse::Kind::Comment(_) => (Op::Comment, None),
-        sse::Kind::Skipped => (Op::Gap, None),
-    };
-    if op == Op::Comment && masked.trim().is_empty() && fault.is_none() {
-        // Blank lines at the end of a stream are bytes of the body, but nothing to look at.
-        return;
-    }
-    let wire = block.span.end - block.span.start;
-    flow.frames.push(Frame {
-        at,
-        dir,
-        op,
-        wire,
-        len: data.as_ref().map_or(wire, |data| data.len() as u64),
-        span,
-        is_compressed: false,
-        is_final: true,
-        event: None,
-        ordinal: None,
-        fault,
-    });
-    if let Some(data) = data {
-        flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
+
+    /// Stores one block of an event stream: its text, its row in the timeline, and what it says. Behind
+    /// [`LIMIT`] only the event that ends the turn has a row.
+    fn store_block(&mut self, flow: &mut Flow, block: sse::Block, at: At, redactor: &Redactor) {
+        let dir = self.dir;
+        let has_row = !flow.is_full(dir) || ends_turn(flow, &block);
+        let text = String::from_utf8_lossy(&block.raw);
+        let masked = redactor.json(&text);
+        let span = self.keep(flow, masked.as_bytes());
+        for fault in &block.faults {
+            flow.note(dir, fault.offset, &fault.message);
+        }
+        if !has_row {
+            let message = format!(
+                "what follows has no rows: there are {} MiB already",
+                LIMIT >> 20
+            );
+            flow.note_bound(dir, block.span.start, &message);
+            return;
+        }
+        let fault = block.faults.into_iter().next().map(|fault| fault.message);
+        let (op, data) = match block.kind {
+            sse::Kind::Unterminated(event) if event.data.is_empty() => (Op::Comment, None),
+            sse::Kind::Event(event) | sse::Kind::Unterminated(event) => {
+                (Op::Event, Some(event.data))
+            }
+            sse::Kind::Comment(_) => (Op::Comment, None),
+            sse::Kind::Skipped => (Op::Gap, None),
+        };
+        if op == Op::Comment && masked.trim().is_empty() && fault.is_none() {
+            // Blank lines at the end of a stream are bytes of the body, but nothing to look at.
+            return;
+        }
+        let wire = block.span.end - block.span.start;
+        flow.frames.push(Frame {
+            at,
+            dir,
+            op,
+            wire,
+            len: data.as_ref().map_or(wire, |data| data.len() as u64),
+            span,
+            is_compressed: false,
+            is_final: true,
+            event: None,
+            ordinal: None,
+            fault,
+        });
+        if let Some(data) = data {
+            flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
+        }
     }
 }
 
@@ -227,7 +328,7 @@ pub(super) fn leave_out(flow: &mut Flow, dir: Direction, bytes: u64) {
     let offset = body.wire_len;
     let message = format!(
         "what follows is not kept: there are {} MiB already",
-        LIMIT >> 20
+        MESSAGES >> 20
     );
     flow.note_bound(dir, offset, &message);
 }
@@ -280,5 +381,8 @@ fn hex(bytes: &[u8]) -> String {
         })
 }
 
-/// How much is kept of a body that is too long.
-const EXCERPT: usize = 1 << 20;
+/// How much is masked and spilled at once.
+const PART: usize = 1 << 20;
+
+/// How many bytes under a coding are decoded at once.
+const STEP: usize = 4 << 10;

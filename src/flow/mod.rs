@@ -26,7 +26,7 @@ use std::sync::Arc;
 use crate::responses::{Agent, Identity, Status, Turn};
 use crate::tap::{At, Connection, Direction, Failure, Field, RequestHead, ResponseHead};
 
-pub use body::{Body, Fault};
+pub use body::{Body, Fault, Reader, Spill, Spills};
 pub use calls::{Answer, Calls, Made};
 pub use channel::{Channel, Transport};
 pub use context::Context;
@@ -289,13 +289,17 @@ impl Flow {
         }
     }
 
-    /// Whether it holds as much of one direction as it may: what follows is counted and not kept.
+    /// Whether it holds as much of one direction as it may in memory.
     fn is_full(&self, dir: Direction) -> bool {
         let body = match dir {
             Direction::Out => &self.request.body,
             Direction::In => &self.response.body,
         };
-        body.bytes().len() + self.frames.len() * size_of::<Frame>() >= LIMIT
+        let most = match self.kind {
+            FlowKind::Http => LIMIT,
+            FlowKind::Ws | FlowKind::WsTurn { .. } => MESSAGES,
+        };
+        body.bytes().len() + self.frames.len() * size_of::<Frame>() >= most
     }
 
     /// Notes what is wrong in the bytes of one direction. The first [`MOST_FAULTS`] are kept.
@@ -460,7 +464,13 @@ impl Flow {
         self.request.body.wire_len + self.response.body.wire_len
     }
 
-    /// The bytes of a frame's text, masked.
+    /// Whether its bodies can be read to their ends.
+    #[must_use]
+    pub fn is_at_hand(&self) -> bool {
+        self.request.body.is_at_hand() && self.response.body.is_at_hand()
+    }
+
+    /// The bytes of a frame's text, masked; none of what is not in memory.
     #[must_use]
     pub fn frame_bytes(&self, frame: &Frame) -> &[u8] {
         let body = match frame.dir {
@@ -474,12 +484,14 @@ impl Flow {
 /// What heads, names and allocations take beside the rest, in bytes: a rough average.
 const HEADS: usize = 4 << 10;
 
-/// How many bytes of one direction a flow keeps, the rows of its timeline counted: more than Codex
-/// ever sends, and little enough that no stream takes the machine's memory.
-///
-/// Of a stream of events or frames the beginning is kept, and the event that ends its turn. A body
-/// that is longer and has no such parts is cut to an excerpt.
-pub const LIMIT: usize = 32 << 20;
+/// How many bytes of one direction of an HTTP exchange a flow keeps in memory, the rows of its timeline
+/// counted: more than nearly all bodies have, and little enough that no stream takes the machine's memory.
+/// What is behind is spilled.
+pub const LIMIT: usize = 8 << 20;
+
+/// How many bytes of one direction of a WebSocket's turn a flow keeps, rows counted, and how long a message or
+/// event may be: more than Codex ever sends. Of what is behind only the event that ends the turn is kept.
+pub const MESSAGES: usize = 32 << 20;
 
 /// Faults of a flow that are kept.
 const MOST_FAULTS: usize = 1000;

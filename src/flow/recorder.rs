@@ -5,10 +5,11 @@
 //! that ended, in the order in which they ended: that is the order of a capture.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use super::http::HttpBody;
 use super::socket::Socket;
-use super::{Flow, FlowId, FlowKind, Pending, Store};
+use super::{Flow, FlowId, FlowKind, Pending, Spills, Store};
 use crate::responses::Status;
 use crate::tap::{
     At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
@@ -26,6 +27,8 @@ pub struct Recorder {
     exchanges: HashMap<ExchangeId, Exchange>,
     /// Flows that ended and were not taken yet.
     finished: Vec<FlowId>,
+    /// Where bodies go that are too long for the memory.
+    spills: Option<Arc<dyn Spills>>,
 }
 
 /// An exchange that still goes on.
@@ -52,7 +55,13 @@ impl Recorder {
             run: base36(started.as_micros()),
             exchanges: HashMap::new(),
             finished: Vec::new(),
+            spills: None,
         }
+    }
+
+    /// Has what is too long for the memory go to `spills`. Without, it is counted as missed.
+    pub fn spill_to(&mut self, spills: Arc<dyn Spills>) {
+        self.spills = Some(spills);
     }
 
     /// Takes one event into the store.
@@ -73,14 +82,16 @@ impl Recorder {
         };
         match kind {
             Kind::Opened { .. } => {}
-            Kind::Request(head) => exchange.begin_request(store, head),
+            Kind::Request(head) => exchange.begin_request(store, head, self.spills.clone()),
             Kind::Connected(connection) => {
                 store.change(exchange.flow, |flow| {
                     flow.connection = Some(connection);
                     flow.connected_at = Some(at);
                 });
             }
-            Kind::Response(head) => exchange.begin_response(store, head, at),
+            Kind::Response(head) => {
+                exchange.begin_response(store, head, at, self.spills.clone());
+            }
             Kind::Upgraded => exchange.upgrade(store),
             Kind::Data { dir, bytes } => {
                 if let Some(socket) = &mut exchange.socket {
@@ -230,8 +241,13 @@ impl Exchange {
         is_idle && is_closed && failure.side == Side::Client && failure.phase == Phase::Relay
     }
 
-    fn begin_request(&mut self, store: &mut Store, head: RequestHead) {
-        self.request = HttpBody::new(Direction::Out, &head.fields);
+    fn begin_request(
+        &mut self,
+        store: &mut Store,
+        head: RequestHead,
+        spills: Option<Arc<dyn Spills>>,
+    ) {
+        self.request = HttpBody::new(Direction::Out, &head.fields, spills);
         let upgrades = field(&head.fields, "upgrade")
             .is_some_and(|protocol| protocol.eq_ignore_ascii_case("websocket"));
         store.change(self.flow, |flow| {
@@ -244,8 +260,14 @@ impl Exchange {
         });
     }
 
-    fn begin_response(&mut self, store: &mut Store, head: ResponseHead, at: At) {
-        self.response = HttpBody::new(Direction::In, &head.fields);
+    fn begin_response(
+        &mut self,
+        store: &mut Store,
+        head: ResponseHead,
+        at: At,
+        spills: Option<Arc<dyn Spills>>,
+    ) {
+        self.response = HttpBody::new(Direction::In, &head.fields, spills);
         store.change(self.flow, |flow| {
             flow.response.body.coding = field(&head.fields, "content-encoding").map(Into::into);
             flow.response.head = Some(head);

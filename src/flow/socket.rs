@@ -5,7 +5,7 @@
 //! connection's. Each frame is stored once.
 
 use super::http::{body, gap, leave_out, miss};
-use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, LIMIT, Op, Pending, Store};
+use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -34,8 +34,8 @@ impl Socket {
             turn: None,
             turns: 0,
             is_broken: false,
-            out: websocket::Decoder::with_limit(true, deflate, LIMIT),
-            inn: websocket::Decoder::with_limit(false, deflate, LIMIT),
+            out: websocket::Decoder::with_limit(true, deflate, MESSAGES),
+            inn: websocket::Decoder::with_limit(false, deflate, MESSAGES),
         }
     }
 

@@ -55,7 +55,7 @@ pub struct Place {
     /// Which of the capture's files.
     pub source: u32,
     /// Bytes of the line, without its line break.
-    pub len: u32,
+    pub len: u64,
     /// Where it begins, in bytes from the start of the file.
     pub offset: u64,
 }
@@ -89,6 +89,15 @@ impl Store {
     #[must_use]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
         self.slots.get(id.0 as usize)?.whole()
+    }
+
+    /// The same, to be kept.
+    #[must_use]
+    pub fn shared(&self, id: FlowId) -> Option<Arc<Flow>> {
+        match self.slots.get(id.0 as usize)? {
+            Slot::Whole(flow) => Some(Arc::clone(flow)),
+            Slot::Brief(_) | Slot::Gone => None,
+        }
     }
 
     /// The summary of the flow with this id; `None` once it is forgotten.

@@ -38,7 +38,7 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            budget: 256 << 20,
+            budget: 16 << 20,
             pause: Duration::from_secs(1),
         }
     }

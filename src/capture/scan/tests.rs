@@ -49,8 +49,9 @@ fn plainly(bytes: &[u8], sizes: Sizes, grows: bool) -> Seen {
         let number = seen.end.1 + 1;
         let bytes = text.strip_suffix(b"\n").unwrap_or(text).to_vec();
         let is_too_long = bytes.len() as u64 >= sizes.line;
-        let len = bytes.len() as u32;
+        let len = bytes.len() as u64;
         let read = Line {
+            len,
             bytes: if is_too_long { Vec::new() } else { bytes },
             is_torn: is_torn && !is_too_long,
             is_too_long,
@@ -134,10 +135,12 @@ fn any_file() -> impl Strategy<Value = Vec<u8>> {
 }
 
 fn any_sizes() -> impl Strategy<Value = Sizes> {
-    (1..900_u64, 1..900_u64, 1..700_usize).prop_map(|(first, piece, buffer)| Sizes {
+    let sizes = (1..900_u64, 1..900_u64, 1..700_usize, 1..1400_u64);
+    sizes.prop_map(|(first, piece, buffer, whole)| Sizes {
         first,
         piece,
         buffer,
+        whole,
         line: 1400,
     })
 }
@@ -187,6 +190,7 @@ fn whoever_has_seen_enough_is_given_no_more() {
         first: 10,
         piece: 10,
         buffer: 64,
+        whole: 5000,
         line: 5000,
     };
     let mut pieces = 0;
