@@ -146,13 +146,17 @@ impl Body {
         }
     }
 
-    /// Waits until what was spilled is on the disk; counts what does not come there.
-    pub(super) fn settle(&mut self) {
-        if let Some(spill) = &self.rest.spill {
-            let kept = spill.finish().min(self.rest.len);
-            self.missed += self.rest.len - kept;
-            self.rest.len = kept;
-        }
+    /// Waits until what was spilled is on the disk; counts what does not come there, and gives how much
+    /// that is.
+    pub(super) fn settle(&mut self) -> u64 {
+        let Some(spill) = &self.rest.spill else {
+            return 0;
+        };
+        let kept = spill.finish().min(self.rest.len);
+        let lost = self.rest.len - kept;
+        self.missed += lost;
+        self.rest.len = kept;
+        lost
     }
 }
 

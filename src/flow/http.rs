@@ -160,13 +160,12 @@ impl HttpBody {
         }
         let body = body(flow, dir);
         body.is_complete = how == End::Complete;
-        if body.is_complete && body.missed == 0 && body.wire_len > 0 {
+        let mut lost = self.unspilled;
+        if body.is_complete && body.missed == lost && body.wire_len > 0 {
             body.digest = Some(hex(self.digest.0.clone().finish().as_ref()));
         }
-        let before = body.missed;
-        body.missed += std::mem::take(&mut self.left_out);
-        body.settle();
-        let lost = body.missed - before + std::mem::take(&mut self.unspilled);
+        body.missed += self.left_out;
+        lost += self.left_out + body.settle();
         if lost > 0 {
             let offset = body.len();
             let message = format!(
@@ -254,6 +253,9 @@ impl HttpBody {
 
     /// Spills what is on its way to the disk.
     fn flush(&mut self, flow: &mut Flow) {
+        if self.outbox.is_empty() {
+            return;
+        }
         let body = body(flow, self.dir);
         let before = body.missed;
         body.spill(std::mem::take(&mut self.outbox), self.spills.as_deref());

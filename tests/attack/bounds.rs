@@ -173,7 +173,7 @@ fn what_has_no_end_is_kept_up_to_a_limit() {
             observed.data(Direction::In, &chunk);
         }
     });
-    seen.assert_marked("of a body above 32 MiB only the beginning is");
+    seen.assert_marked("behind 8 MiB a body needs room on the disk");
     assert!(seen.wire > 300 * MIB as u64);
 }
 
@@ -198,7 +198,7 @@ fn a_string_of_64_mib_is_kept_by_its_beginning() {
         observed.request(&[], body.as_bytes());
         observed.response(200, &[]);
     });
-    seen.assert_marked("of a body above 32 MiB only the beginning is");
+    seen.assert_marked("behind 8 MiB a body needs room on the disk");
 }
 
 #[test]
@@ -210,7 +210,7 @@ fn more_events_than_can_be_kept_are_counted() {
             observed.data(Direction::In, &events);
         }
     });
-    seen.assert_marked("what follows is not kept: there are 32 MiB already");
+    seen.assert_marked("what follows has no rows: there are 8 MiB already");
     let more = |mark: &String| mark == "more like these are not listed";
     assert!(seen.marks.iter().any(more), "{:?}", seen.marks);
 }
