@@ -1,7 +1,7 @@
 //! What a turn says of its place in a conversation and of its price, small enough to stay in memory.
 
 use super::{Channel, Flow};
-use crate::responses::Request;
+use crate::responses::{Request, is_as_asked};
 
 /// What a request for a model response, and the response, tell besides what the list shows.
 #[derive(Clone, PartialEq, Eq, Default, Debug)]
@@ -14,7 +14,7 @@ pub struct Context {
     pub previous: Option<Box<str>>,
     /// The response's id.
     pub response: Option<Box<str>>,
-    /// The model that answered, where it is not the one asked for.
+    /// The model that answered, where it is not the one asked for or a snapshot of it.
     pub served: Option<Box<str>>,
     /// The service tier: the one used, else the one asked for.
     pub tier: Option<Box<str>>,
@@ -44,7 +44,9 @@ impl Flow {
         let mut context = self.asked.clone();
         if let Some(turn) = &self.turn {
             let served = turn.model.as_deref();
-            let served = served.filter(|served| self.model.as_deref() != Some(*served));
+            let asked = self.model.as_deref();
+            let served =
+                served.filter(|served| !asked.is_some_and(|asked| is_as_asked(served, asked)));
             context.served = served.map(Into::into);
             context.response = turn.response_id.as_deref().map(Into::into);
             if let Some(tier) = &turn.service_tier {

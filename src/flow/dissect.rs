@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 use super::{Channel, Context, Flow, FlowKind, Op};
-use crate::responses::{EventKind, Failure, Identity, Request, Status, event_name};
+use crate::responses::{EventKind, Failure, Identity, Request, Status, Turn, event_name};
 use crate::tap::{Direction, field};
 use crate::wire::sse;
 
@@ -105,6 +105,14 @@ impl Flow {
     /// Reads the end: a turn without its terminal event failed, and an error body says why.
     pub fn conclude(&mut self) {
         let body = self.response.body.text();
+        let is_answered = self
+            .response
+            .head
+            .as_ref()
+            .is_some_and(|head| head.status < 300);
+        if self.channel == Channel::Compact && is_answered && self.turn.is_none() {
+            self.turn = body.and_then(Turn::of_body);
+        }
         let Some(turn) = self.turn.as_mut() else {
             return;
         };

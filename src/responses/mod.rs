@@ -32,7 +32,7 @@ pub use item::{Item, ItemKind, Part, ToolCall, ToolKind, ToolOutput};
 pub use kind::EventKind;
 pub use outcome::{End, Outcome};
 pub use patch::{Change, Patch, PatchedFile};
-pub use price::{Bill, Confidence, Cost, Day, Dollars, Prices, PricesError};
+pub use price::{Bill, Confidence, Cost, Day, Dollars, Prices, PricesError, is_as_asked};
 pub use request::{Request, Tool};
 pub use turn::{Status, Turn};
 pub use usage::Usage;

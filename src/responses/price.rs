@@ -266,6 +266,12 @@ impl Confidence {
     }
 }
 
+/// Whether the model that answered is the one asked for, or a snapshot of it.
+#[must_use]
+pub fn is_as_asked(served: &str, asked: &str) -> bool {
+    served == asked || without_date(served) == Some(asked)
+}
+
 /// The model that a name with a day at its end is a snapshot of.
 fn without_date(model: &str) -> Option<&str> {
     let (name, date) = model.split_at_checked(model.len().checked_sub("-2025-08-07".len())?)?;
@@ -364,6 +370,24 @@ mod tests {
         for model in ["gpt-7", "gpt-5.5-codex", "-2025-08-07", "é2025-08-07", ""] {
             assert_eq!(cost(&prices, model, None, tokens), None, "{model}");
         }
+    }
+
+    #[test]
+    fn a_snapshot_is_the_model_asked_for() {
+        assert!(is_as_asked("gpt-5", "gpt-5"));
+        assert!(is_as_asked("gpt-5-2025-08-07", "gpt-5"));
+        for served in [
+            "gpt-5-mini",
+            "gpt-5-mini-2025-08-07",
+            "gpt-5-2025-08-0x",
+            "gpt-5-20250807",
+        ] {
+            assert!(!is_as_asked(served, "gpt-5"), "{served}");
+        }
+        assert!(
+            !is_as_asked("gpt-5", "gpt-5-2025-08-07"),
+            "another snapshot may be served"
+        );
     }
 
     #[test]

@@ -105,6 +105,21 @@ impl Turn {
         kind
     }
 
+    /// The response that a body without events holds, as `…/responses/compact` answers; `None` if it is
+    /// no JSON object.
+    #[must_use]
+    pub fn of_body(json: &str) -> Option<Self> {
+        let response: &RawValue = serde_json::from_str(json).ok()?;
+        if !json.trim_ascii_start().starts_with('{') {
+            return None;
+        }
+        let mut turn = Self::default();
+        turn.close(Status::Completed, Some(response), 0);
+        // What is noted is that there was no stream.
+        turn.lints.clear();
+        Some(turn)
+    }
+
     /// Says that no event will follow: a response that is still in progress is lost.
     pub fn end_of_stream(&mut self) {
         if self.status == Status::InProgress {

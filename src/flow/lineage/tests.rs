@@ -164,6 +164,39 @@ fn what_is_appended_repeats_the_outputs() {
 }
 
 #[test]
+fn an_answer_without_events_is_a_turn_where_contexts_are_compacted() {
+    let answer = json!({"id": "r", "model": "m-2026-01-02", "usage": {"input_tokens": 7},
+        "output": [{"type": "compaction", "encrypted_content": "abc"}]});
+    let compacted = |path: &str, status: u16| {
+        let mut flow = turn("1", &json!({"model": "m", "input": []}), "", &[]);
+        flow.turn = None;
+        flow.request.head.as_mut().unwrap().target = path.to_owned();
+        flow.response.head = Some(ResponseHead {
+            status,
+            version: http::Version::HTTP_11,
+            fields: Vec::new(),
+        });
+        flow.response.body.push(answer.to_string().as_bytes());
+        flow.ended = Some(At::default());
+        flow.replay();
+        flow
+    };
+    let flow = compacted("/v1/responses/compact", 200);
+    let summary = Summary::of(&flow);
+    assert_eq!(summary.usage.unwrap().input, 7);
+    assert_eq!(summary.state, crate::flow::State::Complete);
+    assert_eq!(
+        summary.context.unwrap().served,
+        None,
+        "a snapshot is the model asked for"
+    );
+    assert_eq!(flow.turn.unwrap().outputs().count(), 1);
+    assert!(compacted("/v1/responses/compact", 500).turn.is_none());
+    let not_streamed = compacted("/v1/responses", 200);
+    assert_eq!(Summary::of(&not_streamed).usage, None);
+}
+
+#[test]
 fn a_compacted_context_says_so() {
     let compaction = json!({"type": "compaction", "encrypted_content": "abcdef"});
     let whole = alone(&json!({"input": [compaction, message("user", "On.")]}));

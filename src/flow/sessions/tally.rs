@@ -43,7 +43,9 @@ impl Tally {
         }
         self.retries += turn.attempts.len().saturating_sub(1) as u64;
         self.errors += u64::from(turn.is_error());
-        self.rerouted += u64::from(turn.last().is_some_and(|last| last.served.is_some()));
+        // A `response.append` names no model.
+        let is_other = |last: &super::Attempt| last.model.is_some() && last.served.is_some();
+        self.rerouted += u64::from(turn.last().is_some_and(is_other));
         self.busy += turn.duration().unwrap_or_default();
         for attempt in &turn.attempts {
             let Some(usage) = attempt.usage else { continue };
