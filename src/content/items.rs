@@ -1,5 +1,7 @@
 //! Rows for the items of a conversation: a line each, with the whole item behind a fold.
 
+use std::collections::HashMap;
+
 use super::block::{Look, block, preview};
 use super::json::{json, member, unquoted};
 use super::{Document, Folds, Line, Role, calls, format};
@@ -14,6 +16,13 @@ pub(super) fn table(
     key: &str,
     folds: &Folds,
 ) {
+    let asked: HashMap<&str, &ToolCall> = items
+        .iter()
+        .filter_map(|item| match &item.kind {
+            ItemKind::Call(call) => Some((call.call_id.as_deref()?, call)),
+            _ => None,
+        })
+        .collect();
     for (number, item) in items.iter().enumerate() {
         let key = format!("{key}/{number}");
         let (label, role) = label(&item.kind);
@@ -21,7 +30,7 @@ pub(super) fn table(
         let head = Line::of(&format!("{number:>3} "), Role::Dim)
             .with(&label, role)
             .with(" ", Role::Text);
-        let head = summary(head, item, items, others).hanging(LABEL_COLUMNS + 5);
+        let head = summary(head, item, &asked, others).hanging(LABEL_COLUMNS + 5);
         if document.section(&key, false, folds, head) {
             whole(document, item, &key, folds);
         }
@@ -50,7 +59,7 @@ fn label(item_kind: &ItemKind) -> (String, Role) {
 }
 
 /// Adds to an item's row what it says, in short.
-fn summary(line: Line, item: &Item, items: &[Item], others: &Calls) -> Line {
+fn summary(line: Line, item: &Item, asked: &HashMap<&str, &ToolCall>, others: &Calls) -> Line {
     let text = match &item.kind {
         ItemKind::Message { phase, parts, .. } => {
             let to = member(&item.raw, "recipient").and_then(unquoted);
@@ -73,8 +82,10 @@ fn summary(line: Line, item: &Item, items: &[Item], others: &Calls) -> Line {
         }
         ItemKind::Call(call) => return calls::title(line, call),
         ItemKind::Output(output) => {
-            let made = others.made_before(output.call_id.as_deref());
-            let call = call_of(items, output.call_id.as_deref()).or(made.map(|made| &made.call));
+            let id = output.call_id.as_deref();
+            let made = others.made_before(id);
+            let call = id.and_then(|id| asked.get(id)).copied();
+            let call = call.or(made.map(|made| &made.call));
             let line = match call {
                 Some(call) => line
                     .with(&calls::name(call), Role::Tool)
@@ -98,15 +109,6 @@ fn summary(line: Line, item: &Item, items: &[Item], others: &Calls) -> Line {
         },
     };
     line.with(&text, Role::Text)
-}
-
-/// The call with this id among items that came before or after its answer.
-fn call_of<'a>(items: &'a [Item], call_id: Option<&str>) -> Option<&'a ToolCall> {
-    let call_id = call_id?;
-    items.iter().rev().find_map(|item| match &item.kind {
-        ItemKind::Call(call) if call.call_id.as_deref() == Some(call_id) => Some(call),
-        _ => None,
-    })
 }
 
 fn joined(parts: &[Part]) -> String {

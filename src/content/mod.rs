@@ -9,6 +9,7 @@
 
 mod block;
 mod calls;
+mod endpoint;
 pub mod format;
 mod gist;
 mod headers;

@@ -3,7 +3,7 @@
 use super::block::{Look, block};
 use super::json::{self, is_json, json};
 use super::payload::{body, messages};
-use super::{Document, Folds, Line, Role, format, gist, items};
+use super::{Document, Folds, Line, Role, endpoint, format, gist, items};
 use crate::flow::{Calls, Channel, Flow, FlowKind};
 use crate::responses::{Request, event_name};
 use crate::tap::Direction;
@@ -14,9 +14,11 @@ pub(super) fn request(document: &mut Document, flow: &Flow, calls: &Calls, folds
         FlowKind::Http => {
             let is_model = matches!(flow.channel, Channel::Model | Channel::Compact);
             let text = flow.request.body.text().filter(|_| is_model);
-            match text.and_then(|text| Request::parse(text).ok()) {
-                Some(request) => asked(document, &request, calls, folds),
-                None => body(document, &flow.request.body, "request/body", folds),
+            if let Some(request) = text.and_then(|text| Request::parse(text).ok()) {
+                asked(document, &request, calls, folds);
+            } else {
+                endpoint::asked(document, flow);
+                body(document, &flow.request.body, "request/body", folds);
             }
         }
         FlowKind::Ws if flow.is_refused_upgrade() => {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::headers::{close, status_role};
 use super::payload::{body, messages};
-use super::{Document, Folds, Line, Role, calls, format, items};
+use super::{Document, Folds, Line, Role, calls, endpoint, format, items};
 use crate::flow::{Calls, Flow, FlowKind};
 use crate::responses::{Failure, Status, ToolCall, Turn, Usage};
 use crate::tap::{Direction, field};
@@ -28,6 +28,7 @@ pub(super) fn response(document: &mut Document, flow: &Flow, calls: &Calls, fold
     let is_plain = flow.kind == FlowKind::Http && !flow.is_event_stream();
     if is_plain || flow.is_refused_upgrade() || flow.kind == FlowKind::Http && flow.turn.is_none() {
         document.gap();
+        endpoint::answered(document, flow, calls, folds);
         body(document, &flow.response.body, "response/body", folds);
     }
     let is_open = flow.kind == FlowKind::Ws && !flow.is_refused_upgrade();

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use super::{Flow, FlowId, Store};
 use crate::responses::{ItemKind, Request, ToolCall, ToolOutput, Turn};
+use crate::tap::At;
 
 /// What is known in other flows of the calls that a flow makes, and of those that it answers.
 #[derive(Clone, Default, Debug)]
@@ -116,12 +117,15 @@ impl Calls {
         let Some(Ok(request)) = later.request_text().map(Request::parse) else {
             return;
         };
+        let asked: HashMap<Option<&str>, Option<At>> = whole_calls(flow)
+            .map(|(call, moment)| (call.call_id.as_deref(), moment))
+            .collect();
         for item in request.input {
             let ItemKind::Output(output) = item.kind else {
                 continue;
             };
-            let call = whole_calls(flow).find(|(call, _)| call.call_id == output.call_id);
-            if let (Some((_, moment)), Some(id)) = (call, output.call_id.clone()) {
+            let moment = asked.get(&output.call_id.as_deref());
+            if let (Some(moment), Some(id)) = (moment, output.call_id.clone()) {
                 let after = moment.map(|moment| later.started.since(moment));
                 let answer = Answer {
                     flow: later.id,
@@ -135,11 +139,15 @@ impl Calls {
 }
 
 /// The flow's calls that can be answered, and when each was whole.
-fn whole_calls(flow: &Flow) -> impl Iterator<Item = (&ToolCall, Option<crate::tap::At>)> {
+fn whole_calls(flow: &Flow) -> impl Iterator<Item = (&ToolCall, Option<At>)> {
+    // Gathered once: to look each up by its ordinal would read all frames for each call.
+    let events = flow.frames.iter().filter(|frame| frame.ordinal.is_some());
+    let moments: Vec<At> = events.map(|frame| frame.at).collect();
     let items = flow.turn.iter().flat_map(|turn| &turn.items);
-    items.filter_map(|item| match &item.kind {
+    items.filter_map(move |item| match &item.kind {
         ItemKind::Call(call) if call.call_id.is_some() => {
-            Some((call, item.ended.and_then(|ordinal| flow.event_at(ordinal))))
+            let moment = item.ended.and_then(|at| moments.get(at as usize));
+            Some((call, moment.copied()))
         }
         _ => None,
     })
@@ -182,7 +190,7 @@ const TURNS: usize = 8;
 mod tests {
     use super::*;
     use crate::flow::{FlowKind, Frame, Op};
-    use crate::tap::{At, Direction, RequestHead};
+    use crate::tap::{Direction, RequestHead};
 
     /// A turn of `thread` from `ms` on, with this request and these events, one each 10 ms.
     fn turn(thread: &str, ms: u64, request: &str, events: &[&str]) -> Flow {

@@ -99,26 +99,21 @@ impl Turn {
             self.lint(format!("{what} {lack}: Codex drops it silently"));
         }
         if let ItemKind::Call(call) = &item.kind {
-            for fault in self.faults_of(place, call) {
+            for fault in self.faults_of(call) {
                 self.lint(format!("{what} {fault}"));
             }
         }
     }
 
     /// What is wrong with a call as a call.
-    fn faults_of(&self, place: usize, call: &ToolCall) -> Vec<String> {
+    fn faults_of(&mut self, call: &ToolCall) -> Vec<String> {
         let mut faults = Vec::new();
-        let is_taken = |other: &Item| {
-            matches!(&other.kind, ItemKind::Call(other) if other.call_id == call.call_id)
-                && other.ended.is_some()
-        };
-        if let Some(id) = &call.call_id {
-            let mut others = self.items.iter().enumerate();
-            if others.any(|(other, item)| other != place && is_taken(item)) {
-                faults.push(format!(
-                    "has the call_id {id} of another call: Codex runs both, before 0.169 one"
-                ));
-            }
+        if let Some(id) = &call.call_id
+            && !self.call_ids.insert(id.clone())
+        {
+            faults.push(format!(
+                "has the call_id {id} of another call: Codex runs both, before 0.169 one"
+            ));
         }
         let is_patch_tool = call.name == "apply_patch";
         match call.kind {

@@ -239,6 +239,7 @@ impl Request {
         let outcome = output.outcome();
         let word = outcome.end.word().unwrap_or_default();
         let says = first_line(&outcome.body);
+        let says = says.split_whitespace().collect::<Vec<_>>().join(" ");
         let by = if word.is_empty() || says.is_empty() {
             ""
         } else {

@@ -6,7 +6,7 @@
 //! response, and what still comes of the response before it is left aside.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::value::RawValue;
 
@@ -46,6 +46,8 @@ pub struct Turn {
     pub lints: Vec<String>,
     /// What the request says of its answer.
     pub(super) asked: Asked,
+    /// The ids of calls that are whole.
+    pub(super) call_ids: BTreeSet<String>,
     /// Lints that are noted once, and were.
     pub(super) said: Vec<Once>,
     /// Where in `items` each output index and item id is.

@@ -229,9 +229,9 @@ fn a_request_in_one_line() {
                 {"type": "custom_tool_call", "name": "apply_patch", "call_id": "p",
                     "input": "*** Begin Patch\n*** Update File: a.rs\n-x\n+y\n*** End Patch"},
                 {"type": "custom_tool_call_output", "call_id": "p",
-                    "output": "Exit code: 0\nWall time: 0 seconds\nOutput:\nSuccess.\n"},
+                    "output": "Exit code: 0\nWall time: 0 seconds\nOutput:\n61:   Success.\n"},
             ]}),
-            "↩ apply_patch a.rs +1 −1 → exit 0 · Success.",
+            "↩ apply_patch a.rs +1 −1 → exit 0 · 61: Success.",
         ),
         (
             json!({"input": [{"type": "compaction_trigger"}]}),
