@@ -13,11 +13,12 @@ use memchr::memmem;
 
 use super::secret::{Redactor, is_secret_member};
 
-/// JSON text with its secrets masked; borrowed when there was none.
-pub(super) fn json<'a>(text: &'a str, redactor: &Redactor) -> Cow<'a, str> {
+/// JSON text with its secrets masked; borrowed when there was none. `may_go_on` says that what follows
+/// may make it an OAuth request.
+pub(super) fn json<'a>(text: &'a str, may_go_on: bool, redactor: &Redactor) -> Cow<'a, str> {
     let mut masked = String::new();
     // An OAuth request (RFC 6749 §4) has a code that is a credential; elsewhere codes are of errors.
-    let is_grant = memmem::find(text.as_bytes(), b"grant_type").is_some();
+    let is_grant = may_go_on || memmem::find(text.as_bytes(), GRANT.as_bytes()).is_some();
     let is_secret = |name: &str| is_secret_member(name) || is_grant && name == "code";
     // Everything before `kept` is in `masked` already, changed or not.
     let mut kept = 0;
@@ -110,8 +111,15 @@ pub(super) fn may_be_in(bytes: &[u8]) -> bool {
         let end = memchr::memchr2(b'"', b'\\', &name[..name.len().min(LONGEST_NAME)]);
         let name = end.and_then(|end| std::str::from_utf8(&name[..end]).ok());
         // A grant's code counts wherever it stands.
-        name.is_some_and(|name| is_secret_member(name) || name == "code")
+        name.is_some_and(|name| is_secret_member(name) || name == "code" || name == GRANT)
     })
+}
+
+/// Whether the text, of which more is to come, may be an OAuth request: then it is not to be cut, for
+/// one part of it says what another one means.
+pub(super) fn may_be_grant(text: &str) -> bool {
+    let has = |name: &str| memmem::find(text.as_bytes(), name.as_bytes()).is_some();
+    text.len() <= LONGEST_GRANT && (has("\"code\"") || has(GRANT))
 }
 
 /// If a secret member's name begins after `quote`: where it ends.
@@ -185,10 +193,12 @@ fn string_at(bytes: &[u8], at: usize, escapes: usize) -> Option<(usize, usize)> 
     Some((start, end.max(start)))
 }
 
-/// The first byte from `at` on that is no white space, escaped white space included.
+/// The first byte from `at` on that is no white space, escaped white space included. Within an event of
+/// a stream, what begins its next line of data (WHATWG HTML §9.2.6) stands for a line break too.
 fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
     loop {
         match bytes.get(at) {
+            Some(b'\r' | b'\n') if bytes[at + 1..].starts_with(DATA) => at += 1 + DATA.len(),
             Some(b' ' | b'\t' | b'\r' | b'\n') => at += 1,
             Some(b'\\') => {
                 let slashes = bytes[at..]
@@ -205,6 +215,12 @@ fn skip_blank(bytes: &[u8], mut at: usize) -> usize {
     }
 }
 
+/// The field of an event's data.
+const DATA: &[u8] = b"data:";
+/// What makes JSON an OAuth request.
+const GRANT: &str = "grant_type";
+/// No OAuth request is longer, in bytes.
+const LONGEST_GRANT: usize = 64 << 10;
 /// Longer than the longest name of a secret member.
 pub(super) const LONGEST_NAME: usize = 64;
 
@@ -222,7 +238,7 @@ mod tests {
         let expected = format!(
             r#"{{ "n":1.50, "access_token" : "{a}", "x":[{{"X-Codex-Turn-State":"{b}"}}], "api_key":7 }}"#
         );
-        assert_eq!(json(text, &redactor), expected);
+        assert_eq!(json(text, false, &redactor), expected);
     }
 
     #[test]
@@ -230,7 +246,7 @@ mod tests {
         let redactor = Redactor::new();
         let mut text = r#"{"installation_id":"i-1","ok":"yes"}"#.to_owned();
         for depth in 0..3 {
-            let masked = json(&text, &redactor).into_owned();
+            let masked = json(&text, false, &redactor).into_owned();
             assert!(!masked.contains("i-1"), "{depth}: {masked}");
             let mut value: serde_json::Value = serde_json::from_str(&masked).unwrap();
             for _ in 0..depth {
@@ -247,12 +263,12 @@ mod tests {
         let redactor = Redactor::new();
         let file = "Chunk ID: 1\nOutput: 5\" {\n  \"tokens\": {\n    \"refresh_token\" :\n \"rt-1\",\n    \"id_token\": \"it-1\"";
         let text = serde_json::json!({ "output": file }).to_string();
-        let masked = json(&text, &redactor);
+        let masked = json(&text, false, &redactor);
         assert!(
             !masked.contains("rt-1") && !masked.contains("it-1"),
             "{masked}"
         );
-        let masked = json(file, &redactor);
+        let masked = json(file, false, &redactor);
         assert!(
             !masked.contains("rt-1") && !masked.contains("it-1"),
             "{masked}"
@@ -262,7 +278,12 @@ mod tests {
     #[test]
     fn a_list_of_secrets_is_masked_whole_and_a_cut_one_to_the_end() {
         let redactor = Redactor::new();
-        let masked = json(r#"{"set-cookie": ["a=1", "b=2"], "x": "b=2"}"#, &redactor).into_owned();
+        let masked = json(
+            r#"{"set-cookie": ["a=1", "b=2"], "x": "b=2"}"#,
+            false,
+            &redactor,
+        )
+        .into_owned();
         assert!(
             !masked.contains("a=1") && masked.matches("b=2").count() == 1,
             "{masked}"
@@ -271,15 +292,32 @@ mod tests {
             r#"{"access_token":"eyJab"#,
             r#"{\"access_token\":\"eyJ\\ab\"#,
         ] {
-            assert!(!json(cut, &redactor).contains("eyJ"), "{cut}");
+            assert!(!json(cut, false, &redactor).contains("eyJ"), "{cut}");
         }
     }
 
     #[test]
     fn broken_escapes_do_not_hide_a_secret() {
         let redactor = Redactor::new();
-        let masked = json(r#"{"o":"\ud83d {\"api_key\":\"sk-1\"}"}"#, &redactor);
+        let masked = json(r#"{"o":"\ud83d {\"api_key\":\"sk-1\"}"}"#, false, &redactor);
         assert!(!masked.contains("sk-1"), "{masked}");
+    }
+
+    #[test]
+    fn a_member_that_goes_on_in_the_next_line_of_an_event_is_masked() {
+        let redactor = Redactor::new();
+        for text in [
+            "data: {\"access_token\":\ndata: \"sk-1\"}\n\n",
+            "data:{\"access_token\"\r\ndata::\r\ndata:\"sk-1\"}\r\n\r\n",
+            "data: {\"set-cookie\":[\"sk-1\",\ndata:  \"sk-1\"\ndata: ]}\n\n",
+        ] {
+            let masked = json(text, false, &redactor);
+            assert!(!masked.contains("sk-1"), "{masked}");
+            assert_eq!(
+                masked.matches("data:").count(),
+                text.matches("data:").count()
+            );
+        }
     }
 
     #[test]
@@ -294,7 +332,10 @@ mod tests {
             r#""\"#,
             r#"["access_token"]"#,
         ] {
-            assert!(matches!(json(text, &redactor), Cow::Borrowed(_)), "{text}");
+            assert!(
+                matches!(json(text, false, &redactor), Cow::Borrowed(_)),
+                "{text}"
+            );
         }
     }
 
@@ -302,7 +343,7 @@ mod tests {
     fn a_value_in_a_later_member_is_not_taken_for_the_secret() {
         let redactor = Redactor::new();
         let text = r#"{"api_key":null,"list":["plain"],"cookie":{"a":"b"}}"#;
-        assert_eq!(json(text, &redactor), text);
+        assert_eq!(json(text, false, &redactor), text);
     }
 
     proptest! {
@@ -311,15 +352,15 @@ mod tests {
             text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password":"){0,30}"#,
         ) {
             let redactor = Redactor::new();
-            let once = json(&text, &redactor).into_owned();
-            prop_assert_eq!(json(&once, &redactor), once.as_str());
+            let once = json(&text, false, &redactor).into_owned();
+            prop_assert_eq!(json(&once, false, &redactor), once.as_str());
         }
 
         #[test]
         fn a_secret_member_of_any_json_is_masked(secret in "[a-z]{6,12}Q", noise in ".{0,20}") {
             let redactor = Redactor::new();
             let text = serde_json::json!({ "a": noise, "b": [{ "password": secret, "z": noise }] }).to_string();
-            let masked = json(&text, &redactor).into_owned();
+            let masked = json(&text, false, &redactor).into_owned();
             prop_assert!(!masked.contains(&secret));
             prop_assert!(serde_json::from_str::<serde_json::Value>(&masked).is_ok());
         }

@@ -14,6 +14,7 @@ mod exchange;
 mod head;
 mod lane;
 mod mask;
+mod multipart;
 mod partial;
 mod secret;
 mod url;

@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::mask::{self, LONGEST_NAME};
 use super::secret::Redactor;
-use super::url;
+use super::{multipart, url};
 
 /// The beginning of a text, masked.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -115,7 +115,12 @@ impl Redactor {
         let begun = known.iter().filter_map(|secret| begins(text, secret));
         let hidden = begun.chain(open_authority(text)).min();
         let (plain, hidden) = text.split_at(hidden.unwrap_or(text.len()));
-        let mut masked = self.whole(plain, is_form).into_owned();
+        let mut masked = if is_form {
+            self.form(plain).into_owned()
+        } else {
+            self.json_begun(plain, mask::may_be_grant(text))
+                .into_owned()
+        };
         if !hidden.is_empty() {
             masked.push_str(&self.mark(hidden));
         }
@@ -126,11 +131,15 @@ impl Redactor {
 /// Up to where `text` is masked for good, whatever follows.
 fn settled(text: &str, is_form: bool, known: &[String]) -> usize {
     let mut at = boundary(text.as_bytes(), text.len().saturating_sub(reach(known)));
-    let members = if is_form {
-        Vec::new()
-    } else {
-        mask::spans(text)
-    };
+    if !is_form && mask::may_be_grant(text) {
+        return 0;
+    }
+    let mut members = Vec::new();
+    if !is_form {
+        members = mask::spans(text);
+        let fields = multipart::in_text(text).into_iter();
+        members.extend(fields.map(|field| field.span));
+    }
     loop {
         let before = at;
         if is_form {
@@ -272,6 +281,48 @@ mod tests {
         }
         let all = redactor.partial(TEXT.as_bytes(), false);
         assert!(all.settled > TEXT.len() - 200, "{}", all.settled);
+    }
+
+    #[test]
+    fn the_code_of_a_grant_is_hidden_before_it_is_known_to_be_one() {
+        let redactor = Redactor::new();
+        let noise = "x".repeat(400);
+        for text in [
+            format!(r#"{{"code":"sEcReT","noise":"{noise}","grant_type":"authorization_code"}}"#),
+            format!(r#"{{"grant_type":"authorization_code","noise":"{noise}","code":"sEcReT"}}"#),
+        ] {
+            let whole = redactor.json(&text);
+            let (mut settled, mut kept) = (0, Vec::new());
+            for cut in 0..=text.len() {
+                let partial = redactor.partial(&text.as_bytes()[settled..cut], false);
+                assert_hidden(&partial.masked, &format!("cut at {cut}"));
+                kept.extend_from_slice(&partial.masked[..partial.kept]);
+                settled += partial.settled;
+            }
+            let rest = redactor.json(&text[settled..]);
+            let masked = [&kept[..], rest.as_bytes()].concat();
+            assert_eq!(String::from_utf8_lossy(&masked), whole);
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_multipart_form_is_hidden_wherever_it_is_cut() {
+        let redactor = Redactor::new();
+        let noise = "x".repeat(400);
+        let part = |name: &str, value: &str| {
+            format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n")
+        };
+        let long = format!("sEcReT\r\n-{noise}");
+        let text = [part("a", &noise), part("api_key", &long), part("b", &noise)].concat();
+        let whole = redactor.json(&text);
+        assert_hidden(whole.as_bytes(), "whole");
+        for cut in 0..=text.len() {
+            let partial = redactor.partial(&text.as_bytes()[..cut], false);
+            assert_hidden(&partial.masked, &format!("cut at {cut}"));
+            let rest = redactor.json(&text[partial.settled..]);
+            let masked = [&partial.masked[..partial.kept], rest.as_bytes()].concat();
+            assert_eq!(String::from_utf8_lossy(&masked), whole, "cut at {cut}");
+        }
     }
 
     #[test]

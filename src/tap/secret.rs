@@ -5,8 +5,9 @@
 //! marks within a run, and no character of the secret can be read off it.
 //!
 //! Masked are: credential header fields; in URLs, wherever they stand, user-info and secret parameters of
-//! the query and the fragment; and, in JSON text, the members that [`SECRET_MEMBERS`] lists, at any depth
-//! and inside JSON that is itself a string. A credential that was seen in a header field is masked in later
+//! the query and the fragment, percent-encoded URLs within them included; and, in JSON text, the members
+//! that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string, and fields of
+//! `multipart/form-data` of the same names. A credential that was seen in a header field is masked in later
 //! bodies too, under whatever name.
 
 use std::borrow::Cow;
@@ -21,7 +22,7 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::head::Value;
-use super::url;
+use super::{multipart, url};
 
 /// What is shown in place of a credential. It holds no part of the credential itself.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -148,7 +149,7 @@ impl Redactor {
         let mut masked = String::new();
         let mut kept = 0;
         for secret in secrets {
-            if secret.start >= kept {
+            if secret.start >= kept && !secret.is_empty() {
                 masked.push_str(&text[kept..secret.start]);
                 masked.push_str(&self.mark(&text[secret.clone()]));
                 kept = secret.end;
@@ -166,10 +167,20 @@ impl Redactor {
     /// Text that is no JSON is scanned the same way: whatever looks like a secret member in it is masked.
     #[must_use]
     pub fn json<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        self.json_begun(text, false)
+    }
+
+    /// The same of a text of which more may come.
+    pub(super) fn json_begun<'a>(&self, text: &'a str, may_go_on: bool) -> Cow<'a, str> {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        let mut masked = super::mask::json(text, self);
+        let mut masked = super::mask::json(text, may_go_on, self);
+        let values = multipart::in_text(&masked).into_iter();
+        let values = values.filter_map(|secret| secret.value).collect();
+        if let Cow::Owned(text) = self.marked(&masked, values) {
+            masked = Cow::Owned(text);
+        }
         if let Cow::Owned(text) = self.marked(&masked, url::in_text(&masked)) {
             masked = Cow::Owned(text);
         }

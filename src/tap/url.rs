@@ -70,36 +70,109 @@ fn in_query(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
     })
 }
 
-/// The values of secret parameters among the `name=value&…` of a part of the text.
+/// The credentials among the `name=value&…` of a part of the text, in order, and in the percent-encoded
+/// URLs that are values there.
 pub(super) fn in_pairs(text: &str, part: Range<usize>) -> Vec<Range<usize>> {
-    let bytes = text.as_bytes();
-    let mut secrets = Vec::new();
-    let mut begin = part.start;
-    while begin < part.end {
-        let (end, next) = piece(bytes, begin..part.end);
-        if let Some(sign) = memchr::memchr(b'=', &bytes[begin..end]) {
-            let value = begin + sign + 1..end;
-            if !value.is_empty() && is_secret_parameter(&text[begin..begin + sign]) {
-                secrets.push(value);
+    let bytes = &text.as_bytes()[..part.end];
+    let mut secrets = encoded_user_info(bytes, part.start);
+    let (mut begin, mut at) = (part.start, part.start);
+    while at < part.end {
+        match delimiter(bytes, at) {
+            Some((b'=', depth, len)) if begin < at && is_secret_parameter(&text[begin..at]) => {
+                let value = at + len;
+                at = value;
+                // What is encoded more than the name is part of its value.
+                while at < part.end
+                    && delimiter(bytes, at)
+                        .is_none_or(|(sign, other, _)| sign == b'=' || other > depth)
+                {
+                    at += 1;
+                }
+                if value < at {
+                    secrets.push(value..at);
+                }
+                begin = at;
             }
+            // In a value, or behind one: no name begins before the next one does.
+            Some((b'=', _, len)) => {
+                at += len;
+                begin = part.end;
+            }
+            Some((_, _, len)) => {
+                at += len;
+                begin = at;
+            }
+            None => at += 1,
         }
-        begin = next;
     }
+    secrets.sort_unstable_by_key(|secret| secret.start);
     secrets
 }
 
-/// Where the piece that begins a part ends, and where the next one begins.
-fn piece(bytes: &[u8], part: Range<usize>) -> (usize, usize) {
-    for at in part.clone() {
-        match bytes[at] {
-            b'&' | b'?' | b'#' => return (at, at + 1),
-            b'\\' if bytes[at..part.end].starts_with(AMPERSAND) => {
-                return (at, at + AMPERSAND.len());
-            }
-            _ => {}
+/// The sign at `at` that divides parameters or ends a name, how many times over it is encoded, and its
+/// length.
+fn delimiter(bytes: &[u8], at: usize) -> Option<(u8, usize, usize)> {
+    let rest = bytes.get(at..)?;
+    match rest.first()? {
+        sign @ (b'&' | b'?' | b'#' | b'=') => Some((*sign, 0, 1)),
+        b'\\' if rest.starts_with(AMPERSAND) => Some((b'&', 0, AMPERSAND.len())),
+        b'%' => {
+            let (code, depth, len) = encoded(rest)?;
+            let signs = [(b"26", b'&'), (b"3f", b'?'), (b"23", b'#'), (b"3d", b'=')];
+            let sign = signs
+                .iter()
+                .find(|(hex, _)| code.eq_ignore_ascii_case(*hex));
+            sign.map(|(_, sign)| (*sign, depth, len))
         }
+        _ => None,
     }
-    (part.end, part.end)
+}
+
+/// The two digits of what is percent-encoded (RFC 3986 §2.1) at the beginning, how many times over it is,
+/// and how long that is.
+fn encoded(bytes: &[u8]) -> Option<(&[u8], usize, usize)> {
+    let mut at = 1;
+    // `%25` is the sign itself.
+    while bytes.get(at..at + 2) == Some(b"25") {
+        at += 2;
+    }
+    Some((bytes.get(at..at + 2)?, at.div_ceil(2), at + 2))
+}
+
+/// The user-info of percent-encoded URLs from `from` on.
+fn encoded_user_info(bytes: &[u8], from: usize) -> Vec<Range<usize>> {
+    let mut secrets = Vec::new();
+    // Where the authority begins, and how many slashes came without anything between them.
+    let (mut begin, mut slashes) = (None, 0);
+    let mut at = from;
+    while let Some(percent) = memchr::memchr(b'%', &bytes[at..]) {
+        let start = at + percent;
+        let Some((code, _, len)) = encoded(&bytes[start..]) else {
+            break;
+        };
+        if memchr::memchr2(b'&', b'/', &bytes[at..start]).is_some() {
+            begin = None;
+        }
+        slashes = if percent > 0 { 0 } else { slashes };
+        match &[code[0].to_ascii_lowercase(), code[1].to_ascii_lowercase()] {
+            b"2f" => {
+                slashes += 1;
+                begin = (slashes == 2).then_some(start + len);
+            }
+            b"40" => {
+                secrets.extend(
+                    begin
+                        .take()
+                        .filter(|begin| *begin < start)
+                        .map(|begin| begin..start),
+                );
+            }
+            b"3f" | b"23" | b"26" => begin = None,
+            _ => slashes = 0,
+        }
+        at = start + len;
+    }
+    secrets
 }
 
 /// What stands between a URL's scheme and its authority, in text and in JSON.
@@ -155,6 +228,34 @@ mod tests {
             ("://", &[]),
         ] {
             assert_eq!(found(text), secrets, "{text}");
+        }
+    }
+
+    #[test]
+    fn encoded_urls_within_a_url_are_looked_at() {
+        for (target, secrets) in [
+            (
+                "/a?next=https%3A%2F%2Fh%2Fcb%3Fcode%3Dc%26x%3D1&y=2",
+                &["c"][..],
+            ),
+            (
+                "/a?next=https%3a%2f%2fu%3apw%40h%2f%3ftoken%3dt%23id_token%3di",
+                &["u%3apw", "t", "i"],
+            ),
+            (
+                "/a?n=https%253A%252F%252Fu%2540h%252F%253Ftoken%253Dt%2526x%253D1%26z%3D2",
+                &["u", "t"],
+            ),
+            // A name that is not encoded has all of the value.
+            ("/a?password=a%26b%3Dc&x=y", &["a%26b%3Dc"]),
+            ("/a?mail=me%40h&x=%2F%2Fa%2Fb%40c", &[]),
+            ("/a?next=%2Fplain%3Fx%3D1%", &[]),
+        ] {
+            let found: Vec<&str> = in_target(target)
+                .into_iter()
+                .map(|at| &target[at])
+                .collect();
+            assert_eq!(found, secrets, "{target}");
         }
     }
 

@@ -40,6 +40,7 @@ impl Garden {
         garden.bodies();
         garden.coded();
         garden.oauth();
+        garden.multipart();
         garden.stream();
         garden.socket();
         garden.refused();
@@ -204,10 +205,19 @@ impl Garden {
             write!(query, "&{name}={secret}").unwrap();
         }
         let request = Message {
-            target: format!("/v1/target?a=1{query}"),
+            target: format!("/v1/target?a=1{query}&{}", self.nested("target")),
             ..Message::default()
         };
         self.exchange("/v1/target", request, Message::default());
+    }
+
+    /// A parameter with an encoded URL that has credentials.
+    fn nested(&mut self, place: &str) -> String {
+        let [user, query, twice] = ["user-info", "query", "query, encoded twice"]
+            .map(|what| self.plant(&format!("encoded URL in the {place}: {what}")));
+        format!(
+            "next=https%3A%2F%2Fme%3A{user}%40example.com%2Fcb%3Fx%3D1%26token%3D{query}%26u%3Dhttps%253A%252F%252Fh%252F%253Fcode%253D{twice}&y=2"
+        )
     }
 
     /// Members of JSON, plain and within strings, in requests and responses.
@@ -329,6 +339,30 @@ impl Garden {
         );
     }
 
+    /// An upload with fields beside the file.
+    fn multipart(&mut self) {
+        let mut body = String::new();
+        for name in ["purpose", "api_key", "password", "client_secret"] {
+            let value = if name == "purpose" {
+                "assistants".to_owned()
+            } else {
+                self.plant(&format!("multipart field {name}"))
+            };
+            write!(
+                body,
+                "--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+            )
+            .unwrap();
+        }
+        body += "--b0undary--\r\n";
+        let request = Message {
+            content: "multipart/form-data; boundary=b0undary",
+            body: body.into_bytes(),
+            ..Message::default()
+        };
+        self.exchange("/v1/files", request, Message::default());
+    }
+
     fn tokens(&mut self, place: &str) -> String {
         let [a, b, c] =
             ["access", "refresh", "id"].map(|name| self.plant(&format!("{place}: {name}")));
@@ -341,6 +375,12 @@ impl Garden {
     fn stream(&mut self) {
         let (event, output) = (self.json("event"), self.json("tool output in an event"));
         let (url, comment) = (self.plant("URL in an event"), self.plant("comment"));
+        let lines = [1, 2].map(|number| self.plant(&format!("line {number} of an event's data")));
+        let [first, second] = lines;
+        let lines = format!(
+            "data: {{\"type\":\"x\",\"access_token\":\ndata: \"{first}\",\"cookie\"\ndata::[\ndata:\"{second}\"]}}"
+        );
+        let nested = self.nested("event");
         let item = serde_json::json!({"type": "response.output_item.done", "output_index": 0, "item":
             {"type": "function_call", "call_id": "c", "name": "shell", "arguments": output}});
         let error = serde_json::json!({"type": "error", "error": {"code": "server_error",
@@ -348,7 +388,7 @@ impl Garden {
         let response = Message {
             content: "text/event-stream",
             body: format!(
-            "event: x\ndata: {event}\n\n: {{\"api_key\":\"{comment}\"}}\n\ndata: {item}\n\ndata: {error}\n\n"
+            "event: x\ndata: {event}\n\n: {{\"api_key\":\"{comment}\"}}\n\ndata: {item}\n\ndata: {error}\n\n{lines}\n\ndata: {{\"url\":\"https://example.com/?{nested}\"}}\n\n"
         )
         .into_bytes(),
             ..Message::default()
