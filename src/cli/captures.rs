@@ -89,7 +89,7 @@ impl Captures {
     ) -> Result<Vec<S>, Error> {
         let place = |id: &FlowId| Some((*id, self.store.place(*id)?));
         let rows: Vec<_> = self.store.rows().iter().filter_map(place).collect();
-        let total: u64 = rows.iter().map(|(_, place)| u64::from(place.len)).sum();
+        let total: u64 = rows.iter().map(|(_, place)| place.len).sum();
         let threads = thread::available_parallelism().map_or(1, usize::from);
         let threads = threads.min(MOST_THREADS);
         let (rows, work) = (rows.as_slice(), &work);
@@ -117,7 +117,7 @@ impl Captures {
                 if let Some(made) = made? {
                     take(made)?;
                 }
-                done += u64::from(place.len);
+                done += place.len;
                 let percent = (done * 100).checked_div(total).unwrap_or(100);
                 progress.show("writing", percent as u8);
             }
