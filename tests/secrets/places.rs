@@ -342,12 +342,8 @@ impl Garden {
     /// An upload with fields beside the file.
     fn multipart(&mut self) {
         let mut body = String::new();
-        for name in ["purpose", "api_key", "password", "client_secret"] {
-            let value = if name == "purpose" {
-                "assistants".to_owned()
-            } else {
-                self.plant(&format!("multipart field {name}"))
-            };
+        for name in ["api_key", "password", "client_secret"] {
+            let value = self.plant(&format!("multipart field {name}"));
             write!(
                 body,
                 "--b0undary\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
@@ -375,8 +371,7 @@ impl Garden {
     fn stream(&mut self) {
         let (event, output) = (self.json("event"), self.json("tool output in an event"));
         let (url, comment) = (self.plant("URL in an event"), self.plant("comment"));
-        let lines = [1, 2].map(|number| self.plant(&format!("line {number} of an event's data")));
-        let [first, second] = lines;
+        let [first, second] = [1, 2].map(|line| self.plant(&format!("line {line} of a data")));
         let lines = format!(
             "data: {{\"type\":\"x\",\"access_token\":\ndata: \"{first}\",\"cookie\"\ndata::[\ndata:\"{second}\"]}}"
         );
