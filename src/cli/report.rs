@@ -23,14 +23,14 @@ pub(super) async fn report(
     let filter = super::filter(common)?;
     let mut output = Output::open(output)?;
     let mut progress = Progress::new(common.quiet);
-    let redactor = redactor(common);
+    let (redactor, prices) = (redactor(common), super::prices::load(common)?);
     let captures = Captures::read(files, &redactor, &mut progress).await?;
     let waits = |error| Error::new(format!("cannot write a temporary file: {error}"));
     let mut spool = nameless(&std::env::temp_dir()).map_err(waits)?;
     let (mut log, mut text) = (Markdown::default(), Vec::new());
     let digest = |statistics: &mut Statistics, flow| {
         let flow = mask(flow, &redactor);
-        statistics.add(&flow);
+        statistics.add(&flow, &prices);
         Digest::of(flow)
     };
     let gathered = captures.each(filter.as_ref(), &mut progress, digest, |digest| {

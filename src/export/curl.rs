@@ -137,6 +137,8 @@ fn print(bytes: &[u8]) -> String {
     let mut format = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         match byte {
+            // At the beginning it would be an option.
+            b'-' if format.is_empty() => format.push_str(r"\055"),
             b'%' => format.push_str("%%"),
             b'\\' => format.push_str("\\\\"),
             // Or the shell takes the format for an option.
@@ -211,3 +213,14 @@ const OF_THE_CONNECTION: [&str; 14] = [
     "proxy-authorization",
     "x-codextap-token",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_escaped_begin_with_no_option() {
+        assert_eq!(print(b"-a"), "printf %s '-a'");
+        assert_eq!(print(b"-\x7f-"), r"printf '\055\177-'");
+    }
+}

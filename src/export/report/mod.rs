@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use structure::Structure;
 
-use crate::flow::{Flow, FlowKind, Op};
-use crate::responses::{EventKind, Status};
+use crate::flow::{Flow, FlowKind, Op, Summary, sessions};
+use crate::responses::{Confidence, Dollars, EventKind, Prices, Status};
 use crate::tap::{At, Direction};
 
 /// What flows come to.
@@ -56,6 +56,11 @@ struct Use {
     cached: u64,
     output: u64,
     reasoning: u64,
+    /// What the tokens cost whose price is known, as sure as the least sure part of it.
+    cost: Dollars,
+    confidence: Option<Confidence>,
+    /// Turns with tokens of which no price is known.
+    unpriced: u64,
     /// Microseconds to the first generated text, of turns that had one.
     first: Vec<u64>,
     /// Microseconds of each turn that ended.
@@ -63,8 +68,8 @@ struct Use {
 }
 
 impl Statistics {
-    /// Takes in a flow.
-    pub fn add(&mut self, flow: &Flow) {
+    /// Takes in a flow, whose tokens have these prices.
+    pub fn add(&mut self, flow: &Flow, prices: &Prices) {
         self.flows += 1;
         self.errors += u64::from(flow.is_error());
         self.began = [self.began, Some(flow.started)].into_iter().flatten().min();
@@ -90,11 +95,11 @@ impl Statistics {
         let channel = self.channels.entry(flow.channel.as_str()).or_default();
         channel.0 += 1;
         channel.1 += flow.wire_len();
-        self.add_turn(flow);
+        self.add_turn(flow, prices);
         self.add_payloads(flow, &path);
     }
 
-    fn add_turn(&mut self, flow: &Flow) {
+    fn add_turn(&mut self, flow: &Flow, prices: &Prices) {
         let Some(turn) = &flow.turn else {
             return;
         };
@@ -107,6 +112,7 @@ impl Statistics {
             bounded(&mut self.sessions, session),
         ];
         let usage = turn.usage.unwrap_or_default();
+        let cost = sessions::cost(&Summary::of(flow), prices);
         let has_failed = matches!(turn.status, Status::Failed | Status::Error | Status::Lost);
         for user in users {
             user.turns += 1;
@@ -115,6 +121,10 @@ impl Statistics {
             user.cached += usage.cached;
             user.output += usage.output;
             user.reasoning += usage.reasoning;
+            match cost {
+                Some(cost) => user.pay(cost.dollars, Some(cost.confidence)),
+                None => user.unpriced += u64::from(turn.usage.is_some()),
+            }
             user.first.extend(flow.first_delta().map(micros));
             user.durations.extend(flow.duration().map(micros));
         }
@@ -200,6 +210,11 @@ impl Statistics {
 }
 
 impl Use {
+    fn pay(&mut self, dollars: Dollars, confidence: Option<Confidence>) {
+        self.cost = self.cost.plus(dollars);
+        self.confidence = self.confidence.max(confidence);
+    }
+
     fn merge(&mut self, other: Self) {
         self.turns += other.turns;
         self.errors += other.errors;
@@ -207,6 +222,8 @@ impl Use {
         self.cached += other.cached;
         self.output += other.output;
         self.reasoning += other.reasoning;
+        self.pay(other.cost, other.confidence);
+        self.unpriced += other.unpriced;
         self.first.extend(other.first);
         self.durations.extend(other.durations);
     }

@@ -7,6 +7,7 @@ use crate::export::markdown::text::{
     END_OF_DETAILS, code, count, details, duration, inline, share,
 };
 use crate::export::time::rfc3339;
+use crate::responses::Confidence;
 
 impl Statistics {
     /// The report's part before the conversation: `files` are the names of what was read.
@@ -118,8 +119,8 @@ fn users(
         out,
         "## {title}\n\n| {what} | turns | failed | tokens in | cached | share | "
     );
-    out.push_str("tokens out | reasoning | first text p50 | p95 | turn p50 | p95 | p99 |\n");
-    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    out.push_str("tokens out | reasoning | cost | first text p50 | p95 | turn p50 | p95 | p99 |\n");
+    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
     for (name, user) in users {
         let [first, late] = percentiles(&user.first, [50, 95]);
         let [half, most, all] = percentiles(&user.durations, [50, 95, 99]);
@@ -131,6 +132,7 @@ fn users(
             share(user.cached, user.input),
             count(user.output),
             count(user.reasoning),
+            cost(user),
             first,
             late,
             half,
@@ -140,6 +142,20 @@ fn users(
         put!(out, "| {} | {} |\n", code(name), numbers.join(" | "));
     }
     out.push('\n');
+}
+
+/// What the tokens cost by list prices, in hundredths of a cent: `~` where traffic is not billed so, or the price of its
+/// tier is not known; `+?` where turns have none.
+fn cost(user: &Use) -> String {
+    let more = if user.unpriced > 0 { "+?" } else { "" };
+    let about = match user.confidence {
+        None => return more.trim_start_matches('+').to_owned(),
+        Some(Confidence::Listed) => "",
+        Some(Confidence::Equivalent | Confidence::Assumed) => "~",
+    };
+    let parts = (user.cost.0 + 50_000_000) / 100_000_000;
+    let (dollars, parts) = (parts / 10_000, parts % 10_000);
+    format!("{about}${dollars}.{parts:04}{more}")
 }
 
 fn paths(title: &str, structure: &Structure, out: &mut String) {
@@ -178,6 +194,28 @@ const MOST_PATHS: usize = 300;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::responses::Dollars;
+
+    #[test]
+    fn a_cost_says_how_sure_it_is() {
+        let user = |cost, confidence, unpriced| Use {
+            cost: Dollars(cost),
+            confidence,
+            unpriced,
+            ..Use::default()
+        };
+        for (user, expected) in [
+            (user(0, None, 0), ""),
+            (user(0, None, 1), "?"),
+            (
+                user(1_234_560_000_000, Some(Confidence::Listed), 0),
+                "$1.2346",
+            ),
+            (user(50_000_000, Some(Confidence::Assumed), 2), "~$0.0001+?"),
+        ] {
+            assert_eq!(cost(&user), expected);
+        }
+    }
 
     #[test]
     fn percentiles_are_values_that_there_were() {
