@@ -37,7 +37,9 @@ impl Flow {
         }
         let kind = field(&head.fields, "content-type").unwrap_or_default();
         let is_ok = (200..300).contains(&head.status);
-        let is_stream_due = self.kind == FlowKind::Http && self.turn.is_some() && is_ok;
+        // A compaction over HTTP is answered with one body.
+        let is_model = self.channel == Channel::Model && self.turn.is_some();
+        let is_stream_due = is_model && self.kind == FlowKind::Http && is_ok;
         let due = if is_stream_due {
             "an event stream"
         } else {

@@ -77,6 +77,24 @@ fn an_answer_in_another_format_is_named() {
 }
 
 #[test]
+fn a_compaction_over_http_is_one_body_and_no_lost_stream() {
+    let json = ("content-type", "application/json");
+    for fields in [&[json][..], &[]] {
+        let mut script = Script::new();
+        script.request("POST", "/v1/responses/compact", &[]);
+        script.data(Direction::Out, br#"{"model":"gpt-5.2-codex","input":[]}"#);
+        script.end(Direction::Out);
+        script.response(200, fields);
+        let body = br#"{"output":[{"type":"compaction","encrypted_content":"c2VhbGVk"}]}"#;
+        script.data(Direction::In, body);
+        script.end(Direction::In);
+        let flow = script.flow(0);
+        assert_eq!(flow.turn.as_ref().unwrap().status, Status::Completed);
+        assert_eq!(lints(flow), Vec::<String>::new());
+    }
+}
+
+#[test]
 fn a_stream_without_its_end_is_named_unless_codex_left() {
     let half = &STREAM[..STREAM.find("event: response.completed").unwrap()];
     let stream = [("content-type", "text/event-stream")];
