@@ -141,8 +141,6 @@ fn print(bytes: &[u8]) -> String {
             b'-' if format.is_empty() => format.push_str(r"\055"),
             b'%' => format.push_str("%%"),
             b'\\' => format.push_str("\\\\"),
-            // Or the shell takes the format for an option.
-            b'-' if format.is_empty() => format.push_str("\\055"),
             b' '..=b'~' => format.push(char::from(*byte)),
             _ => put!(format, "\\{byte:03o}"),
         }
