@@ -13,8 +13,8 @@ use bytes::Bytes;
 use codextap::capture::{
     self, Existing, Intake, Recording, Shelf, Start, Status as Written, Writer,
 };
-use codextap::content::{Folds, Tab, payload};
-use codextap::flow::{Calls, Flow, LIMIT, Recorder, Spill, Spills, Store};
+use codextap::content::{Around, Folds, Tab, payload};
+use codextap::flow::{Flow, LIMIT, Recorder, Spill, Spills, Store};
 use codextap::responses::Status;
 use codextap::tap::{
     At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead, ResponseHead, fields,
@@ -153,7 +153,7 @@ fn reopened(path: &Path) -> (Store, Shelf, Flow) {
 }
 
 fn shown(flow: &Flow, tab: Tab) -> String {
-    let document = payload(flow, &Calls::default(), tab, &Folds::default());
+    let document = payload(flow, &Around::default(), tab, &Folds::default());
     let pieces = document.lines.iter().flat_map(|line| &line.spans);
     pieces.map(|piece| piece.text.as_str()).collect()
 }

@@ -7,9 +7,11 @@
 use std::ops::Range;
 
 use super::focus::Pane;
+use super::relations::Relations;
 use super::scroll::{Motion, Scroll};
 use crate::content::{self, Document, Folds, Line, Tab};
 use crate::flow::{Calls, Flow, FlowId, FlowKind, Store};
+use crate::responses::Prices;
 use crate::text::Wrap;
 
 /// A detail pane's text, wrapped, with the reader's position in it.
@@ -62,6 +64,10 @@ struct Source {
 pub struct Show<'a> {
     /// The flows.
     pub store: &'a Store,
+    /// What the flow has to do with others.
+    pub(super) relations: &'a Relations,
+    /// What models cost.
+    pub prices: &'a Prices,
     /// The flow.
     pub flow: &'a Flow,
     /// The payload's tab.
@@ -168,7 +174,9 @@ impl Sheet {
                     Tab::Response => Calls::answers(show.store, show.flow),
                     Tab::Headers | Tab::Raw => Calls::default(),
                 };
-                content::payload(show.flow, &calls, show.tab, show.folds)
+                let Show { store, flow, .. } = show;
+                let around = show.relations.around(store, flow, calls, show.prices);
+                content::payload(flow, &around, show.tab, show.folds)
             }
             Pane::Reasoning => content::reasoning(show.flow),
             Pane::Output => {
@@ -240,14 +248,19 @@ fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
             u64::from(flow.request.head.is_some()),
             (flow.failures.len() + flow.faults.len()) as u64,
             flow.state() as u64,
-            u64::from(flow.is_live()),
+            show.relations.stamp(show.store),
         ],
         (Pane::Frames, _) => {
             let newest = turns(show).map(|turn| turn.revision).max();
             let shown = turns(show).count() as u64;
             [flow.revision, newest.unwrap_or(0), shown, 0, 0, 0]
         }
-        (Pane::Payload | Pane::Output, _) => {
+        (Pane::Payload, _) => {
+            let answers = Calls::stamp(show.store, flow);
+            let related = show.relations.stamp(show.store);
+            [flow.revision, answers, related, 0, 0, 0]
+        }
+        (Pane::Output, _) => {
             let answers = Calls::stamp(show.store, flow);
             [flow.revision, answers, 0, 0, 0, 0]
         }

@@ -18,6 +18,7 @@ mod mouse;
 mod msg;
 pub mod prompt;
 mod recall;
+mod relations;
 pub mod scroll;
 mod search;
 mod status;
@@ -44,6 +45,7 @@ use layout::{Layout, Wish};
 use list::List;
 use prompt::Prompt;
 use recall::Recall;
+use relations::Relations;
 use toast::Toast;
 
 /// The program's state.
@@ -59,6 +61,8 @@ pub struct App {
     now: At,
     /// Flows that are read back from the capture.
     recall: Recall,
+    /// What the selected flow has to do with others.
+    relations: Relations,
     /// Flows that are read from captures.
     loading: Loading,
     /// The request list.
@@ -120,6 +124,7 @@ impl App {
             status: Status::default(),
             now: At::default(),
             recall: Recall::default(),
+            relations: Relations::default(),
             loading: Loading::default(),
             list: List::default(),
             sheets: Box::default(),
@@ -229,8 +234,11 @@ impl App {
     pub fn recall(&mut self) -> Vec<Effect> {
         let mut effects = Vec::new();
         let selected = self.list.selected();
-        if self.recall.is_due(selected, &self.store) {
-            self.recall.show(selected, &self.store);
+        self.relations
+            .look(selected, &self.store, &self.options.prices);
+        let related = self.relations.needed();
+        if self.recall.is_due(selected, related.len(), &self.store) {
+            self.recall.show(selected, related, &self.store);
             let recall = &self.recall;
             self.store
                 .trim(self.options.cache, |id| recall.is_shown(id));
@@ -340,6 +348,9 @@ impl App {
         self.size = size;
         self.keep_up();
         self.arrange();
+        let selected = self.list.selected();
+        self.relations
+            .look(selected, &self.store, &self.options.prices);
         let layout = std::mem::take(&mut self.layout);
         for placed in &layout.panes {
             let pane = placed.pane;
@@ -347,7 +358,6 @@ impl App {
                 self.list.fit(placed.rows().height);
                 continue;
             }
-            let selected = self.list.selected();
             if self.frame_folds.0 != selected {
                 self.frame_folds = (selected, Folds::default());
             }
@@ -358,8 +368,13 @@ impl App {
                 sheet.clear();
                 continue;
             };
+            if pane == Pane::Payload && self.tab.interprets() {
+                self.relations.prepare(&self.store);
+            }
             let show = Show {
                 store: &self.store,
+                relations: &self.relations,
+                prices: &self.options.prices,
                 flow,
                 tab: self.tab,
                 folds: match pane {

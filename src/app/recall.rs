@@ -14,6 +14,8 @@ use crate::flow::{FlowId, Store};
 pub(super) struct Recall {
     /// What the panes show: it stays in memory.
     shown: BTreeSet<FlowId>,
+    /// What the panes tell besides: it stays too, and is asked for when what is shown is there.
+    related: BTreeSet<FlowId>,
     /// Asked for, for the panes.
     asked_to_show: BTreeSet<FlowId>,
     /// Asked for, for the filter.
@@ -32,6 +34,8 @@ struct Key {
     selected: Option<FlowId>,
     /// How many turns the selected connection has.
     turns: usize,
+    /// How many other flows the selected one has to do with.
+    related: usize,
     /// [`Store::moves`].
     moves: u64,
 }
@@ -40,37 +44,38 @@ impl Recall {
     /// Whether anything changed since the last time this was asked that [`Recall::show`],
     /// [`Store::trim`] and [`Recall::ask`] depend on. They look at every flow that is whole, so they
     /// are not for every turn of the loop.
-    pub(super) fn is_due(&mut self, selected: Option<FlowId>, store: &Store) -> bool {
+    pub(super) fn is_due(
+        &mut self,
+        selected: Option<FlowId>,
+        related: usize,
+        store: &Store,
+    ) -> bool {
         let key = Key {
             selected,
             turns: selected.map_or(0, |id| store.turns(id).len()),
+            related,
             moves: store.moves(),
         };
         self.seen.replace(key) != Some(key)
     }
 
-    /// Has the panes show `selected`: a connection with its turns, the newest first, as far as they
-    /// are not too large together.
-    pub(super) fn show(&mut self, selected: Option<FlowId>, store: &Store) {
+    /// Has the panes show `selected`: a connection with its turns, the newest first, a turn with those
+    /// that are `related`, the nearest first, as far as they are not too large together.
+    pub(super) fn show(&mut self, selected: Option<FlowId>, related: &[FlowId], store: &Store) {
         self.shown.clear();
+        self.related.clear();
         self.shown.extend(selected);
         let Some(selected) = selected else {
             return;
         };
-        let mut room = CONNECTION;
-        for turn in store.turns(selected).iter().rev() {
-            let len = store.place(*turn).map_or(0, |place| place.len);
-            let Some(left) = room.checked_sub(len) else {
-                break;
-            };
-            room = left;
-            self.shown.insert(*turn);
-        }
+        let turns = store.turns(selected).iter().rev();
+        self.shown.extend(fitting(turns, CONNECTION, store));
+        self.related.extend(fitting(related.iter(), RELATED, store));
     }
 
     /// Whether the flow is to stay in memory.
     pub(super) fn is_shown(&self, id: FlowId) -> bool {
-        self.shown.contains(&id)
+        self.shown.contains(&id) || self.related.contains(&id)
     }
 
     /// Whether something was asked for that the panes need.
@@ -92,6 +97,9 @@ impl Recall {
                     && !self.failed.contains_key(id)
             };
             self.asked_to_show = self.shown.iter().filter(is_missing).copied().collect();
+            if self.asked_to_show.is_empty() {
+                self.asked_to_show = self.related.iter().filter(is_missing).copied().collect();
+            }
             let asked: Vec<_> = self.asked_to_show.iter().copied().collect();
             return (!asked.is_empty()).then_some(asked);
         }
@@ -157,8 +165,24 @@ impl Recall {
     }
 }
 
+/// The first of these flows, as many as do not have more than `room` bytes of lines together.
+fn fitting<'a>(
+    ids: impl Iterator<Item = &'a FlowId>,
+    mut room: u64,
+    store: &Store,
+) -> impl Iterator<Item = FlowId> {
+    ids.copied().take_while(move |id| {
+        let len = store.place(*id).map_or(0, |place| place.len);
+        let left = room.checked_sub(len);
+        room = left.unwrap_or_default();
+        left.is_some()
+    })
+}
+
 /// Bytes of lines of a connection's turns that are shown with it.
 const CONNECTION: u64 = 16 << 20;
+/// Bytes of lines of other flows that a flow's panes tell of: a chain of some hundred turns.
+const RELATED: u64 = 8 << 20;
 /// Bytes of lines that one search reads: a few milliseconds' worth, so that what is found shows up soon.
 const BATCH: u64 = 1 << 20;
 
@@ -177,7 +201,9 @@ mod tests {
 
     /// How many of a hundred rounds have something to do.
     fn due(recall: &mut Recall, selected: Option<FlowId>, store: &Store) -> usize {
-        (0..100).filter(|_| recall.is_due(selected, store)).count()
+        (0..100)
+            .filter(|_| recall.is_due(selected, 0, store))
+            .count()
     }
 
     #[test]
@@ -203,7 +229,7 @@ mod tests {
         store.release(other, Some(place));
         store.trim(0, |_| false);
         assert_eq!(due(&mut recall, Some(other), &store), 1, "selected");
-        recall.show(Some(other), &store);
+        recall.show(Some(other), &[], &store);
         assert_eq!(recall.ask(&store), Some(vec![other]));
         recall.came(other, Some("it is gone".to_owned()));
         assert_eq!(due(&mut recall, Some(other), &store), 1, "came");

@@ -1,9 +1,12 @@
 //! What the status bar tells about the program: set once at the start, or kept up to date by the
 //! loop.
 
+use std::sync::Arc;
+
 use jiff::tz::TimeZone;
 
 use super::keymap::Keymap;
+use crate::responses::Prices;
 
 /// What does not change while the program runs.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// The filter to begin with, if it is valid.
     pub filter: Option<String>,
+    /// What models cost.
+    pub prices: Arc<Prices>,
     /// How many bytes of flows that stand in the capture stay in memory all the same.
     pub cache: u64,
 }
@@ -42,6 +47,7 @@ impl Default for Options {
             time_zone: TimeZone::UTC,
             keymap: Keymap::default(),
             filter: None,
+            prices: Arc::default(),
             cache: CACHE,
         }
     }

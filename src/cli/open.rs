@@ -29,6 +29,7 @@ pub(super) async fn open(
 ) -> Result<(), Error> {
     let filter = super::filter(common)?;
     let theme = theme(common)?;
+    let prices = super::prices::load(common)?.into();
     for file in files {
         super::recovery::recover(file);
     }
@@ -46,6 +47,7 @@ pub(super) async fn open(
             is_proxy: false,
             filter: common.filter.clone(),
             time_zone: TimeZone::system(),
+            prices,
             cache: common.keep.cache(),
             ..Options::default()
         }),

@@ -19,6 +19,7 @@ use crate::capture::Writer;
 use crate::config;
 use crate::flow::Store;
 use crate::proxy::{OuterProxies, Route, Stage};
+use crate::responses::Prices;
 use crate::tap;
 use crate::tui::{self, Devices, End, Ended, Loading, Screen, Session, Terminal};
 use crate::view::Theme;
@@ -26,6 +27,7 @@ use crate::view::Theme;
 /// `codextap tui`: proxy and screen.
 pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
     let theme = theme(common)?;
+    let prices = super::prices::load(common)?;
     super::filter(common)?;
     let mut upstreams: Vec<&str> = Vec::new();
     for route in &plan.routes {
@@ -36,7 +38,7 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, 
     let upstreams = upstreams.join(", ");
     let mut station = Station::start(common, plan).await?;
     station.announce();
-    let mut app = App::new(options(common, &station, upstreams));
+    let mut app = App::new(options(common, &station, upstreams, prices));
     if let Some(removed) = keep::told(&station.removed) {
         app.note(removed);
     }
@@ -46,6 +48,7 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
 pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
     let theme = theme(common)?;
+    let prices = super::prices::load(common)?;
     super::filter(common)?;
     let upstream = demo::start(1.0)
         .map_err(|error| Error::new(format!("cannot start the demo's upstream: {error}")))?;
@@ -71,7 +74,12 @@ pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
     };
     let station = Station::start(common, plan).await?;
     let address = station.running.address;
-    let options = options(common, &station, "the demo's own upstream".to_owned());
+    let options = options(
+        common,
+        &station,
+        "the demo's own upstream".to_owned(),
+        prices,
+    );
     let agent = tokio::spawn(demo::play(address, 1.0));
     let ended = Box::pin(watch(common, station, App::new(options), theme)).await;
     agent.abort();
@@ -194,7 +202,7 @@ pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
     if is_plain { load("mono") } else { Ok(theme) }
 }
 
-fn options(common: &Common, station: &Station, upstreams: String) -> Options {
+fn options(common: &Common, station: &Station, upstreams: String, prices: Prices) -> Options {
     Options {
         listen: station.running.address.to_string(),
         base: station.running.shown(),
@@ -207,6 +215,7 @@ fn options(common: &Common, station: &Station, upstreams: String) -> Options {
         notes: notes(common),
         time_zone: TimeZone::system(),
         filter: common.filter.clone(),
+        prices: prices.into(),
         cache: common.keep.cache(),
         ..Options::default()
     }

@@ -26,13 +26,35 @@ mod timeline;
 
 use std::collections::HashSet;
 
-use crate::flow::FlowId;
+use crate::flow::lineage::Effective;
+use crate::flow::sessions::LogicalTurn;
+use crate::flow::{Calls, Flow, FlowId};
+use crate::responses::Prices;
 use crate::text::Clean;
 
 pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
 pub use timeline::{Timeline, timeline};
+
+/// What is known besides a flow itself, for what is told about it. Nothing by default.
+#[derive(Clone, Default, Debug)]
+pub struct Around<'a> {
+    /// Tool calls that it shares with other flows.
+    pub calls: Calls,
+    /// Every attempt at what it is an attempt at.
+    pub turn: Option<&'a LogicalTurn>,
+    /// The turn of its thread before that.
+    pub turn_before: Option<&'a LogicalTurn>,
+    /// The flow of that one that counts.
+    pub flow_before: Option<&'a Flow>,
+    /// Its effective request.
+    pub asked: Option<&'a Effective>,
+    /// That of the turn before.
+    pub asked_before: Option<&'a Effective>,
+    /// What models cost.
+    pub prices: Option<&'a Prices>,
+}
 
 /// What a pane says, top to bottom.
 ///
@@ -268,6 +290,12 @@ pub enum Tab {
 impl Tab {
     /// Every tab, in order.
     pub const ALL: [Self; 4] = [Self::Request, Self::Response, Self::Headers, Self::Raw];
+
+    /// Whether it tells what a model request and response mean.
+    #[must_use]
+    pub const fn interprets(self) -> bool {
+        matches!(self, Self::Request | Self::Response)
+    }
 
     /// Its title.
     #[must_use]

@@ -4,23 +4,23 @@
 
 use super::block::{Look, binary, block};
 use super::json::json;
-use super::{Document, Folds, Line, Role, Tab, format, headers, raw, request, response};
-use crate::flow::{Body, Calls, Flow};
+use super::{Around, Document, Folds, Line, Role, Tab, format, headers, raw, request, response};
+use crate::flow::{Body, Flow};
 use crate::tap::Direction;
 
-/// What the payload pane says about `flow`, and about tool `calls` that it shares with others.
+/// What the payload pane says about `flow`, with what is known `around` it.
 #[must_use]
-pub fn payload(flow: &Flow, calls: &Calls, tab: Tab, folds: &Folds) -> Document {
+pub fn payload(flow: &Flow, around: &Around<'_>, tab: Tab, folds: &Folds) -> Document {
     let mut document = Document::default();
     match tab {
         Tab::Request => {
             problems(&mut document, flow);
-            request::request(&mut document, flow, calls, folds);
+            request::request(&mut document, flow, around, folds);
             rest(&mut document, &flow.request.body);
         }
         Tab::Response => {
             problems(&mut document, flow);
-            response::response(&mut document, flow, calls, folds);
+            response::response(&mut document, flow, around, folds);
             rest(&mut document, &flow.response.body);
         }
         Tab::Headers => {

@@ -3,19 +3,19 @@
 use super::block::{Look, block};
 use super::json::{self, is_json, json};
 use super::payload::{body, messages};
-use super::{Document, Folds, Line, Role, endpoint, format, gist, items};
-use crate::flow::{Calls, Channel, Flow, FlowKind};
+use super::{Around, Document, Folds, Line, Role, endpoint, format, gist, items};
+use crate::flow::{Channel, Flow, FlowKind};
 use crate::responses::{Request, event_name};
 use crate::tap::Direction;
 
 /// Adds the request of a flow: a model request by its parts, anything else as the body it is.
-pub(super) fn request(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
+pub(super) fn request(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds) {
     match flow.kind {
         FlowKind::Http => {
             let is_model = matches!(flow.channel, Channel::Model | Channel::Compact);
             let text = flow.request.body.text().filter(|_| is_model);
             if let Some(request) = text.and_then(|text| Request::parse(text).ok()) {
-                asked(document, &request, calls, folds);
+                asked(document, &request, around, folds);
             } else {
                 endpoint::asked(document, flow);
                 body(document, &flow.request.body, "request/body", folds);
@@ -38,19 +38,19 @@ pub(super) fn request(document: &mut Document, flow: &Flow, calls: &Calls, folds
                 further(document, flow, 0, folds);
             }
         }
-        FlowKind::WsTurn { .. } => turn(document, flow, calls, folds),
+        FlowKind::WsTurn { .. } => turn(document, flow, around, folds),
     }
 }
 
 /// Adds a turn's `response.create`, then what Codex sent while it ran.
-fn turn(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
+fn turn(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds) {
     let first = messages(flow, Direction::Out).next();
     let bytes = first.map_or(flow.request.body.bytes(), |(_, bytes)| bytes);
     let parsed = std::str::from_utf8(bytes)
         .ok()
         .and_then(|text| Request::parse(text).ok());
     match parsed {
-        Some(request) => asked(document, &request, calls, folds),
+        Some(request) => asked(document, &request, around, folds),
         None => body(document, &flow.request.body, "request/body", folds),
     }
     if messages(flow, Direction::Out).nth(1).is_some() {
@@ -80,7 +80,7 @@ fn further(document: &mut Document, flow: &Flow, skip: usize, folds: &Folds) {
 }
 
 /// Adds a model request, part by part.
-fn asked(document: &mut Document, request: &Request, calls: &Calls, folds: &Folds) {
+fn asked(document: &mut Document, request: &Request, around: &Around<'_>, folds: &Folds) {
     config(document, request);
     if let Some(id) = &request.previous_response_id {
         document.push(
@@ -111,7 +111,13 @@ fn asked(document: &mut Document, request: &Request, calls: &Calls, folds: &Fold
     let count = format::counted(request.input.len() as u64, "item");
     let head = Line::of("Input", Role::Heading).with(&format!(" {count}"), Role::Number);
     if document.section("request/input", true, folds, head) {
-        items::table(document, &request.input, calls, "request/input", folds);
+        items::table(
+            document,
+            &request.input,
+            &around.calls,
+            "request/input",
+            folds,
+        );
     }
     if !request.tools.is_empty() {
         let bytes: usize = request.tools.iter().map(|tool| tool.bytes).sum();
@@ -275,7 +281,7 @@ mod tests {
         }
         let mut document = Document::default();
         let request = Request::parse(BODY).unwrap();
-        asked(&mut document, &request, &Calls::default(), &chosen);
+        asked(&mut document, &request, &Around::default(), &chosen);
         document
     }
 

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use super::headers::{close, status_role};
 use super::payload::{body, messages};
-use super::{Document, Folds, Line, Role, calls, endpoint, format, items};
-use crate::flow::{Calls, Flow, FlowKind};
+use super::{Around, Document, Folds, Line, Role, calls, endpoint, format, items};
+use crate::flow::{Flow, FlowKind};
 use crate::responses::{Failure, Status, ToolCall, Turn, Usage};
 use crate::tap::{Direction, field};
 
 /// Adds the response of a flow: a model response by its parts, anything else as the body it is.
-pub(super) fn response(document: &mut Document, flow: &Flow, calls: &Calls, folds: &Folds) {
+pub(super) fn response(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds) {
     if let Some(turn) = &flow.turn {
         failed(document, turn);
     }
@@ -22,13 +22,13 @@ pub(super) fn response(document: &mut Document, flow: &Flow, calls: &Calls, fold
         document.push(Line::default().with_value(name, text.trim_end(), role));
     }
     if let Some(turn) = &flow.turn {
-        answered(document, flow, turn, calls, folds);
+        answered(document, flow, turn, around, folds);
     }
     // A turn over HTTP may have been answered by a plain body: an error, or a compacted history.
     let is_plain = flow.kind == FlowKind::Http && !flow.is_event_stream();
     if is_plain || flow.is_refused_upgrade() || flow.kind == FlowKind::Http && flow.turn.is_none() {
         document.gap();
-        endpoint::answered(document, flow, calls, folds);
+        endpoint::answered(document, flow, &around.calls, folds);
         body(document, &flow.response.body, "response/body", folds);
     }
     let is_open = flow.kind == FlowKind::Ws && !flow.is_refused_upgrade();
@@ -155,7 +155,8 @@ pub(super) fn is_same_model(asked: &str, served: &str) -> bool {
     })
 }
 
-fn answered(document: &mut Document, flow: &Flow, turn: &Turn, others: &Calls, folds: &Folds) {
+fn answered(document: &mut Document, flow: &Flow, turn: &Turn, around: &Around<'_>, folds: &Folds) {
+    let others = &around.calls;
     if let Some(usage) = &turn.usage {
         document.push(usage_line(usage));
     }

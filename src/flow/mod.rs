@@ -16,6 +16,7 @@ pub mod lineage;
 mod lint;
 mod phases;
 mod recorder;
+mod related;
 pub mod sessions;
 mod socket;
 mod store;
@@ -33,6 +34,7 @@ pub use context::Context;
 pub use frame::{Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
+pub use related::Related;
 pub use store::{Place, Store};
 pub use summary::Summary;
 

@@ -9,6 +9,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Flow, FlowId, FlowKind, Summary};
+use crate::responses::Identity;
 use crate::tap::At;
 
 /// Every flow. Flows are added and changed, never removed.
@@ -112,6 +113,16 @@ impl Store {
         match self.slots.get(id.0 as usize)? {
             Slot::Whole(flow) => Some(Arc::new(Summary::of(flow))),
             Slot::Brief(summary) => Some(Arc::clone(summary)),
+            Slot::Gone => None,
+        }
+    }
+
+    /// Codex's identifiers of the flow with this id, without the cost of a summary.
+    #[must_use]
+    pub fn identity(&self, id: FlowId) -> Option<&Identity> {
+        match self.slots.get(id.0 as usize)? {
+            Slot::Whole(flow) => Some(&flow.identity),
+            Slot::Brief(summary) => Some(&summary.identity),
             Slot::Gone => None,
         }
     }

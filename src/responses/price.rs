@@ -13,8 +13,8 @@ use toml::value::{Date, Datetime};
 
 use super::Usage;
 
-/// List prices by model.
-#[derive(Clone, PartialEq, Debug)]
+/// List prices by model; none by default.
+#[derive(Clone, PartialEq, Default, Debug)]
 pub struct Prices {
     /// The day on which they were read.
     date: Day,

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use codextap::capture;
-use codextap::content::{self, Folds, Tab};
+use codextap::content::{self, Around, Folds, Tab};
 use codextap::filter::Filter;
-use codextap::flow::{Calls, Flow};
+use codextap::flow::Flow;
 use codextap::tap::{Direction, Redactor};
 use rustix::time::{ClockId, clock_gettime};
 
@@ -39,11 +39,11 @@ fn timed<T>(work: impl FnOnce() -> T) -> Duration {
 
 /// All that is done with a flow once it is there.
 fn shown(flow: &Flow) {
-    let (folds, calls) = (Folds::default(), Calls::default());
+    let (folds, around) = (Folds::default(), Around::default());
     for tab in Tab::ALL {
-        std::hint::black_box(content::payload(flow, &calls, tab, &folds));
+        std::hint::black_box(content::payload(flow, &around, tab, &folds));
     }
-    std::hint::black_box(content::output(flow, &calls));
+    std::hint::black_box(content::output(flow, &around.calls));
     std::hint::black_box(content::reasoning(flow));
     std::hint::black_box(content::timeline(flow, &[], &folds));
 }

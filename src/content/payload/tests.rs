@@ -2,11 +2,11 @@
 
 use super::super::tests::{TURN, answered, at, body, field, flow, frame, plain, shown, streamed};
 use super::*;
-use crate::flow::{Calls, Close, Fault, FlowKind, Op};
+use crate::flow::{Close, Fault, FlowKind, Op};
 use crate::tap::{Connection, Failure, Phase, Redactor, Side, Value};
 
 fn tab(flow: &Flow, tab: Tab) -> String {
-    plain(&payload(flow, &Calls::default(), tab, &Folds::default()))
+    plain(&payload(flow, &Around::default(), tab, &Folds::default()))
 }
 
 #[test]
@@ -149,7 +149,7 @@ fn heads_are_aligned_and_secrets_marked() {
     flow.connected_at = Some(at(13));
     flow.request.sent_at = Some(at(14));
     flow.response.head_at = Some(at(314));
-    let document = payload(&flow, &Calls::default(), Tab::Headers, &Folds::default());
+    let document = payload(&flow, &Around::default(), Tab::Headers, &Folds::default());
     let text = plain(&document);
     for expected in [
         "POST /v1/responses?a=⟨202e⟩b HTTP/1.1\ncontent-type   application/json\nauthorization  Bearer <redacted:",

@@ -87,6 +87,14 @@ pub enum Parent {
     },
 }
 
+impl Badge {
+    /// Whether something is not known.
+    #[must_use]
+    pub const fn is_missing(&self) -> bool {
+        matches!(self, Self::ParentMissing(_))
+    }
+}
+
 impl Parent {
     /// What a flow continues; `None` where its request holds all it asks.
     #[must_use]

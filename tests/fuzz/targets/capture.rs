@@ -4,7 +4,7 @@
 #![no_main]
 
 use codextap::capture::{Loaded, Reader, line};
-use codextap::content::{self, Folds, Tab};
+use codextap::content::{self, Around, Folds, Tab};
 use codextap::flow::Calls;
 use libfuzzer_sys::fuzz_target;
 
@@ -18,11 +18,16 @@ fuzz_target!(|data: &[u8]| {
     assert_eq!(second.skipped, []);
     assert_eq!(lines(&second), written);
     for flow in first.store.flows() {
-        let (folds, calls) = (Folds::default(), Calls::of(&first.store, flow));
+        let folds = Folds::default();
+        let calls = Calls::of(&first.store, flow);
+        let around = Around {
+            calls,
+            ..Around::default()
+        };
         for tab in Tab::ALL {
-            let _ = content::payload(flow, &calls, tab, &folds);
+            let _ = content::payload(flow, &around, tab, &folds);
         }
-        let _ = (content::output(flow, &calls), content::reasoning(flow));
+        let _ = (content::output(flow, &around.calls), content::reasoning(flow));
         let _ = content::timeline(flow, &[], &folds);
     }
 });

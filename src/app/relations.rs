@@ -1,0 +1,144 @@
+//! What the selected flow has to do with others: found when another one is selected, and read again only
+//! when one of those changed.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::content::Around;
+use crate::flow::lineage::Effective;
+use crate::flow::{Calls, Flow, FlowId, Related, State, Store};
+use crate::responses::Prices;
+
+/// The flows around the selected one, and the requests that were put together over them.
+#[derive(Default, Debug)]
+pub(super) struct Relations {
+    /// What the last search was for; `None` before the first one.
+    seen: Option<Key>,
+    /// What it found.
+    related: Option<Related>,
+    /// The flows that are needed as a whole for what is told about the selected one.
+    needed: Vec<FlowId>,
+    /// Effective requests that were put together, the latest last.
+    known: VecDeque<Known>,
+    /// Those of the selected flow and of the turn before it.
+    effective: [Option<Arc<Effective>>; 2],
+    /// What those were made from.
+    stamp: Option<u64>,
+}
+
+/// What decides which flows are related: none of it changes with what streams.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Key {
+    selected: Option<FlowId>,
+    /// How many flows there are.
+    flows: usize,
+    /// How many bytes of the request there are.
+    asked: usize,
+    /// Where the flow stands.
+    state: Option<State>,
+}
+
+/// An effective request that was put together.
+#[derive(Debug)]
+struct Known {
+    flow: FlowId,
+    revision: u64,
+    effective: Arc<Effective>,
+}
+
+impl Relations {
+    /// Looks for the flows that `selected` has to do with, if there may be others by now.
+    pub(super) fn look(&mut self, selected: Option<FlowId>, store: &Store, prices: &Prices) {
+        let flow = selected.and_then(|id| store.get(id));
+        let key = Key {
+            selected,
+            flows: store.len(),
+            asked: flow.map_or(0, |flow| flow.request.body.bytes().len()),
+            state: flow.map(Flow::state),
+        };
+        if self.seen.replace(key) != Some(key) {
+            self.related = selected.and_then(|id| Related::of(store, id, prices));
+            self.needed = self.related.as_ref().map_or_else(Vec::new, Related::needed);
+            self.stamp = None;
+        }
+    }
+
+    /// The flows that are needed as a whole, besides the selected one: the nearest first.
+    pub(super) fn needed(&self) -> &[FlowId] {
+        &self.needed
+    }
+
+    /// A number that differs once what is told about the flow does, but for the flow itself.
+    pub(super) fn stamp(&self, store: &Store) -> u64 {
+        let whole = self.needed.iter().filter_map(|id| store.get(*id));
+        let revisions: u64 = whole.map(|flow| flow.revision).sum();
+        let turn = self.related.as_ref().map(|related| &related.turn);
+        revisions.wrapping_add(turn.map_or(0, |turn| turn.attempts.len() as u64))
+    }
+
+    /// Puts the requests together, as far as what they continue is in memory.
+    pub(super) fn prepare(&mut self, store: &Store) {
+        let asked = self.seen.map_or(0, |key| key.asked as u64);
+        let stamp = self.stamp(store).wrapping_add(asked);
+        if self.stamp.replace(stamp) == Some(stamp) {
+            return;
+        }
+        let Some(related) = self.related.take() else {
+            self.effective = [None, None];
+            return;
+        };
+        let selected = self.seen.and_then(|key| key.selected);
+        self.effective = [related.before(), selected].map(|id| self.put(id?, &related, store));
+        self.related = Some(related);
+    }
+
+    /// What the panes are to be told about `flow`, which is the selected one, besides tool `calls`.
+    pub(super) fn around<'a>(
+        &'a self,
+        store: &'a Store,
+        flow: &Flow,
+        calls: Calls,
+        prices: &'a Prices,
+    ) -> Around<'a> {
+        let is_own = self.seen.is_some_and(|key| key.selected == Some(flow.id));
+        let related = self.related.as_ref().filter(|_| is_own);
+        let before = related.and_then(Related::before);
+        let [before_asked, asked] = &self.effective;
+        Around {
+            calls,
+            turn: related.map(|related| &related.turn),
+            turn_before: related.and_then(|related| related.before.as_ref()),
+            flow_before: before.and_then(|id| store.get(id)),
+            asked: asked.as_deref().filter(|_| is_own),
+            asked_before: before_asked.as_deref().filter(|_| is_own),
+            prices: Some(prices),
+        }
+    }
+
+    /// The effective request of a flow, put together from what is known.
+    fn put(&mut self, id: FlowId, related: &Related, store: &Store) -> Option<Arc<Effective>> {
+        let revision = |id: FlowId| store.get(id).map(|flow| flow.revision);
+        let known = |id: FlowId| {
+            let is_it = |known: &&Known| known.flow == id && Some(known.revision) == revision(id);
+            let known = self.known.iter().find(is_it)?;
+            Some(Arc::clone(&known.effective))
+        };
+        let effective = related.effective(store, id, known)?;
+        let is_whole = !effective.badge.is_missing();
+        if let Some(revision) = revision(id).filter(|_| is_whole) {
+            self.known.retain(|known| known.flow != id);
+            self.known.push_back(Known {
+                flow: id,
+                revision,
+                effective: Arc::clone(&effective),
+            });
+            if self.known.len() > MOST_KNOWN {
+                self.known.pop_front();
+            }
+        }
+        Some(effective)
+    }
+}
+
+/// Effective requests that are kept: enough to go on from turn to turn, and to come back.
+const MOST_KNOWN: usize = 16;

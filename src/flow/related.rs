@@ -1,0 +1,256 @@
+//! The flows that a turn has to do with: other attempts at it, the turn of its thread before it, and
+//! those whose responses it continues.
+//!
+//! Found among the summaries of the rows near by, so that it may be asked for when another row is
+//! selected, in a list of any length. What is to be read of the flows themselves is told by
+//! [`Related::needed`].
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::lineage::Effective;
+use super::sessions::{LogicalTurn, Purpose, Sessions};
+use super::{FlowId, FlowKind, Store, Summary};
+use crate::responses::Prices;
+
+/// The turns that one has to do with.
+#[derive(Clone, Debug)]
+pub struct Related {
+    /// Every attempt at what the flow is an attempt at.
+    pub turn: LogicalTurn,
+    /// The turn of the thread before that; warm-ups and compactions are none.
+    pub before: Option<LogicalTurn>,
+    /// The flow.
+    flow: FlowId,
+    /// By flow: the one whose response it continues.
+    parents: HashMap<FlowId, FlowId>,
+}
+
+impl Related {
+    /// What the flow has to do with; `None` where it asks for no model response.
+    #[must_use]
+    pub fn of(store: &Store, id: FlowId, prices: &Prices) -> Option<Self> {
+        let own = store.identity(id)?;
+        let rows = store.rows();
+        let row = rows.iter().rposition(|row| *row == id)?;
+        let near = rows.get(row.saturating_sub(BEFORE)..rows.len().min(row + AFTER))?;
+        let is_same = |id: &&FlowId| {
+            let other = store.identity(**id);
+            other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
+        };
+        let thread = near.iter().filter(is_same);
+        let thread: Vec<_> = thread.filter_map(|id| store.summary(*id)).collect();
+        let parents = parents(thread.iter().map(AsRef::as_ref));
+        let sessions = Sessions::of(thread, prices);
+        let turns = sessions
+            .sessions
+            .into_iter()
+            .flat_map(|it| it.threads)
+            .flat_map(|it| it.turns);
+        let mut turns: Vec<LogicalTurn> = turns.collect();
+        let has = |turn: &LogicalTurn, id| turn.attempts.iter().any(|it| it.flow == id);
+        let at = turns.iter().position(|turn| has(turn, id))?;
+        // Where nothing tells threads apart, only what is continued is known to be of the same.
+        let is_known = own.thread.is_some() || own.session.is_some();
+        let parent = parents.get(&id).copied();
+        let before = turns[..at].iter().rposition(|turn| {
+            let is_turn = turn.purpose == Purpose::Turn && turn.is_asked();
+            is_turn && (is_known || parent.is_some_and(|parent| has(turn, parent)))
+        });
+        let turn = turns.swap_remove(at);
+        Some(Self {
+            before: before.map(|before| turns.swap_remove(before)),
+            turn,
+            flow: id,
+            parents,
+        })
+    }
+
+    /// The flow of the turn before: its attempt that counts.
+    #[must_use]
+    pub fn before(&self) -> Option<FlowId> {
+        Some(self.before.as_ref()?.last()?.flow)
+    }
+
+    /// The flows that have to be read, besides the flow itself, for all that can be told about it: the
+    /// nearest first.
+    #[must_use]
+    pub fn needed(&self) -> Vec<FlowId> {
+        let mut seen = HashSet::from([self.flow]);
+        let chains = [Some(self.flow), self.before()].into_iter().flatten();
+        let all = chains.flat_map(|id| self.chain(id));
+        all.filter(|id| seen.insert(*id)).collect()
+    }
+
+    /// The effective request of one of these flows, as far as its chain is in memory as a whole.
+    /// `known` gives what was put together before.
+    pub fn effective(
+        &self,
+        store: &Store,
+        id: FlowId,
+        known: impl Fn(FlowId) -> Option<Arc<Effective>>,
+    ) -> Option<Arc<Effective>> {
+        let mut chain = Vec::new();
+        let mut effective = None;
+        for id in self.chain(id) {
+            effective = known(id);
+            // What is before a flow that is not there is not known either.
+            let Some(flow) = store.get(id).filter(|_| effective.is_none()) else {
+                break;
+            };
+            chain.push(flow);
+        }
+        for flow in chain.into_iter().rev() {
+            effective = Effective::after(effective.as_deref(), flow).map(Arc::new);
+        }
+        effective
+    }
+
+    /// A flow, and those that it continues one after another.
+    fn chain(&self, id: FlowId) -> impl Iterator<Item = FlowId> {
+        // Responses that continue each other are nobody's.
+        let mut seen = HashSet::new();
+        let next = |id: &FlowId| self.parents.get(id).copied();
+        std::iter::successors(Some(id), next).take_while(move |id| seen.insert(*id))
+    }
+}
+
+/// By flow: the one that it continues.
+fn parents<'a>(thread: impl Iterator<Item = &'a Summary> + Clone) -> HashMap<FlowId, FlowId> {
+    let response = |it: &'a Summary| it.context.as_deref()?.response.as_deref();
+    let responses = thread.clone().filter_map(|it| Some((response(it)?, it.id)));
+    let responses: HashMap<&str, FlowId> = responses.collect();
+    let numbered = thread.clone().filter_map(|it| match it.kind {
+        FlowKind::WsTurn { connection, number } => Some(((connection, number), it.id)),
+        FlowKind::Http | FlowKind::Ws => None,
+    });
+    let numbered: HashMap<(FlowId, u32), FlowId> = numbered.collect();
+    let parent = |it: &Summary| match (it.context.as_deref()?.previous.as_deref(), it.kind) {
+        (Some(previous), _) => responses.get(previous),
+        // A `response.append` names neither a response nor a model.
+        (None, FlowKind::WsTurn { connection, number }) if it.model.is_none() => {
+            numbered.get(&(connection, number.checked_sub(1)?))
+        }
+        (None, _) => None,
+    };
+    thread
+        .filter_map(|it| Some((it.id, *parent(it)?)))
+        .filter(|(id, parent)| id != parent)
+        .collect()
+}
+
+/// Rows before the flow's that are looked at.
+const BEFORE: usize = 2_000;
+
+/// Rows after it: attempts follow each other.
+const AFTER: usize = 200;
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::flow::{Channel, Context, Flow, State, lineage::Badge};
+    use crate::responses::Status;
+    use crate::tap::{At, RequestHead};
+
+    /// A turn of `thread` that continues `previous` and was answered as `response`.
+    fn turn(thread: &str, id: &str, previous: &str, response: &str) -> Flow {
+        let name = format!("{thread}-{response}");
+        let started = At::from_micros(1_000_000);
+        let mut flow = Flow::new(name, String::new(), Arc::from(""), started);
+        flow.request.head = Some(RequestHead {
+            method: "POST".to_owned(),
+            target: "/v1/responses".to_owned(),
+            version: http::Version::HTTP_11,
+            fields: Vec::new(),
+        });
+        let previous = match previous {
+            "" => String::new(),
+            previous => format!(r#","previous_response_id":"{previous}""#),
+        };
+        let body = format!(r#"{{"model":"gpt-x","input":"after {response}"{previous}}}"#);
+        flow.request.body.push(body.as_bytes());
+        flow.replay();
+        flow.identity.thread = (!thread.is_empty()).then(|| thread.to_owned());
+        flow.identity.turn = Some(id.to_owned());
+        let turn = flow.turn.get_or_insert_default();
+        turn.response_id = Some(response.to_owned());
+        turn.status = if response.starts_with("bad") {
+            Status::Failed
+        } else {
+            Status::Completed
+        };
+        flow.ended = Some(started);
+        flow
+    }
+
+    fn attempts(turn: &LogicalTurn) -> Vec<FlowId> {
+        turn.attempts.iter().map(|attempt| attempt.flow).collect()
+    }
+
+    #[test]
+    fn a_turn_is_related_to_its_attempts_the_turn_before_and_what_it_continues() {
+        let mut store = Store::default();
+        let first = store.push(turn("t", "1", "", "a"));
+        let other = store.push(turn("u", "9", "", "o"));
+        let second = store.push(turn("t", "2", "a", "b"));
+        let failed = store.push(turn("t", "3", "b", "bad"));
+        let again = store.push(turn("t", "3", "b", "c"));
+        let of = |id| Related::of(&store, id, &Prices::default()).unwrap();
+
+        for id in [failed, again] {
+            let related = of(id);
+            assert_eq!(attempts(&related.turn), [failed, again]);
+            assert_eq!(related.before(), Some(second));
+            assert_eq!(related.needed(), [second, first]);
+            let effective = related.effective(&store, id, |_| None).unwrap();
+            assert_eq!(
+                (effective.items.len(), &effective.badge),
+                (3, &Badge::Complete)
+            );
+        }
+        assert_eq!(of(first).before(), None);
+        assert!(of(other).needed().is_empty());
+    }
+
+    #[test]
+    fn what_was_put_together_before_is_gone_on_from() {
+        let mut store = Store::default();
+        let first = store.push(turn("t", "1", "", "a"));
+        let second = store.push(turn("t", "2", "a", "b"));
+        let related = Related::of(&store, second, &Prices::default()).unwrap();
+        let known = related.effective(&store, first, |_| None);
+        store.release(first, None);
+        store.trim(0, |id| id == second);
+        let badge = |known: Option<Arc<Effective>>| {
+            let find = |id| known.clone().filter(|_| id == first);
+            let effective = related.effective(&store, second, find).unwrap();
+            effective.badge.clone()
+        };
+        assert_eq!(badge(known), Badge::Complete);
+        assert_eq!(badge(None), Badge::ParentMissing("a".to_owned()));
+    }
+
+    #[test]
+    fn what_no_one_answers_for_is_related_to_nothing() {
+        let mut store = Store::default();
+        let one = store.push(turn("", "1", "", "a"));
+        let two = store.push(turn("", "2", "", "b"));
+        let three = store.push(turn("", "3", "b", "c"));
+        let loops = store.push(turn("", "4", "d", "d"));
+        let of = |id| Related::of(&store, id, &Prices::default()).unwrap();
+        assert_eq!(of(two).before(), None, "no thread, nothing continued");
+        assert_eq!(of(three).before(), Some(two));
+        assert!(of(loops).needed().is_empty());
+        store.forget(one);
+        assert!(Related::of(&store, one, &Prices::default()).is_none());
+        let mut side = turn("t", "", "", "");
+        side.turn = None;
+        side.channel = Channel::Models;
+        side.asked = Context::default();
+        let side = store.push(side);
+        assert_eq!(store.get(side).map(Flow::state), Some(State::Complete));
+        assert!(Related::of(&store, side, &Prices::default()).is_none());
+    }
+}
