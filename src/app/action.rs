@@ -148,6 +148,12 @@ actions! {
     PreviousTurn "previous-turn" "turn" ["{"] Anywhere Go "Show the previous model turn";
     NextError "next-error" "error" ["e"] Anywhere Go "Show the next flow that failed";
     PreviousError "previous-error" "error" ["E"] Anywhere Go "Show the previous flow that failed";
+    NextCall "next-call" "tool call" ["t"] Anywhere Go "Show the next turn that called a tool";
+    PreviousCall "previous-call" "tool call" ["T"] Anywhere Go
+        "Show the previous turn that called a tool";
+    NextAgent "next-agent" "agent" ["a"] Anywhere Go "Show the next turn of another agent";
+    PreviousAgent "previous-agent" "agent" ["A"] Anywhere Go
+        "Show the previous turn of another agent";
     NextTab "next-tab" "tab" ["]"] Anywhere Go "Show the next tab of the payload";
     PreviousTab "previous-tab" "tab" ["["] Anywhere Go "Show the previous tab of the payload";
 

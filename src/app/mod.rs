@@ -21,6 +21,7 @@ mod recall;
 mod relations;
 pub mod scroll;
 mod search;
+mod seek;
 mod status;
 pub mod toast;
 mod update;

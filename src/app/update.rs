@@ -18,7 +18,7 @@ use super::toast::{Toast, reason};
 use super::{App, Effect, Msg, Outcome, Overlay};
 use crate::capture;
 use crate::content::Tab;
-use crate::flow::{Flow, FlowId, FlowKind, Summary};
+use crate::flow::{Flow, FlowId};
 
 impl App {
     /// Takes in what happened; gives what is to be done about it.
@@ -145,14 +145,14 @@ impl App {
             Action::Frames => self.focus_on(Pane::Frames),
             Action::NextFlow => self.list.go(Motion::Rows(rows)),
             Action::PreviousFlow => self.list.go(Motion::Rows(-rows)),
-            Action::NextTurn => {
-                self.seek(times, true, "turn", is_turn);
-            }
-            Action::PreviousTurn => {
-                self.seek(times, false, "turn", is_turn);
-            }
+            Action::NextTurn => self.seek_turn(times, true),
+            Action::PreviousTurn => self.seek_turn(times, false),
             Action::NextError => self.seek_error(times, true),
             Action::PreviousError => self.seek_error(times, false),
+            Action::NextCall => self.seek_call(times, true),
+            Action::PreviousCall => self.seek_call(times, false),
+            Action::NextAgent => self.seek_agent(times, true),
+            Action::PreviousAgent => self.seek_agent(times, false),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
             Action::Filter => {
@@ -210,29 +210,6 @@ impl App {
                 self.list.set_follows(false, &self.store);
             }
             None => self.list.go(motion),
-        }
-    }
-
-    /// Moves to another flow that is `wanted`.
-    fn seek(
-        &mut self,
-        times: usize,
-        is_forward: bool,
-        what: &str,
-        wanted: fn(&Summary) -> bool,
-    ) -> bool {
-        let is_found = self.list.seek(times, is_forward, &self.store, wanted);
-        if !is_found {
-            let which = if is_forward { "next" } else { "previous" };
-            self.note(format!("no {which} {what}"));
-        }
-        is_found
-    }
-
-    /// Moves to another flow that failed, and shows what came back: there, the error comes first.
-    fn seek_error(&mut self, times: usize, is_forward: bool) {
-        if self.seek(times, is_forward, "error", Summary::is_error) {
-            self.tab = Tab::Response;
         }
     }
 
@@ -566,9 +543,4 @@ impl App {
     pub fn note(&mut self, text: String) {
         self.toasts.push(Toast::note(text));
     }
-}
-
-/// Whether a flow is a model turn.
-fn is_turn(flow: &Summary) -> bool {
-    !flow.channel.is_side() && flow.kind != FlowKind::Ws
 }

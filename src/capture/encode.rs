@@ -370,6 +370,7 @@ fn outcome(turn: &Turn) -> Outcome<'_> {
             reasoning: usage.reasoning,
             total: usage.total,
         }),
+        calls: Some(turn.calls().count() as u32),
         failure: turn.failure.as_ref().map(|failure| failure.name().into()),
     }
 }

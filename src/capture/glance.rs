@@ -189,6 +189,7 @@ impl Glance<'_> {
                 .map(|told| Box::new(Context::from(told))),
             turn,
             usage: outcome.and_then(|outcome| outcome.usage.as_ref().map(Usage::from)),
+            calls: outcome.map_or(Some(0), |outcome| outcome.calls)?,
             first_delta: self
                 .timings
                 .first_delta

@@ -287,6 +287,9 @@ pub(super) struct Outcome<'a> {
     pub(super) status: Text<'a>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) usage: Option<Usage>,
+    /// How many tool calls there are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) calls: Option<u32>,
     /// What failed: a code or, without one, a message.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<Text<'a>>,

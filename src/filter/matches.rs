@@ -69,7 +69,9 @@ fn is(op: Op, subject: Subject<'_>) -> bool {
         | Op::RequestHeader
         | Op::ResponseHeader
         | Op::Method
+        | Op::Session
         | Op::Source
+        | Op::Thread
         | Op::Type
         | Op::RequestType
         | Op::ResponseType
@@ -80,7 +82,13 @@ fn is(op: Op, subject: Subject<'_>) -> bool {
 /// An operator with a pattern.
 fn has(op: Op, pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
     let summary = subject.summary;
+    let is_id = |id: &Option<String>| {
+        let id = id.as_deref();
+        id.is_some_and(|id| pattern.is_in(id.as_bytes()))
+    };
     let known = match op {
+        Op::Session => is_id(&summary.identity.session),
+        Op::Thread => is_id(&summary.identity.thread),
         Op::Domain => pattern.is_in(authority(&summary.upstream).as_bytes()),
         Op::Method => pattern.is_in(summary.method.as_bytes()),
         Op::Source => pattern.is_in(summary.client.as_bytes()),
@@ -121,7 +129,9 @@ fn has_text(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
         Op::ResponseType => is_in_type(pattern, received()),
         Op::Domain
         | Op::Method
+        | Op::Session
         | Op::Source
+        | Op::Thread
         | Op::Url
         | Op::All
         | Op::Failed

@@ -42,6 +42,15 @@ impl Filter {
         parse::filter(text).map(|root| Self { root })
     }
 
+    /// The expression that chooses what `op`, which takes a regular expression, finds to be just `text`.
+    #[must_use]
+    pub fn exactly(op: Op, text: &str) -> Option<Self> {
+        let pattern = Pattern::new(&format!("^{}$", regex::escape(text))).ok()?;
+        Some(Self {
+            root: Some(Expr::Has(op, pattern)),
+        })
+    }
+
     /// Whether the expression chooses `flow`; `is_marked` is what [`Op::Marked`] asks for.
     #[must_use]
     pub fn matches(&self, flow: &Flow, is_marked: bool) -> bool {
@@ -189,10 +198,14 @@ pub enum Op {
     Unanswered,
     /// `~s`
     Answered,
+    /// `~session`
+    Session,
     /// `~src`
     Source,
     /// `~t`
     Type,
+    /// `~thread`
+    Thread,
     /// `~tq`
     RequestType,
     /// `~ts`
@@ -261,7 +274,7 @@ const fn operator(op: Op, name: &'static str, argument: Argument, doc: &'static 
 }
 
 /// Every operator, by name.
-pub const OPERATORS: [Operator; 21] = [
+pub const OPERATORS: [Operator; 23] = [
     operator(Op::All, "all", Argument::None, "every flow"),
     operator(
         Op::Body,
@@ -328,6 +341,12 @@ pub const OPERATORS: [Operator; 21] = [
     operator(Op::Unanswered, "q", Argument::None, "no response yet"),
     operator(Op::Answered, "s", Argument::None, "has a response"),
     operator(
+        Op::Session,
+        "session",
+        Argument::Regex,
+        "Codex's id of the session",
+    ),
+    operator(
         Op::Source,
         "src",
         Argument::Regex,
@@ -338,6 +357,12 @@ pub const OPERATORS: [Operator; 21] = [
         "t",
         Argument::Regex,
         "Content-Type of the request or the response",
+    ),
+    operator(
+        Op::Thread,
+        "thread",
+        Argument::Regex,
+        "Codex's id of the thread: one agent's conversation",
     ),
     operator(
         Op::RequestType,

@@ -69,6 +69,10 @@ fn terms_choose_what_they_name() {
         ("!!nowhere", false),
         ("nowhere|| greet", true),
         ("greet&& ~e", true),
+        ("~session ^sess", true),
+        ("~session thread", false),
+        ("~thread thread-1", true),
+        ("~thread thread-2", false),
     ];
     for (text, expected) in table {
         let filter = Filter::parse(text).unwrap();
@@ -76,6 +80,19 @@ fn terms_choose_what_they_name() {
     }
     assert!(Filter::parse("~marked").unwrap().matches(&flow, true));
     assert!(Filter::parse("  ").unwrap().is_empty());
+}
+
+#[test]
+fn what_is_meant_exactly_is_no_pattern() {
+    let chosen = |text: &str| {
+        let filter = Filter::exactly(Op::Session, text).unwrap();
+        assert_eq!(Filter::parse(&filter.to_string()), Ok(filter.clone()));
+        filter.matches(&flow(), false)
+    };
+    assert!(chosen("session.1"));
+    assert!(!chosen("session"));
+    assert!(!chosen("session.."));
+    assert!(!chosen(r#"") | ~all"#));
 }
 
 #[test]
@@ -296,6 +313,8 @@ fn flow() -> Flow {
         frames: Vec::new(),
         turn: Some(turn),
         identity: Identity {
+            session: Some("session.1".to_owned()),
+            thread: Some("thread-1".to_owned()),
             agent: Agent::Sub("review".to_owned()),
             ..Identity::default()
         },

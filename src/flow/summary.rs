@@ -48,6 +48,8 @@ pub struct Summary {
     pub turn: Option<Status>,
     /// Its tokens.
     pub usage: Option<Usage>,
+    /// How many tool calls it made.
+    pub calls: u32,
     /// [`Flow::first_delta`].
     pub first_delta: Option<Duration>,
     /// What failed, in a few words: the model response, or else the exchange.
@@ -95,6 +97,7 @@ impl Summary {
             context: flow.context().map(Box::new),
             turn: turn.map(|turn| turn.status),
             usage: turn.and_then(|turn| turn.usage),
+            calls: turn.map_or(0, |turn| turn.calls().count() as u32),
             first_delta: flow.first_delta(),
             failure,
             close: flow.close.as_ref().and_then(|close| close.code),

@@ -137,6 +137,64 @@ fn the_next_error_is_shown_with_what_came_back() {
 }
 
 #[test]
+fn the_next_tool_call_is_shown_with_what_came_back() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    scene.press("gt");
+    let calls = |scene: &Scene| {
+        let turn = scene.app.selected().unwrap().turn.as_ref().unwrap();
+        turn.calls().count()
+    };
+    let row = |scene: &Scene| scene.app.list().scroll().cursor;
+    assert_eq!((calls(&scene), row(&scene)), (1, 1));
+    assert_eq!(scene.app.tab(), Tab::Response);
+    // The turn that was refused has none.
+    scene.press("t");
+    assert_eq!((calls(&scene), row(&scene)), (1, 4));
+    scene.press("T");
+    assert_eq!(row(&scene), 1);
+    scene.press("T");
+    assert_eq!(row(&scene), 1);
+    assert_eq!(scene.app.toast().unwrap().text, "no previous tool call");
+}
+
+#[test]
+fn keys_go_to_where_another_agent_takes_over() {
+    let mut scene = Scene::finished();
+    scene.streamed_turn("Review it once more", "review", true);
+    scene.streamed_turn("Thank you", "main", true);
+    scene.wait(0);
+    scene.app.prepare((120, 40));
+    let gist = |scene: &Scene| scene.app.selected().unwrap().gist.clone();
+    scene.press("kkA");
+    assert_eq!(gist(&scene), "Explain everything");
+    scene.press("a");
+    assert_eq!(gist(&scene), "Review the change of the parser");
+    scene.press("a");
+    assert_eq!(gist(&scene), "Thank you");
+    scene.press("a");
+    assert_eq!(scene.app.toast().unwrap().text, "no next agent");
+}
+
+#[test]
+fn keys_go_from_flow_to_flow_and_turn_to_turn_without_leaving_the_pane() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    let row = |scene: &Scene| scene.app.list().scroll().cursor;
+    scene.press("g3J");
+    assert_eq!((row(&scene), scene.app.focus()), (1, Pane::Output));
+    scene.press("K");
+    assert_eq!((row(&scene), scene.app.focus()), (0, Pane::Output));
+    // The third row is a connection, and no turn.
+    scene.press("}}}");
+    assert_eq!((row(&scene), scene.app.focus()), (4, Pane::Output));
+    scene.press("{");
+    assert_eq!(row(&scene), 2);
+    assert!(scene.press("E").is_empty());
+    assert_eq!(scene.app.toast().unwrap().text, "no previous error");
+}
+
+#[test]
 fn a_key_for_tabs_first_brings_the_payload() {
     let mut scene = Scene::finished();
     scene.app.prepare((80, 24));
