@@ -5,12 +5,22 @@
 
 #[path = "sessions/codex.rs"]
 mod codex;
+#[path = "support/fake_upstream/frames.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "other tests use the rest")]
+mod frames;
+#[path = "support/recorder.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "other tests use the rest")]
+mod recorder;
 #[path = "recording/script.rs"]
 #[expect(dead_code, reason = "other tests use the rest")]
 mod script;
+#[path = "sessions/sockets.rs"]
+mod sockets;
+#[path = "sessions/wire.rs"]
+mod wire;
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Output};
 
 use codextap::capture;
@@ -22,7 +32,19 @@ use proptest::prelude::*;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use codex::{ALL, Codex, SESSION, Step, Totals};
+use codex::{ALL, Codex, Meant, SESSION, Step, Totals};
+use sockets::Sockets;
+use wire::{Told, Wire};
+
+/// What was done, and the capture of it.
+struct Day {
+    meant: Vec<Meant>,
+    totals: Totals,
+    /// Where [`CAPTURE`] is.
+    directory: TempDir,
+}
+
+const CAPTURE: &str = "day.jsonl";
 
 /// Sixty turns and more, with everything that can happen.
 fn long_day() -> Vec<Step> {
@@ -40,21 +62,51 @@ fn long_day() -> Vec<Step> {
     steps
 }
 
-/// Plays `steps` into a capture.
-fn played(steps: &[Step]) -> (Codex, TempDir, PathBuf) {
-    let mut codex = Codex::new();
-    codex.play(steps);
-    let script = &mut codex.script;
-    let mut text = Vec::new();
-    for id in script.recorder.take_finished() {
-        let flow = script.store.get(id).unwrap();
-        text.extend(capture::line(flow, &script.store).unwrap());
-        text.push(b'\n');
+impl Day {
+    /// Codex does `steps` over a wire, and whatever `end` gives is the capture then.
+    fn over<W: Wire>(wire: W, directory: TempDir, steps: &[Step], end: impl FnOnce(W)) -> Self {
+        let mut codex = Codex::new(wire);
+        codex.play(steps);
+        end(codex.wire);
+        Self {
+            meant: codex.meant,
+            totals: codex.totals,
+            directory,
+        }
     }
-    let directory = tempfile::tempdir().unwrap();
-    let path = directory.path().join("day.jsonl");
-    std::fs::write(&path, text).unwrap();
-    (codex, directory, path)
+
+    /// Told to a recorder.
+    fn told(steps: &[Step]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(CAPTURE);
+        Self::over(
+            Told::new(),
+            directory,
+            steps,
+            |Told { mut script, .. }| {
+                let mut text = Vec::new();
+                for id in script.recorder.take_finished() {
+                    let flow = script.store.get(id).unwrap();
+                    text.extend(capture::line(flow, &script.store).unwrap());
+                    text.push(b'\n');
+                }
+                std::fs::write(path, text).unwrap();
+            },
+        )
+    }
+
+    /// Sent through the program.
+    fn sent(steps: &[Step]) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let wire = Sockets::start(directory.path(), CAPTURE);
+        Self::over(wire, directory, steps, Sockets::end)
+    }
+
+    fn store(&self) -> Store {
+        let loaded = capture::load(&self.directory.path().join(CAPTURE)).unwrap();
+        assert_eq!(loaded.skipped, []);
+        loaded.store
+    }
 }
 
 /// Every turn of a store, in the order in which they began.
@@ -66,7 +118,7 @@ fn turns(store: &Store) -> Vec<&Flow> {
 }
 
 /// Holds every effective request of a capture against what was meant.
-fn check_lineage(codex: &Codex, store: &Store) {
+fn check_lineage(meant: &[Meant], store: &Store) {
     let turns = turns(store);
     let by_response: HashMap<String, &Flow> = turns
         .iter()
@@ -80,8 +132,8 @@ fn check_lineage(codex: &Codex, store: &Store) {
         }
         Parent::Before { .. } => None,
     };
-    assert_eq!(turns.len(), codex.meant.len());
-    for (flow, meant) in turns.iter().zip(&codex.meant) {
+    assert_eq!(turns.len(), meant.len());
+    for (flow, meant) in turns.iter().zip(meant) {
         let effective = Effective::of(flow, find).unwrap();
         let items: Vec<Value> = effective
             .items
@@ -117,14 +169,24 @@ fn totals(store: &Store) -> Totals {
 
 #[test]
 fn a_day_of_sixty_turns_is_understood_turn_for_turn() {
-    let (codex, directory, path) = played(&long_day());
-    assert!(codex.totals.turns >= 60, "{:?}", codex.totals);
-    let loaded = capture::load(&path).unwrap();
-    assert_eq!(loaded.skipped, []);
-    check_lineage(&codex, &loaded.store);
-    assert_eq!(totals(&loaded.store), codex.totals);
+    understand(&Day::told(&long_day()));
+}
 
-    let summary = json(directory.path(), &["summary", "day.jsonl", "--json"]);
+#[test]
+fn a_day_over_real_sockets_is_understood_turn_for_turn() {
+    understand(&Day::sent(&long_day()));
+}
+
+/// Holds a long day against what was meant and reported.
+fn understand(day: &Day) {
+    let reported = day.totals;
+    assert!(reported.turns >= 60, "{reported:?}");
+    let store = day.store();
+    check_lineage(&day.meant, &store);
+    assert_eq!(totals(&store), reported);
+
+    let home = day.directory.path();
+    let summary = json(home, &["summary", CAPTURE, "--json"]);
     let session = &summary["sessions"][0];
     assert_eq!(session["id"], SESSION);
     assert_eq!(session["cwd"], "/home/dev");
@@ -140,16 +202,16 @@ fn a_day_of_sixty_turns_is_understood_turn_for_turn() {
         errors: number("errors"),
         tokens: ["input", "cached", "output", "reasoning"].map(tokens),
     };
-    assert_eq!(told, codex.totals);
+    assert_eq!(told, reported);
     // 5, 0.5 and 30 dollars for a million: in micros of cents, so that it is whole.
-    let [input, cached, output, _] = codex.totals.tokens;
+    let [input, cached, output, _] = reported.tokens;
     let cost = (input - cached) * 50 + cached * 5 + output * 300;
     let usd = total["cost"]["usd"].as_str().unwrap();
     let (whole, part) = usd.split_once('.').unwrap();
     let usd: u64 = format!("{whole}{part:0<7}").parse().unwrap();
     assert_eq!(usd, cost);
 
-    let shown = json(directory.path(), &["show", "day.jsonl", "--json"]);
+    let shown = json(home, &["show", CAPTURE, "--json"]);
     let threads = shown["sessions"][0]["threads"].as_array().unwrap();
     let [main, scouts @ ..] = threads.as_slice() else {
         panic!("no threads");
@@ -181,9 +243,9 @@ fn a_day_of_sixty_turns_is_understood_turn_for_turn() {
         .map(|it| &it["state"]);
     assert_eq!(states.collect::<Vec<_>>(), ["failed", "failed", "complete"]);
 
-    let events = run(directory.path(), &["events", "day.jsonl", "--json"]);
+    let events = run(home, &["events", CAPTURE, "--json"]);
     let events = String::from_utf8(events.stdout).unwrap();
-    let attempts = codex.meant.len() + 1 + 1;
+    let attempts = day.meant.len() + 1 + 1;
     assert!(events.lines().count() >= attempts, "and refused handshakes");
     for line in events.lines() {
         let event: Value = serde_json::from_str(line).unwrap();
@@ -197,11 +259,11 @@ proptest! {
     #[test]
     fn whatever_happens_is_understood(places in proptest::collection::vec(0..ALL.len(), 1..24)) {
         let steps: Vec<Step> = places.into_iter().map(|place| ALL[place]).collect();
-        let (codex, _directory, path) = played(&steps);
-        let loaded = capture::load(&path).unwrap();
-        check_lineage(&codex, &loaded.store);
-        if !codex.meant.is_empty() {
-            prop_assert_eq!(totals(&loaded.store), codex.totals);
+        let day = Day::told(&steps);
+        let store = day.store();
+        check_lineage(&day.meant, &store);
+        if !day.meant.is_empty() {
+            prop_assert_eq!(totals(&store), day.totals);
         }
     }
 }

@@ -3,7 +3,7 @@
 use codextap::tap::Direction;
 use serde_json::{Value, json};
 
-use crate::script::{Script, frame};
+use crate::wire::Wire;
 
 /// What Codex does next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -57,15 +57,13 @@ pub(crate) struct Totals {
     pub(crate) tokens: [u64; 4],
 }
 
-/// Codex and the upstream.
-pub(crate) struct Codex {
-    pub(crate) script: Script,
+/// Codex and the upstream, and what is between them.
+pub(crate) struct Codex<W> {
+    pub(crate) wire: W,
     pub(crate) meant: Vec<Meant>,
     pub(crate) totals: Totals,
     /// Numbers for whatever needs a name of its own.
     next: u64,
-    /// Exchanges so far.
-    exchanges: u64,
     /// Whether the upstream refuses WebSockets.
     is_refused: bool,
 }
@@ -82,8 +80,7 @@ pub(crate) struct Thread {
     previous: Option<String>,
     window: u32,
     turn: String,
-    /// The exchange that the socket is.
-    socket: Option<u64>,
+    socket: Option<usize>,
     is_over_http: bool,
     is_warm: bool,
 }
@@ -99,14 +96,13 @@ enum End {
 
 pub(crate) const SESSION: &str = "session-1";
 
-impl Codex {
-    pub(crate) fn new() -> Self {
+impl<W: Wire> Codex<W> {
+    pub(crate) fn new(wire: W) -> Self {
         Self {
-            script: Script::new(),
+            wire,
             meant: Vec::new(),
             totals: Totals::default(),
             next: 0,
-            exchanges: 0,
             is_refused: false,
         }
     }
@@ -124,7 +120,7 @@ impl Codex {
         for step in steps {
             self.step(&mut main, *step);
         }
-        self.close(&mut main);
+        self.close(&mut main, Direction::Out);
     }
 
     fn thread(&mut self, agent: &str, parent: Option<&Thread>) -> Thread {
@@ -150,10 +146,10 @@ impl Codex {
     fn step(&mut self, thread: &mut Thread, step: Step) {
         let text = self.name("Do");
         match step {
-            Step::Reconnect => return self.close(thread),
+            Step::Reconnect => return self.close(thread, Direction::Out),
             Step::Fallback => {
                 self.is_refused = true;
-                return self.close(thread);
+                return self.close(thread, Direction::Out);
             }
             Step::Compact => return self.compact(thread),
             Step::Prompt | Step::Tool | Step::Retried | Step::Failed | Step::Spawn => {}
@@ -180,7 +176,7 @@ impl Codex {
                 let mut agent = self.thread("/root/scout", Some(thread));
                 agent.history = vec![message("developer", "You are a scout.")];
                 self.step(&mut agent, Step::Tool);
-                self.close(&mut agent);
+                self.close(&mut agent, Direction::Out);
                 thread.history.push(output(&call, "nothing there"));
             }
             _ => {}
@@ -247,65 +243,43 @@ impl Codex {
             is_compacted: thread.window > 0,
         });
         let events = self.events(&id, output, end, purpose != "prewarm");
-        match thread.socket {
-            Some(socket) => {
-                let mut body = body(thread, purpose, &thread.history[thread.told..]);
-                body["type"] = json!("response.create");
-                if let Some(previous) = &thread.previous {
-                    body["previous_response_id"] = json!(previous);
-                }
-                if purpose == "prewarm" {
-                    body["generate"] = json!(false);
-                }
-                self.script.exchange = socket;
-                self.send(Direction::Out, &body);
-                for event in &events {
-                    self.send(Direction::In, event);
-                }
+        if let Some(socket) = thread.socket {
+            let mut body = body(thread, purpose, &thread.history[thread.told..]);
+            body["type"] = json!("response.create");
+            if let Some(previous) = &thread.previous {
+                body["previous_response_id"] = json!(previous);
             }
-            None => self.post(thread, purpose, &events, end),
+            if purpose == "prewarm" {
+                body["generate"] = json!(false);
+            }
+            self.wire.converse(socket, &body, &events);
+        } else {
+            let body = body(thread, purpose, &thread.history);
+            let is_lost = end == End::Lost;
+            self.wire.post(&fields(thread), &body, &events, is_lost);
         }
         if end == End::Completed {
             thread.history.extend_from_slice(output);
             (thread.told, thread.previous) = (thread.history.len(), Some(id));
         } else {
             // Codex leaves a socket on which something failed.
-            self.close(thread);
+            let is_lost = end == End::Lost;
+            let first = if is_lost {
+                Direction::In
+            } else {
+                Direction::Out
+            };
+            self.close(thread, first);
         }
-    }
-
-    fn post(&mut self, thread: &Thread, purpose: &str, events: &[Value], end: End) {
-        let body = body(thread, purpose, &thread.history);
-        self.begin("POST", thread, &[("content-type", "application/json")]);
-        self.script
-            .data(Direction::Out, body.to_string().as_bytes());
-        self.script.end(Direction::Out);
-        self.script
-            .response(200, &[("content-type", "text/event-stream")]);
-        for event in events {
-            let event = format!(
-                "event: {}\ndata: {event}\n\n",
-                event["type"].as_str().unwrap()
-            );
-            self.script.data(Direction::In, event.as_bytes());
-        }
-        assert!(end != End::Lost || !events.is_empty());
-        self.script.end(Direction::In);
     }
 
     /// Opens a socket and warms it up, or is refused.
     fn connect(&mut self, thread: &mut Thread) {
-        self.begin("GET", thread, &[("upgrade", "websocket")]);
-        self.script.end(Direction::Out);
-        if self.is_refused {
-            self.script.response(426, &[]);
-            self.script.end(Direction::In);
-            thread.is_over_http = true;
+        thread.socket = self.wire.upgrade(&fields(thread), self.is_refused);
+        thread.is_over_http = thread.socket.is_none();
+        if thread.is_over_http {
             return;
         }
-        self.script.response(101, &[("upgrade", "websocket")]);
-        self.script.tell(codextap::tap::Kind::Upgraded);
-        thread.socket = Some(self.exchanges);
         // Only the first socket of a thread is warmed up.
         if !std::mem::replace(&mut thread.is_warm, true) {
             let turn = std::mem::take(&mut thread.turn);
@@ -316,26 +290,12 @@ impl Codex {
         }
     }
 
-    fn begin(&mut self, method: &str, thread: &Thread, fields: &[(&'static str, &str)]) {
-        self.script.exchange = self.exchanges;
-        let ids = [("session-id", SESSION), ("thread-id", &thread.id)];
-        self.script
-            .request(method, "/v1/responses", &[fields, &ids].concat());
-        self.exchanges = self.script.exchange;
-    }
-
-    fn close(&mut self, thread: &mut Thread) {
+    /// Ends the socket, if there is one; `first` says who does.
+    fn close(&mut self, thread: &mut Thread, first: Direction) {
         (thread.told, thread.previous) = (0, None);
         if let Some(socket) = thread.socket.take() {
-            self.script.exchange = socket;
-            self.script.end(Direction::Out);
-            self.script.end(Direction::In);
+            self.wire.close(socket, first);
         }
-    }
-
-    fn send(&mut self, dir: Direction, message: &Value) {
-        let frame = frame(dir, 0x81, message.to_string().as_bytes());
-        self.script.data(dir, &frame);
     }
 
     /// What the upstream answers, and takes note of.
@@ -390,6 +350,11 @@ impl Codex {
         self.next += 1;
         format!("{of}-{}", self.next)
     }
+}
+
+/// What the fields of a request tell of who asks.
+fn fields(thread: &Thread) -> [(&'static str, &str); 2] {
+    [("session-id", SESSION), ("thread-id", &thread.id)]
 }
 
 /// A request for a response.
