@@ -107,11 +107,12 @@ fn may_be_added_to(path: &Path, capture: Option<&Path>) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         metadata => metadata?,
     };
-    if !metadata.is_file() || metadata.len() == 0 {
-        return Ok(());
-    }
+    // The capture may be empty still.
     if identity(path) == capture.and_then(identity) {
         return Err(io::Error::other("all flows are written there already"));
+    }
+    if !metadata.is_file() || metadata.len() == 0 {
+        return Ok(());
     }
     let mut start = Vec::new();
     File::open(path)?
@@ -125,3 +126,20 @@ fn may_be_added_to(path: &Path, capture: Option<&Path>) -> io::Result<()> {
 
 /// How each line of a capture begins.
 const LINE: &[u8] = b"{\"v\":";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_capture_itself_is_refused_empty_or_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let capture = directory.path().join("capture.jsonl");
+        for content in [&b""[..], b"{\"v\":1}\n"] {
+            std::fs::write(&capture, content).unwrap();
+            let error = may_be_added_to(&capture, Some(&capture)).unwrap_err();
+            assert_eq!(error.to_string(), "all flows are written there already");
+        }
+        may_be_added_to(&directory.path().join("new.jsonl"), Some(&capture)).unwrap();
+    }
+}

@@ -70,10 +70,10 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
         ending.stage.send_replace(stage);
         let mut arrived = Vec::new();
         let cut = loop {
-            while self.events.try_recv_many(&mut arrived) > 0 {
-                self.take(&mut arrived);
-            }
-            if self.recording.is_at_rest() {
+            // A batch, not all there is: a stream that outpaces the recorder must not keep a signal waiting.
+            let is_drained = self.events.try_recv_many(&mut arrived) == 0;
+            self.take(&mut arrived);
+            if is_drained && self.recording.is_at_rest() {
                 (ending.stage).send_if_modified(|stage| {
                     std::mem::replace(stage, Stage::Closing) != Stage::Closing
                 });
@@ -81,14 +81,21 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
             tokio::select! {
                 signal = signals.next() => break Some(signal),
                 _ = &mut ending.proxy => break None,
-                count = self.events.recv_many(&mut arrived) => {
+                () = tokio::task::yield_now(), if !is_drained => {}
+                count = self.events.recv_many(&mut arrived), if is_drained => {
                     if count == 0 {
                         break None;
                     }
                 }
             }
         };
-        while self.events.try_recv_many(&mut arrived) > 0 {}
+        // What waits already. The proxy still runs, so there may always be more.
+        for _ in 0..LAST_BATCHES {
+            if self.events.try_recv_many(&mut arrived) == 0 {
+                break;
+            }
+            self.take(&mut arrived);
+        }
         self.take(&mut arrived);
         let ids = self.recording.cut(self.store, clock.now());
         (self.finished)(self.store, ids);
@@ -105,3 +112,7 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
         self.recording.settle(self.store);
     }
 }
+
+/// How many batches of events are recorded once nothing is waited for any more: more than the tap's
+/// budget holds at a time.
+const LAST_BATCHES: usize = 64;
