@@ -75,6 +75,18 @@ fn a_failure_stands_first() {
 }
 
 #[test]
+fn what_was_sent_and_why_it_took_so_much_stand_first() {
+    for size in [(60, 24), (80, 24), (120, 40), (200, 50)] {
+        for (name, keys) in [("sent", "<enter>"), ("why", "<enter>]")] {
+            let mut scene = Scene::new();
+            scene.retried();
+            scene.wait(0);
+            check(name, scene, size, keys);
+        }
+    }
+}
+
+#[test]
 fn a_capture_that_cannot_be_written_is_said_in_red() {
     for size in [(80, 24), (200, 50)] {
         let mut scene = Scene::finished();

@@ -8,6 +8,7 @@
 pub mod action;
 pub mod documents;
 pub mod focus;
+mod gauges;
 pub mod help;
 mod judge;
 pub mod keymap;
@@ -31,6 +32,7 @@ use ratatui::layout::Rect;
 use crate::capture::Piece;
 use crate::content::{Folds, Tab};
 use crate::filter::Filter;
+use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
@@ -41,6 +43,7 @@ pub use status::{Capture, Options, Status, Stream};
 
 use documents::{Sheet, Show};
 use focus::Pane;
+use gauges::Gauges;
 use keymap::Count;
 use layout::{Layout, Wish};
 use list::List;
@@ -64,6 +67,8 @@ pub struct App {
     recall: Recall,
     /// What the selected flow has to do with others.
     relations: Relations,
+    /// How full the rate limits are.
+    gauges: Gauges,
     /// Flows that are read from captures.
     loading: Loading,
     /// The request list.
@@ -126,6 +131,7 @@ impl App {
             now: At::default(),
             recall: Recall::default(),
             relations: Relations::default(),
+            gauges: Gauges::default(),
             loading: Loading::default(),
             list: List::default(),
             sheets: Box::default(),
@@ -200,6 +206,11 @@ impl App {
     #[must_use]
     pub fn selected(&self) -> Option<&Flow> {
         self.store.get(self.list.selected()?)
+    }
+
+    /// How full the rate limits are, as last told while this program ran.
+    pub fn limits(&self) -> impl Iterator<Item = &Window> {
+        self.gauges.windows(self.now)
     }
 
     /// Why the flow under the cursor cannot be shown; `None` while it is being read back.
@@ -396,6 +407,9 @@ impl App {
             self.list.settle(&self.store);
         } else {
             self.list.sync(&self.store);
+        }
+        if self.options.is_proxy && !self.is_paused {
+            self.gauges.look(self.list.totals(), &self.store);
         }
     }
 

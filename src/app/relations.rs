@@ -142,3 +142,60 @@ impl Relations {
 
 /// Effective requests that are kept: enough to go on from turn to turn, and to come back.
 const MOST_KNOWN: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flow::{Body, Channel};
+    use crate::responses::{Status, Turn};
+    use crate::tap::At;
+
+    /// A turn that continues `previous` and was answered as `response`.
+    fn turn(previous: &str, response: &str) -> Flow {
+        let started = At::from_micros(1_000_000);
+        let mut flow = Flow::new(response.to_owned(), String::new(), "".into(), started);
+        flow.channel = Channel::Model;
+        flow.turn = Some(Turn::default());
+        let body = format!(r#"{{"input":"hi","previous_response_id":"{previous}"}}"#);
+        flow.request.body.push(body.as_bytes());
+        flow.read_request();
+        flow.identity.thread = Some("t".to_owned());
+        let turn = flow.turn.get_or_insert_default();
+        turn.response_id = Some(response.to_owned());
+        turn.status = Status::Completed;
+        flow.ended = Some(started);
+        flow
+    }
+
+    #[test]
+    fn what_is_told_of_others_is_made_again_only_when_they_change() {
+        let (mut store, mut relations) = (Store::default(), Relations::default());
+        let prices = Prices::default();
+        let mut first = turn("", "a");
+        first.request.body = Body::default();
+        first.request.body.push(br#"{"input":"hello"}"#);
+        let first = store.push(first);
+        let second = store.push(turn("a", "b"));
+        let look = |relations: &mut Relations, store: &Store| {
+            relations.look(Some(second), store, &prices);
+            relations.prepare(store);
+            let flow = store.get(second).unwrap();
+            let around = relations.around(store, flow, Calls::default(), &prices);
+            std::ptr::from_ref(around.asked.unwrap())
+        };
+        let made = look(&mut relations, &store);
+        assert_eq!(relations.needed(), [first]);
+        let stamp = relations.stamp(&store);
+        store.change(second, |flow| flow.response.body.push(b"streamed"));
+        assert_eq!(look(&mut relations, &store), made, "an answer that streams");
+        store.push(turn("x", "c"));
+        relations.look(Some(second), &store, &prices);
+        assert_eq!(relations.stamp(&store), stamp, "a turn after it");
+
+        store.change(first, |flow| flow.turn = None);
+        assert_ne!(relations.stamp(&store), stamp);
+        let other = store.get(first).unwrap();
+        let around = relations.around(&store, other, Calls::default(), &prices);
+        assert!(around.turn.is_none(), "they are the selected flow's");
+    }
+}

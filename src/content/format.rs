@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::responses::{Confidence, Cost};
 use crate::tap::At;
 
 /// A size in decimal units, three digits at most: `999 B`, `1.2 KB`, `34 MB`.
@@ -69,6 +70,54 @@ pub fn duration(duration: Duration) -> String {
         1_000_000..60_000_000 => format!("{seconds}.{:02} s", duration.subsec_millis() / 10),
         60_000_000..3_600_000_000 => format!("{} m {:02} s", seconds / 60, seconds % 60),
         _ => format!("{} h {:02} m", seconds / 3_600, seconds / 60 % 60),
+    }
+}
+
+/// A length of time in its largest unit, for windows and deadlines: `45 s`, `10 m`, `5 h`, `6.9 d`.
+#[must_use]
+pub fn span(span: Duration) -> String {
+    let seconds = span.as_secs();
+    let (unit, name) = match seconds {
+        0..60 => return format!("{seconds} s"),
+        60..3_600 => (60, "m"),
+        3_600..172_800 => (3_600, "h"),
+        _ => (86_400, "d"),
+    };
+    let tenths = seconds * 10 / unit;
+    match tenths % 10 {
+        0 => format!("{} {name}", tenths / 10),
+        tenth => format!("{}.{tenth} {name}", tenths / 10),
+    }
+}
+
+/// Hundredths of a percent: `12 %`, `12.5 %`, `0.05 %`.
+#[must_use]
+pub fn hundredths(hundredths: u64) -> String {
+    let (whole, part) = (hundredths / 100, hundredths % 100);
+    match part {
+        0 => format!("{whole} %"),
+        part if part % 10 == 0 => format!("{whole}.{} %", part / 10),
+        part => format!("{whole}.{part:02} %"),
+    }
+}
+
+/// An amount of money, `~` before what is not billed so for sure: `$0.0123`, `~$12.34`, `<$0.0001`.
+#[must_use]
+pub fn cost(cost: Cost) -> String {
+    let about = match cost.confidence {
+        Confidence::Listed => "",
+        Confidence::Equivalent | Confidence::Assumed => "~",
+    };
+    // Hundredths of a cent.
+    let parts = cost.dollars.0.saturating_add(50_000_000) / 100_000_000;
+    match parts {
+        0 if cost.dollars.0 > 0 => format!("{about}<$0.0001"),
+        0 => format!("{about}$0"),
+        1..10_000 => format!("{about}$0.{parts:04}"),
+        _ => {
+            let cents = (parts + 50) / 100;
+            format!("{about}${}.{:02}", cents / 100, cents % 100)
+        }
     }
 }
 
@@ -168,6 +217,41 @@ mod tests {
         ];
         for (micros, expected) in table {
             assert_eq!(duration(Duration::from_micros(micros)), expected);
+        }
+    }
+
+    #[test]
+    fn spans_shares_and_amounts_have_the_digits_that_matter() {
+        let table = [
+            (45, "45 s"),
+            (600, "10 m"),
+            (18_000, "5 h"),
+            (594_000, "6.8 d"),
+        ];
+        for (seconds, expected) in table {
+            assert_eq!(span(Duration::from_secs(seconds)), expected);
+        }
+        assert_eq!(
+            [1_200, 1_250, 5].map(hundredths),
+            ["12 %", "12.5 %", "0.05 %"]
+        );
+        let amount = |pico| {
+            let cost = |confidence| {
+                super::cost(Cost {
+                    dollars: crate::responses::Dollars(pico),
+                    confidence,
+                })
+            };
+            (cost(Confidence::Listed), cost(Confidence::Equivalent))
+        };
+        let table = [
+            (0, "$0"),
+            (1_000_000, "<$0.0001"),
+            (12_345_000_000, "$0.0123"),
+            (12_345_000_000_000, "$12.35"),
+        ];
+        for (pico, expected) in table {
+            assert_eq!(amount(pico), (expected.to_owned(), format!("~{expected}")));
         }
     }
 

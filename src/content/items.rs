@@ -9,21 +9,21 @@ use crate::flow::Calls;
 use crate::responses::{Item, ItemKind, Part, ToolCall};
 
 /// Adds a row for each item; the folds' keys are `key/0`, `key/1`, …
-pub(super) fn table(
+pub(super) fn table<'a>(
     document: &mut Document,
-    items: &[Item],
+    items: impl IntoIterator<Item = &'a Item> + Clone,
     others: &Calls,
     key: &str,
     folds: &Folds,
 ) {
-    let asked: HashMap<&str, &ToolCall> = items
-        .iter()
+    let own = items.clone().into_iter();
+    let asked: HashMap<&str, &ToolCall> = own
         .filter_map(|item| match &item.kind {
             ItemKind::Call(call) => Some((call.call_id.as_deref()?, call)),
             _ => None,
         })
         .collect();
-    for (number, item) in items.iter().enumerate() {
+    for (number, item) in items.into_iter().enumerate() {
         let key = format!("{key}/{number}");
         let (label, role) = label(&item.kind);
         let label = crate::text::pad(crate::text::Clean::from(label).as_str(), LABEL_COLUMNS);
@@ -46,7 +46,7 @@ pub(super) fn speaker(role: &str) -> Role {
     }
 }
 
-fn label(item_kind: &ItemKind) -> (String, Role) {
+pub(super) fn label(item_kind: &ItemKind) -> (String, Role) {
     match item_kind {
         ItemKind::Message { role, .. } => (role.clone(), speaker(role)),
         ItemKind::Reasoning { .. } => ("reasoning".to_owned(), Role::Reasoning),

@@ -9,7 +9,9 @@
 
 mod block;
 mod calls;
+mod context;
 mod endpoint;
+mod expense;
 pub mod format;
 mod gist;
 mod headers;
@@ -23,6 +25,7 @@ mod reasoning;
 mod request;
 mod response;
 mod timeline;
+mod timing;
 
 use std::collections::HashSet;
 
@@ -217,6 +220,14 @@ impl Line {
         }
     }
 }
+
+/// A line that tells something in the column beside its name.
+fn fact(name: &str) -> Line {
+    Line::of(&format!("{name:<FACT$}"), Role::Heading).hanging(FACT)
+}
+
+/// Columns of a fact's name.
+const FACT: usize = 10;
 
 /// The most lines and spans of a document.
 const MOST_PIECES: usize = 1_000_000;

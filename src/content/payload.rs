@@ -110,4 +110,6 @@ pub(super) fn messages(flow: &Flow, dir: Direction) -> impl Iterator<Item = (usi
 }
 
 #[cfg(test)]
+mod around;
+#[cfg(test)]
 mod tests;

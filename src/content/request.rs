@@ -3,7 +3,7 @@
 use super::block::{Look, block};
 use super::json::{self, is_json, json};
 use super::payload::{body, messages};
-use super::{Around, Document, Folds, Line, Role, endpoint, format, gist, items};
+use super::{Around, Document, Folds, Line, Role, context, endpoint, format, gist, items};
 use crate::flow::{Channel, Flow, FlowKind};
 use crate::responses::{Request, event_name};
 use crate::tap::Direction;
@@ -15,7 +15,7 @@ pub(super) fn request(document: &mut Document, flow: &Flow, around: &Around<'_>,
             let is_model = matches!(flow.channel, Channel::Model | Channel::Compact);
             let text = flow.request.body.text().filter(|_| is_model);
             if let Some(request) = text.and_then(|text| Request::parse(text).ok()) {
-                asked(document, &request, around, folds);
+                asked(document, flow, &request, around, folds);
             } else {
                 endpoint::asked(document, flow);
                 body(document, &flow.request.body, "request/body", folds);
@@ -50,7 +50,7 @@ fn turn(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds
         .ok()
         .and_then(|text| Request::parse(text).ok());
     match parsed {
-        Some(request) => asked(document, &request, around, folds),
+        Some(request) => asked(document, flow, &request, around, folds),
         None => body(document, &flow.request.body, "request/body", folds),
     }
     if messages(flow, Direction::Out).nth(1).is_some() {
@@ -80,7 +80,13 @@ fn further(document: &mut Document, flow: &Flow, skip: usize, folds: &Folds) {
 }
 
 /// Adds a model request, part by part.
-fn asked(document: &mut Document, request: &Request, around: &Around<'_>, folds: &Folds) {
+fn asked(
+    document: &mut Document,
+    flow: &Flow,
+    request: &Request,
+    around: &Around<'_>,
+    folds: &Folds,
+) {
     config(document, request);
     if let Some(id) = &request.previous_response_id {
         document.push(
@@ -88,6 +94,10 @@ fn asked(document: &mut Document, request: &Request, around: &Around<'_>, folds:
                 .with(id, Role::Text)
                 .with(": only what is new was sent", Role::Dim),
         );
+    }
+    if let Some(asked) = around.asked {
+        context::context(document, flow, asked, folds);
+        context::effective(document, request, around, folds);
     }
     if let Some(text) = &request.instructions {
         let chars = text.chars().count() as u64;
@@ -262,7 +272,7 @@ const CONFIG: [&str; 4] = ["stream", "store", "tool_choice", "parallel_tool_call
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{plain, shown};
+    use super::super::tests::{flow, plain, shown};
     use super::*;
 
     const BODY: &str = r#"{"model":"gpt-x","instructions":"Be good.","input":[
@@ -281,7 +291,8 @@ mod tests {
         }
         let mut document = Document::default();
         let request = Request::parse(BODY).unwrap();
-        asked(&mut document, &request, &Around::default(), &chosen);
+        let flow = flow(FlowKind::Http, "/v1/responses");
+        asked(&mut document, &flow, &request, &Around::default(), &chosen);
         document
     }
 

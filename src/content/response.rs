@@ -1,18 +1,22 @@
 //! The Response tab: what came back, errors first.
 
-use std::time::Duration;
-
+use super::expense::expense;
 use super::headers::{close, status_role};
 use super::payload::{body, messages};
+use super::timing::timing;
 use super::{Around, Document, Folds, Line, Role, calls, endpoint, format, items};
 use crate::flow::{Flow, FlowKind};
-use crate::responses::{Failure, Status, ToolCall, Turn, Usage};
+use crate::responses::{Failure, Status, ToolCall, Turn, is_as_asked};
 use crate::tap::{Direction, field};
 
 /// Adds the response of a flow: a model response by its parts, anything else as the body it is.
 pub(super) fn response(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds) {
     if let Some(turn) = &flow.turn {
         failed(document, turn);
+    }
+    if let Some((asked, served)) = other_model(flow) {
+        let text = format!("! {served} answered, not {asked} as asked");
+        document.push(Line::of(&text, Role::Warning).hanging(2));
     }
     for lint in flow.lints() {
         document.push(Line::of(&format!("! {lint}"), Role::Warning).hanging(2));
@@ -116,24 +120,13 @@ fn status_line(flow: &Flow) -> Line {
         line.add(" ", Role::Dim);
     }
     line.add(word, role);
-    let header = flow
-        .response
-        .head
-        .as_ref()
-        .and_then(|head| field(&head.fields, "openai-model"));
-    // Codex goes by the field: it warns of another model than it asked for.
-    let field = turn
-        .headers
-        .iter()
-        .rev()
-        .find(|(name, _)| name == "openai-model");
-    let field = field.map(|(_, model)| model.as_str()).or(header.as_deref());
-    let served = field.or(turn.model.as_deref());
-    if let Some(served) = served {
-        line = line.with_value("model", served, Role::Strong);
-        let asked = flow.model.as_deref().unwrap_or(served);
-        if !is_same_model(asked, served) {
-            line.add(&format!(" ≠ {asked} requested"), Role::Warning);
+    if let Some(served) = served(flow, turn) {
+        line = line.with_value("model", &served, Role::Strong);
+    }
+    if let Some(agent) = flow.agent().name() {
+        line = line.with_value("agent", agent, Role::Tool);
+        if flow.identity.is_agent_inferred {
+            line.add(" (inferred)", Role::Dim);
         }
     }
     if let Some(id) = &turn.response_id {
@@ -142,27 +135,27 @@ fn status_line(flow: &Flow) -> Line {
     line
 }
 
-/// Whether `served` is what `asked` names: itself, or a dated snapshot of it (`gpt-x-2026-01-31`).
-pub(super) fn is_same_model(asked: &str, served: &str) -> bool {
-    served.strip_prefix(asked).is_some_and(|rest| {
-        let is_date = |text: &str| {
-            text.len() == 10
-                && text
-                    .bytes()
-                    .all(|byte| byte.is_ascii_digit() || byte == b'-')
-        };
-        rest.is_empty() || rest.strip_prefix('-').is_some_and(is_date)
-    })
+/// The model that answered. Codex goes by the header field: it warns of another model than it asked for.
+fn served(flow: &Flow, turn: &Turn) -> Option<String> {
+    let mut told = turn.headers.iter().rev();
+    let told = told.find(|(name, _)| name == "openai-model");
+    let head = flow.response.head.as_ref();
+    told.map(|(_, model)| model.clone())
+        .or_else(|| field(&head?.fields, "openai-model").map(Into::into))
+        .or_else(|| turn.model.clone())
+}
+
+/// The model that was asked for and the one that answered, where that is another.
+fn other_model(flow: &Flow) -> Option<(&str, String)> {
+    let served = served(flow, flow.turn.as_ref()?)?;
+    let asked = flow.model.as_deref()?;
+    (!is_as_asked(&served, asked)).then_some((asked, served))
 }
 
 fn answered(document: &mut Document, flow: &Flow, turn: &Turn, around: &Around<'_>, folds: &Folds) {
     let others = &around.calls;
-    if let Some(usage) = &turn.usage {
-        document.push(usage_line(usage));
-    }
-    if let Some(line) = timing(flow) {
-        document.push(line);
-    }
+    timing(document, flow, around);
+    expense(document, flow, around);
     let calls: Vec<&ToolCall> = turn.calls().collect();
     if !calls.is_empty() {
         document.gap();
@@ -183,65 +176,15 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, around: &Around<'
             calls::answer(document, answer, &key, folds);
         }
     }
-    document.gap();
-    let head = Line::of("Output", Role::Heading).with(
-        &format!(" {}", format::counted(turn.items.len() as u64, "item")),
-        Role::Number,
-    );
-    if document.section("response/output", true, folds, head) {
-        items::table(document, &turn.items, others, "response/output", folds);
-    }
-    events(document, turn, folds);
-}
-
-fn usage_line(usage: &Usage) -> Line {
-    let mut line = Line::of("in ", Role::Label).with(&format::count(usage.input), Role::Number);
-    let cached = format!(
-        " (cached {} · {}",
-        format::count(usage.cached),
-        format::share(usage.cached, usage.input)
-    );
-    line.add(&cached, Role::Dim);
-    if let Some(written) = usage.cache_write {
-        line.add(&format!(", written {}", format::count(written)), Role::Dim);
-    }
-    line.with(")", Role::Dim)
-        .with(" out ", Role::Label)
-        .with(&format::count(usage.output), Role::Number)
-        .with(
-            &format!(" (reasoning {})", format::count(usage.reasoning)),
-            Role::Dim,
-        )
-        .with(" total ", Role::Label)
-        .with(&format::count(usage.total), Role::Number)
-        .hanging(2)
-}
-
-/// First event, first text and duration, as far as they are known; how fast text was generated.
-fn timing(flow: &Flow) -> Option<Line> {
-    let first_event = flow.event_at(0).map(|at| at.since(flow.started));
-    let known = [
-        ("first event", first_event),
-        ("first text", flow.first_delta()),
-        ("took", flow.duration()),
-    ];
-    let mut line = Line::default().hanging(2);
-    for (name, duration) in known {
-        if let Some(duration) = duration {
-            line = line.with_value(name, &format::duration(duration), Role::Number);
+    if !turn.items.is_empty() {
+        document.gap();
+        let count = format::counted(turn.items.len() as u64, "item");
+        let head = Line::of("Output", Role::Heading).with(&format!(" {count}"), Role::Number);
+        if document.section("response/output", true, folds, head) {
+            items::table(document, &turn.items, others, "response/output", folds);
         }
     }
-    if let Some(speed) = speed(flow) {
-        line = line.with_value("speed", &speed, Role::Number);
-    }
-    (!line.spans.is_empty()).then_some(line)
-}
-
-fn speed(flow: &Flow) -> Option<String> {
-    let tokens = flow.turn.as_ref()?.usage?.output;
-    let time = flow.duration()?.checked_sub(flow.first_delta()?)?;
-    (time >= Duration::from_millis(50))
-        .then(|| format!("{:.0} tokens/s", tokens as f64 / time.as_secs_f64()))
+    events(document, turn, folds);
 }
 
 fn events(document: &mut Document, turn: &Turn, folds: &Folds) {
@@ -267,40 +210,5 @@ fn events(document: &mut Document, turn: &Turn, folds: &Folds) {
         .with(&format!("{:>8} ", format::bytes(*bytes)), Role::Dim)
         .with(kind, Role::Label);
         document.push(line);
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_snapshot_is_the_model_that_was_asked_for() {
-        let table = [
-            ("gpt-x", "gpt-x", true),
-            ("gpt-x", "gpt-x-2026-01-31", true),
-            ("gpt-x", "gpt-x-mini", false),
-            ("gpt-x", "gpt-y", false),
-        ];
-        for (asked, served, same) in table {
-            assert_eq!(is_same_model(asked, served), same, "{served}");
-        }
-    }
-
-    #[test]
-    fn usage_is_one_line() {
-        let usage = Usage {
-            input: 12_345,
-            cached: 10_000,
-            output: 456,
-            reasoning: 128,
-            total: 12_801,
-            ..Usage::default()
-        };
-        let line = Document::of(usage_line(&usage));
-        assert_eq!(
-            super::super::tests::plain(&line),
-            "in 12,345 (cached 10,000 · 81 %) out 456 (reasoning 128) total 12,801\n"
-        );
     }
 }

@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::content::{Role, format};
-use crate::flow::{FlowKind, State, Summary};
+use crate::flow::{FlowKind, State, Summary, sessions};
 use crate::responses::{Agent, Status};
 use crate::tap::At;
 use crate::text::{Clean, pad, pad_start, truncate, width};
@@ -82,8 +82,6 @@ enum Column {
     Time,
     /// How its bytes travel.
     Transport,
-    /// Which agent asked.
-    Agent,
     /// Which model was asked for.
     Model,
     /// What it is about.
@@ -98,6 +96,8 @@ enum Column {
     Cached,
     /// Output tokens.
     Output,
+    /// What they cost by list prices.
+    Cost,
     /// How long it took.
     Duration,
     /// How long until the first text.
@@ -109,7 +109,6 @@ impl Column {
     const ALL: [Self; 12] = [
         Self::Time,
         Self::Transport,
-        Self::Agent,
         Self::Model,
         Self::Gist,
         Self::Status,
@@ -117,17 +116,18 @@ impl Column {
         Self::Input,
         Self::Cached,
         Self::Output,
+        Self::Cost,
         Self::Duration,
         Self::First,
     ];
 
     /// In the order in which they give way; those not named never do.
     const GIVE_WAY: [Self; 9] = [
-        Self::Cached,
         Self::Size,
         Self::Transport,
+        Self::Cost,
+        Self::Cached,
         Self::First,
-        Self::Agent,
         Self::Input,
         Self::Output,
         Self::Model,
@@ -139,7 +139,6 @@ impl Column {
         match self {
             Self::Time => ("time", 8),
             Self::Transport => ("via", 4),
-            Self::Agent => ("agent", 8),
             Self::Model => ("model", 13),
             Self::Gist => ("about", 0),
             Self::Status => ("code", 4),
@@ -147,6 +146,7 @@ impl Column {
             Self::Input => ("in", 6),
             Self::Cached => ("cached", 6),
             Self::Output => ("out", 6),
+            Self::Cost => ("cost", 8),
             Self::Duration => ("took", 6),
             Self::First => ("first", 6),
         }
@@ -156,7 +156,7 @@ impl Column {
     const fn is_number(self) -> bool {
         !matches!(
             self,
-            Self::Time | Self::Transport | Self::Agent | Self::Model | Self::Gist
+            Self::Time | Self::Transport | Self::Model | Self::Gist
         )
     }
 }
@@ -245,7 +245,8 @@ impl Line<'_> {
         }
     }
 
-    /// Draws what the flow is about, with the lines that join turns to their connection.
+    /// Draws what the flow is about, with the lines that join turns to their connection, and the
+    /// agent if it is not the main one.
     fn gist(self, x: u16, y: u16, end: u16, buf: &mut Buffer) {
         let (tree, more) = match self.flow.kind {
             FlowKind::Http => ("", String::new()),
@@ -275,6 +276,15 @@ impl Line<'_> {
             ""
         };
         let x = put(buf, x, y, end, recovered, self.theme.role(Role::Warning));
+        let x = match self.flow.agent() {
+            Agent::Sub(name) => {
+                let name = Clean::new(name);
+                let name = truncate(name.as_str(), MOST_OF_AN_AGENT);
+                let x = put(buf, x, y, end, &name, self.theme.role(Role::Tool));
+                put(buf, x, y, end, " ", self.text())
+            }
+            Agent::Main | Agent::Unknown => x,
+        };
         let stall = self.flow.stall(self.app.now());
         let (more, role) = match stall {
             Some(stall) => (format!(" · silent {}", short(stall)), Role::Warning),
@@ -309,14 +319,7 @@ impl Line<'_> {
                 (format::clock_in(flow.started, zone), dim)
             }
             Column::Transport => (flow.transport.as_str().to_owned(), dim),
-            Column::Agent => match flow.agent() {
-                Agent::Sub(name) => (Clean::new(name).to_string(), self.theme.role(Role::Tool)),
-                agent => (agent.name().unwrap_or_default().to_owned(), dim),
-            },
-            Column::Model => {
-                let model = Clean::new(flow.model.as_deref().unwrap_or_default());
-                (model.to_string(), self.text())
-            }
+            Column::Model => self.model(),
             Column::Gist => (String::new(), self.text()),
             Column::Status => {
                 let (text, role) = status(flow);
@@ -326,6 +329,10 @@ impl Line<'_> {
             Column::Input => (tokens(usage.map(|usage| usage.input)), self.text()),
             Column::Cached => (tokens(usage.map(|usage| usage.cached)), dim),
             Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),
+            Column::Cost => {
+                let cost = sessions::cost(flow, &self.app.options().prices);
+                (cost.map(format::cost).unwrap_or_default(), dim)
+            }
             Column::Duration => match flow.duration() {
                 Some(duration) => (short(duration), self.text()),
                 // The screen does not tick for a connection, so a time would stand still.
@@ -340,6 +347,22 @@ impl Line<'_> {
             Column::First => {
                 let first = flow.first_delta.map(short);
                 (first.unwrap_or_default(), dim)
+            }
+        }
+    }
+
+    /// The model asked for; the one that answered, if that is another.
+    fn model(self) -> (String, Style) {
+        let context = self.flow.context.as_deref();
+        let served = context.and_then(|context| context.served.as_deref());
+        match (served, self.flow.model.as_deref()) {
+            (Some(served), Some(_)) => {
+                let served = Clean::new(served);
+                (format!("≠{served}"), self.theme.role(Role::Warning))
+            }
+            (served, asked) => {
+                let model = Clean::new(asked.or(served).unwrap_or_default());
+                (model.to_string(), self.text())
             }
         }
     }
@@ -421,10 +444,12 @@ fn status(flow: &Summary) -> (String, Role) {
 
 /// Before what a flow is about that a journal gave back; the payload pane says it in words.
 const RECOVERED: &str = "↺ ";
+/// Columns of a sub-agent's name.
+const MOST_OF_AN_AGENT: usize = 12;
 /// Columns before the first one: the cursor's mark, the state, the sign of a marked flow.
 const PREFIX: u16 = 4;
 /// The least width of the gist while other columns can give way.
-const GIST: u16 = 26;
+const GIST: u16 = 22;
 /// The same when only the most important columns are left.
 const GIST_LEAST: u16 = 12;
 /// Phases of a live flow's sign; none of them looks like another state's.

@@ -1,6 +1,8 @@
 //! The bottom line: how recording goes, where traffic comes from and goes to, numbers, and hints
 //! for the focused pane.
 
+use std::time::Duration;
+
 use ratatui::buffer::Buffer;
 use ratatui::style::Style;
 
@@ -9,7 +11,8 @@ use super::theme::{Theme, Ui};
 use crate::app::action::Action;
 use crate::app::{App, Capture};
 use crate::content::{Role, format};
-use crate::text::{truncate, width};
+use crate::flow::lineage::Window;
+use crate::text::{Clean, truncate, width};
 
 /// Draws the bottom line.
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
@@ -145,6 +148,10 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
             "/…".to_owned(),
         );
     }
+    for window in app.limits() {
+        let (role, text, short) = gauge(window);
+        add(4, role, text, short);
+    }
     for note in &options.notes {
         add(4, Role::Warning, note.clone(), String::new());
     }
@@ -215,6 +222,37 @@ fn opening(percent: u8) -> String {
     let bar = format!("{}{}", "█".repeat(done), "░".repeat(BAR - done));
     format!("opening {bar} {percent} %")
 }
+
+/// How much of a rate-limit window is used, named by how long the window is.
+fn gauge(window: &Window) -> (Role, String, String) {
+    let role = match window.used {
+        ..8_000 => Role::Text,
+        8_000..9_500 => Role::Warning,
+        _ => Role::Error,
+    };
+    let length = window.minutes.map(|it| it.saturating_mul(60));
+    let length = length.map(|it| format::span(Duration::from_secs(it)).replace(' ', ""));
+    let name = match (window.name.split_once(' '), length) {
+        (Some(("codex", _)), Some(length)) => length,
+        (Some((family, _)), Some(length)) => format!("{family} {length}"),
+        (_, None) | (None, _) => window.name.clone(),
+    };
+    let name = Clean::new(&name);
+    let name = truncate(name.as_str(), MOST_OF_A_NAME);
+    let used = (window.used / 100).min(100) as usize;
+    let done = (used * GAUGE + 50) / 100;
+    let bar = format!("{}{}", "█".repeat(done), "░".repeat(GAUGE - done));
+    (
+        role,
+        format!("{name} {bar} {used}%"),
+        format!("{name} {used}%"),
+    )
+}
+
+/// Columns of a gauge.
+const GAUGE: usize = 5;
+/// Columns of its name.
+const MOST_OF_A_NAME: usize = 16;
 
 /// Columns of the bar that tells how much was read.
 const BAR: usize = 10;

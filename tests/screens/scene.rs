@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use codextap::app::{App, Capture, Msg, Options};
 use codextap::flow::Recorder;
+use codextap::responses::Prices;
 use codextap::tap::{
     At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
     ResponseHead, Side, fields,
@@ -30,6 +31,7 @@ impl Scene {
     /// A proxy's screen without traffic.
     pub(crate) fn new() -> Self {
         let mut app = App::new(Options {
+            prices: Prices::built_in().unwrap().into(),
             listen: "127.0.0.1:8787".to_owned(),
             upstreams: "api.openai.com, chatgpt.com".to_owned(),
             capture: Some("/home/me/.local/state/codextap/2026-11-20.jsonl".to_owned()),
@@ -153,6 +155,54 @@ impl Scene {
             self.end();
             self.pass(900);
         }
+    }
+
+    /// A turn, then one that goes on from it: overloaded at first, then answered by another model,
+    /// with the plan's limits told by both.
+    pub(crate) fn retried(&mut self) {
+        self.streamed_turn("Why does the parser drop the last line?", "main", true);
+        let mut asked = create("Now write a test for it, please");
+        asked["previous_response_id"] = json!("resp_a1");
+        asked["instructions"] = json!("You are Codex, a coding agent.\nWork in large steps.");
+        let overloaded = json!({"type": "response.failed", "response": {"id": "resp_o",
+            "status": "failed", "error": {"code": "server_is_overloaded",
+            "message": "The server is overloaded, please try again"}}});
+        self.turn_with_limits(&asked, 30, &[overloaded]);
+        let mut answered = events("resp_b1", 0);
+        for event in &mut answered {
+            if event["response"].is_object() {
+                event["response"]["model"] = json!("gpt-5.1");
+            }
+        }
+        let done = answered.last_mut().unwrap();
+        done["response"]["usage"] = usage(21_400, 2_048, 402, 128);
+        self.turn_with_limits(&asked, 82, &answered);
+    }
+
+    /// A turn over SSE that tells how much of the plan's limits is used, in percent.
+    fn turn_with_limits(&mut self, asked: &Value, used: u64, events: &[Value]) {
+        self.request(
+            "POST",
+            "/v1/responses",
+            &[("session_id", "0195-session")],
+            asked,
+        );
+        self.pass(310);
+        self.response(200, "text/event-stream");
+        let now = START.as_micros() / 1_000_000;
+        let limits = json!({"type": "codex.rate_limits", "rate_limits": {
+            "primary": {"used_percent": used, "window_minutes": 300, "reset_at": now + 7_200},
+            "secondary": {"used_percent": 12, "window_minutes": 10_080, "reset_at": now + 400_000}}});
+        for event in [&limits].into_iter().chain(events) {
+            self.data(Direction::In, format!("data: {event}\n\n").as_bytes());
+            self.pass(if event["type"] == "response.created" {
+                2_400
+            } else {
+                90
+            });
+        }
+        self.end();
+        self.pass(700);
     }
 
     /// A turn that is refused with 429.

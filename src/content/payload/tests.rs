@@ -30,10 +30,12 @@ fn a_response_is_told_errors_first() {
 ✗ in at byte 1,234: broken chunk
 ! in: 2.0 KB passed on, but could not be copied
 
+! gpt-y answered, not gpt-x as asked
 ! event 13: something.new is not a known event: Codex skips it
-200 completed · model gpt-y ≠ gpt-x requested · id resp_1
-in 100 (cached 81 · 81 %) out 40 (reasoning 9) total 140
-first event 100 ms · first text ";
+200 completed · model gpt-y · id resp_1
+Time      took 1.10 s · first event 100 ms · first text 130 ms · speed 41 tokens/s
+Tokens    in 100 (cached 81 · 81 %) out 40 (reasoning 9) total 140
+";
     assert!(text.starts_with(expected), "{text}");
     let calls = "
 Tool calls 2
