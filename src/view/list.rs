@@ -290,15 +290,21 @@ impl Line<'_> {
             Some(stall) => (format!(" · silent {}", short(stall)), Role::Warning),
             None => (more, Role::Dim),
         };
-        let room = usize::from(end.saturating_sub(x));
-        // Where there is no room for both, how many turns there are can be seen below.
-        let more = if room < width(&more) + 8 { "" } else { &more };
-        let room = room - width(more);
         let gist = Clean::new(&self.flow.gist);
         let gist = match gist.as_str() {
             "" => Clean::new(&self.flow.path),
             _ => gist,
         };
+        let room = usize::from(end.saturating_sub(x));
+        // Where there is no room for both, how many turns there are can be seen below.
+        let is_below = stall.is_none() && !self.app.list().is_folded(self.flow.id);
+        let least = if is_below { width(gist.as_str()) } else { 8 };
+        let more = if room < width(&more) + least {
+            ""
+        } else {
+            &more
+        };
+        let room = room - width(more);
         let style = match self.flow.kind {
             FlowKind::Ws => self.theme.role(Role::Dim),
             FlowKind::Http | FlowKind::WsTurn { .. } => self.text(),
