@@ -8,6 +8,8 @@
 
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/overlays.rs"]
+mod overlays;
 #[path = "screens/panes.rs"]
 mod panes;
 #[path = "screens/scene.rs"]

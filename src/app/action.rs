@@ -154,6 +154,8 @@ actions! {
     NextAgent "next-agent" "agent" ["a"] Anywhere Go "Show the next turn of another agent";
     PreviousAgent "previous-agent" "agent" ["A"] Anywhere Go
         "Show the previous turn of another agent";
+    Sessions "sessions" "sessions" ["s"] Anywhere Go
+        "Show sessions with their agents and turns";
     NextTab "next-tab" "tab" ["]"] Anywhere Go "Show the next tab of the payload";
     PreviousTab "previous-tab" "tab" ["["] Anywhere Go "Show the previous tab of the payload";
 
@@ -176,6 +178,7 @@ actions! {
     Fold "fold" "fold" ["c"] Anywhere Show "Fold the connection or the section under the cursor";
     FoldAll "fold-all" "fold all" ["C"] List Show "Fold all connections; again unfolds them";
     Raw "raw" "raw" ["r"] Anywhere Show "Show the payload raw, or decoded again";
+    Diff "diff" "diff" ["d"] Anywhere Show "Compare the request with that of the turn before";
     Zoom "zoom" "zoom" ["z"] Anywhere Show "Let the pane fill the screen, or not";
     Layout "layout" "layout" ["-"] Anywhere Show "Try the next layout";
     Shrink "shrink" "shrink" ["<"] Anywhere Show "Make the list smaller";

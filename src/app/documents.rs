@@ -228,7 +228,7 @@ fn cut_line(index: usize, line: &Line) -> Row {
 }
 
 /// The rows of a line.
-fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row> {
+pub(super) fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row> {
     let wrap = Wrap::new(&text_of(line), usize::from(width), usize::from(line.indent));
     let rows = wrap.rows().to_vec();
     rows.into_iter().map(move |row| Row {

@@ -269,6 +269,20 @@ impl List {
         self.selected = self.rows.get(self.scroll.cursor).copied();
     }
 
+    /// Puts the cursor onto a flow, and unfolds its connection; says whether it is shown.
+    pub fn select(&mut self, id: FlowId, store: &Store) -> bool {
+        let connection = self.entry(id).and_then(Entry::connection);
+        if connection.is_some_and(|connection| self.folded.remove(&connection)) {
+            self.is_stale = true;
+            self.sync(store);
+        }
+        let row = self.rows.iter().position(|row| *row == id);
+        if let Some(row) = row {
+            self.go(Motion::To(row));
+        }
+        row.is_some()
+    }
+
     /// Turns the wheel by `by` rows.
     pub fn wheel(&mut self, by: isize) {
         self.follows = false;

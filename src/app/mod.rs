@@ -17,6 +17,8 @@ pub mod list;
 mod loading;
 mod mouse;
 mod msg;
+mod overlay;
+pub mod page;
 pub mod prompt;
 mod recall;
 mod relations;
@@ -25,6 +27,7 @@ mod search;
 mod seek;
 mod status;
 pub mod toast;
+pub mod tree;
 mod update;
 
 use ratatui::layout::Rect;
@@ -38,6 +41,7 @@ use crate::tap::At;
 
 pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
+pub use overlay::Overlay;
 pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
 
@@ -47,10 +51,12 @@ use gauges::Gauges;
 use keymap::Count;
 use layout::{Layout, Wish};
 use list::List;
+use page::Page;
 use prompt::Prompt;
 use recall::Recall;
 use relations::Relations;
 use toast::Toast;
+use tree::Tree;
 
 /// The program's state.
 #[derive(Debug)]
@@ -95,6 +101,12 @@ pub struct App {
     cleared_filter: String,
     /// What is on top of the panes.
     overlay: Option<Overlay>,
+    /// What help is on top of.
+    beneath: Option<Overlay>,
+    /// The diff, while it is on top.
+    page: Box<Page>,
+    /// The session tree.
+    tree: Box<Tree>,
     /// The question at the bottom.
     prompt: Option<Prompt>,
     /// The question that a save under way answers.
@@ -107,18 +119,6 @@ pub struct App {
     count: Count,
     /// The terminal's title, as last set.
     title: String,
-}
-
-/// What is on top of the panes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Overlay {
-    /// The keys.
-    Help {
-        /// The first visible line.
-        top: usize,
-    },
-    /// Whether to quit although streams are live.
-    Quit,
 }
 
 impl App {
@@ -145,6 +145,9 @@ impl App {
             history: Vec::new(),
             cleared_filter: String::new(),
             overlay: None,
+            beneath: None,
+            page: Box::default(),
+            tree: Box::default(),
             prompt: None,
             saving: None,
             toasts: Vec::new(),
@@ -304,6 +307,18 @@ impl App {
         self.overlay
     }
 
+    /// The text of the diff, while it is on top.
+    #[must_use]
+    pub fn page(&self) -> &Page {
+        &self.page
+    }
+
+    /// The session tree.
+    #[must_use]
+    pub fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// The question at the bottom.
     #[must_use]
     pub fn prompt(&self) -> Option<&Prompt> {
@@ -339,7 +354,9 @@ impl App {
             let is_list_visible = self.layout.place(Pane::Requests).is_some();
             is_list_visible && self.list.visible().iter().any(is_live)
         };
-        !self.toasts.is_empty() || (!self.is_paused && is_moving())
+        let is_tree_stale =
+            || self.overlay == Some(Overlay::Sessions) && self.tree.is_stale(&self.store);
+        !self.toasts.is_empty() || (!self.is_paused && (is_moving() || is_tree_stale()))
     }
 
     /// Whether something is left to do that must not be done in one go: [`App::work`] is to be
@@ -399,6 +416,7 @@ impl App {
             sheet.prepare(pane, show, text.width, text.height);
         }
         self.layout = layout;
+        self.prepare_overlay();
     }
 
     /// Takes in what happened, unless the display stands still.

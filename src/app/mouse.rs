@@ -15,7 +15,7 @@ impl App {
             return;
         }
         if let Some(overlay) = self.overlay {
-            self.overlay_mouse(overlay, event.kind);
+            self.overlay_mouse(overlay, event);
             return;
         }
         let position = Position::new(event.column, event.row);
@@ -30,15 +30,34 @@ impl App {
         }
     }
 
-    /// The wheel scrolls help; a click closes it.
-    fn overlay_mouse(&mut self, overlay: Overlay, kind: MouseEventKind) {
-        match (overlay, kind) {
-            (_, MouseEventKind::Down(_)) => self.overlay = None,
-            (Overlay::Help { top }, MouseEventKind::ScrollDown) => self.scroll_help(top + 3),
-            (Overlay::Help { top }, MouseEventKind::ScrollUp) => {
-                self.scroll_help(top.saturating_sub(3));
+    /// The wheel scrolls what is on top; a click selects its row, or closes what has none.
+    fn overlay_mouse(&mut self, overlay: Overlay, event: MouseEvent) {
+        let by = match event.kind {
+            MouseEventKind::ScrollDown => WHEEL,
+            MouseEventKind::ScrollUp => -WHEEL,
+            MouseEventKind::Down(_) => 0,
+            _ => return,
+        };
+        let text = self.cover_text();
+        let row = (event.row.checked_sub(text.y)).filter(|row| *row < text.height);
+        match overlay {
+            Overlay::Help { .. } | Overlay::Quit if by == 0 => self.overlay = self.beneath.take(),
+            Overlay::Help { top } => self.scroll_help(top.saturating_add_signed(by)),
+            Overlay::Quit => {}
+            Overlay::Diff if by == 0 => {
+                if let Some(row) = row {
+                    let top = self.page.scroll().top;
+                    self.page.go(Motion::To(top + usize::from(row)));
+                }
             }
-            _ => {}
+            Overlay::Diff => self.page.wheel(by),
+            Overlay::Sessions if by == 0 => {
+                if let Some(row) = row {
+                    let top = self.tree.scroll().top;
+                    self.tree.go(Motion::To(top + usize::from(row)));
+                }
+            }
+            Overlay::Sessions => self.tree.wheel(by),
         }
     }
 

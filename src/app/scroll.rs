@@ -1,5 +1,7 @@
 //! Where a pane stands in its text: the first visible row, and the row of the cursor.
 
+use super::action::Action;
+
 /// A position in a text of rows, seen through a window of rows. The cursor is always visible.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Scroll {
@@ -24,6 +26,25 @@ pub enum Motion {
     To(usize),
     /// To the last row.
     End,
+}
+
+impl Motion {
+    /// What a command for moving means, given `count` times; `None` for other commands.
+    #[must_use]
+    pub fn of(action: Action, count: Option<usize>) -> Option<Self> {
+        let rows = count.unwrap_or(1).cast_signed();
+        Some(match action {
+            Action::Down => Self::Rows(rows),
+            Action::Up => Self::Rows(-rows),
+            Action::First => Self::To(count.map_or(0, |row| row.saturating_sub(1))),
+            Action::Last => count.map_or(Self::End, |row| Self::To(row.saturating_sub(1))),
+            Action::HalfDown => Self::HalfPages(rows),
+            Action::HalfUp => Self::HalfPages(-rows),
+            Action::PageDown => Self::Pages(rows),
+            Action::PageUp => Self::Pages(-rows),
+            _ => return None,
+        })
+    }
 }
 
 impl Scroll {

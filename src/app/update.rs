@@ -8,7 +8,6 @@ use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 use super::action::Action;
 use super::documents::text_of;
 use super::focus::Pane;
-use super::help;
 use super::keymap::Chord;
 use super::layout::Shape;
 use super::prompt::{Answer, Kind, Prompt};
@@ -95,7 +94,7 @@ impl App {
         match self.overlay {
             Some(Overlay::Quit) => return self.confirm_key(key),
             Some(Overlay::Help { top }) => return self.help_key(key, top),
-            None => {}
+            Some(Overlay::Diff | Overlay::Sessions) | None => {}
         }
         if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers)
             && self.count.push(digit)
@@ -107,29 +106,39 @@ impl App {
         if has_count && key.code == KeyCode::Esc {
             return Vec::new();
         }
-        match self
-            .options
-            .keymap
-            .action(Chord::from_event(key), self.focus())
-        {
-            Some(action) => self.act(action, count),
-            None => Vec::new(),
+        // What is done to the tree is what is done to the list.
+        let pane = match self.overlay {
+            Some(Overlay::Sessions) => Pane::Requests,
+            _ => self.focus(),
+        };
+        let chord = Chord::from_event(key);
+        let Some(action) = self.options.keymap.action(chord, pane) else {
+            return Vec::new();
+        };
+        match self.overlay {
+            Some(Overlay::Diff) => self.act_on_diff(action, count),
+            Some(Overlay::Sessions) => self.act_on_sessions(action, count),
+            _ => self.act(action, count),
         }
     }
 
     /// Carries out a command, `count` times where that makes sense.
-    fn act(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
+    pub(super) fn act(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
         let times = count.unwrap_or(1);
         let rows = times.cast_signed();
         match action {
-            Action::Down => self.go(Motion::Rows(rows)),
-            Action::Up => self.go(Motion::Rows(-rows)),
-            Action::First => self.go(Motion::To(count.map_or(0, |row| row - 1))),
-            Action::Last => self.go(count.map_or(Motion::End, |row| Motion::To(row - 1))),
-            Action::HalfDown => self.go(Motion::HalfPages(rows)),
-            Action::HalfUp => self.go(Motion::HalfPages(-rows)),
-            Action::PageDown => self.go(Motion::Pages(rows)),
-            Action::PageUp => self.go(Motion::Pages(-rows)),
+            Action::Down
+            | Action::Up
+            | Action::First
+            | Action::Last
+            | Action::HalfDown
+            | Action::HalfUp
+            | Action::PageDown
+            | Action::PageUp => {
+                if let Some(motion) = Motion::of(action, count) {
+                    self.go(motion);
+                }
+            }
             Action::Open => self.open(),
             Action::Back => {
                 if !self.back() && !self.filter.is_empty() {
@@ -153,6 +162,7 @@ impl App {
             Action::PreviousCall => self.seek_call(times, false),
             Action::NextAgent => self.seek_agent(times, true),
             Action::PreviousAgent => self.seek_agent(times, false),
+            Action::Sessions => self.show_sessions(),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
             Action::Filter => {
@@ -181,6 +191,7 @@ impl App {
                 };
                 self.focus_on(Pane::Payload);
             }
+            Action::Diff => self.overlay = Some(Overlay::Diff),
             Action::Zoom => self.wish.is_zoomed = !self.wish.is_zoomed,
             Action::Layout => {
                 self.wish.is_zoomed = false;
@@ -190,7 +201,7 @@ impl App {
             }
             Action::Shrink => self.resize(-4),
             Action::Grow => self.resize(4),
-            Action::Help => self.overlay = Some(Overlay::Help { top: 0 }),
+            Action::Help => self.show_help(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
             Action::Quit if self.back() => {}
@@ -278,7 +289,7 @@ impl App {
     }
 
     /// Clears the filter, or restores the one that was cleared.
-    fn toggle_filter(&mut self) {
+    pub(super) fn toggle_filter(&mut self) {
         let other = std::mem::take(&mut self.cleared_filter);
         if !self.filter.is_empty() {
             self.cleared_filter = self.filter.clone();
@@ -353,67 +364,12 @@ impl App {
     }
 
     /// Quits, or asks first if streams are live.
-    fn quit(&mut self) -> Vec<Effect> {
+    pub(super) fn quit(&mut self) -> Vec<Effect> {
         if self.options.is_proxy && self.list.totals().live > 0 {
             self.overlay = Some(Overlay::Quit);
             return Vec::new();
         }
         vec![Effect::Quit]
-    }
-
-    /// A key that answers whether to quit.
-    fn confirm_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        self.overlay = None;
-        match key.code {
-            KeyCode::Char('y' | 'Y' | 'q' | 'Q') | KeyCode::Enter => vec![Effect::Quit],
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
-                vec![Effect::Quit]
-            }
-            _ => Vec::new(),
-        }
-    }
-
-    /// A key that scrolls or closes the help overlay.
-    fn help_key(&mut self, key: KeyEvent, top: usize) -> Vec<Effect> {
-        let page = self.help_page();
-        let action = self
-            .options
-            .keymap
-            .action(Chord::from_event(key), Pane::Requests);
-        let top = match action {
-            Some(Action::Down) => top + 1,
-            Some(Action::Up) => top.saturating_sub(1),
-            Some(Action::HalfDown) => top + page / 2,
-            Some(Action::HalfUp) => top.saturating_sub(page / 2),
-            Some(Action::PageDown | Action::Mark) => top + page,
-            Some(Action::PageUp) => top.saturating_sub(page),
-            Some(Action::First) => 0,
-            Some(Action::Last) => usize::MAX,
-            Some(Action::QuitNow) => return vec![Effect::Quit],
-            Some(Action::Interrupt) => {
-                self.overlay = None;
-                return self.quit();
-            }
-            Some(Action::Back | Action::Help | Action::Quit) => {
-                self.overlay = None;
-                return Vec::new();
-            }
-            _ => top,
-        };
-        self.scroll_help(top);
-        Vec::new()
-    }
-
-    /// Shows help from line `top` on.
-    pub(super) fn scroll_help(&mut self, top: usize) {
-        let lines = help::lines(self.focus(), &self.options.keymap).len();
-        let top = top.min(lines.saturating_sub(self.help_page()));
-        self.overlay = Some(Overlay::Help { top });
-    }
-
-    /// How many lines of help fit on the screen.
-    fn help_page(&self) -> usize {
-        usize::from(help::height(self.size.1)).max(1)
     }
 
     /// A key for the prompt.

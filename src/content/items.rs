@@ -25,16 +25,26 @@ pub(super) fn table<'a>(
         .collect();
     for (number, item) in items.into_iter().enumerate() {
         let key = format!("{key}/{number}");
-        let (label, role) = label(&item.kind);
-        let label = crate::text::pad(crate::text::Clean::from(label).as_str(), LABEL_COLUMNS);
-        let head = Line::of(&format!("{number:>3} "), Role::Dim)
-            .with(&label, role)
-            .with(" ", Role::Text);
-        let head = summary(head, item, &asked, others).hanging(LABEL_COLUMNS + 5);
+        let head = head(item, number, &asked, others);
         if document.section(&key, false, folds, head) {
             whole(document, item, &key, folds);
         }
     }
+}
+
+/// An item's row: its number, what it is, and what it says in short. `asked` are the calls beside it.
+pub(super) fn head(
+    item: &Item,
+    number: usize,
+    asked: &HashMap<&str, &ToolCall>,
+    others: &Calls,
+) -> Line {
+    let (label, role) = label(&item.kind);
+    let label = crate::text::pad(crate::text::Clean::from(label).as_str(), LABEL_COLUMNS);
+    let head = Line::of(&format!("{number:>3} "), Role::Dim)
+        .with(&label, role)
+        .with(" ", Role::Text);
+    summary(head, item, asked, others).hanging(LABEL_COLUMNS + 5)
 }
 
 /// The role in which a speaker's name stands.
@@ -126,7 +136,7 @@ fn joined(parts: &[Part]) -> String {
 }
 
 /// Adds everything of an item, and its JSON behind one more fold.
-fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
+pub(super) fn whole(document: &mut Document, item: &Item, key: &str, folds: &Folds) {
     let facts = [("id", item.id.as_deref()), ("call", call_id(&item.kind))];
     let mut line = Line::of(MARGIN, Role::Dim);
     for (name, value) in facts {

@@ -10,6 +10,7 @@
 mod block;
 mod calls;
 mod context;
+mod diff;
 mod endpoint;
 mod expense;
 pub mod format;
@@ -24,6 +25,7 @@ mod raw;
 mod reasoning;
 mod request;
 mod response;
+mod sessions;
 mod timeline;
 mod timing;
 
@@ -35,9 +37,11 @@ use crate::flow::{Calls, Flow, FlowId};
 use crate::responses::Prices;
 use crate::text::Clean;
 
+pub use diff::diff;
 pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
+pub use sessions::{Branch, sessions_header, sessions_note, sessions_row};
 pub use timeline::{Timeline, timeline};
 
 /// What is known besides a flow itself, for what is told about it. Nothing by default.

@@ -66,7 +66,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         }
     }
     super::pane::scrollbar(
-        placed,
+        placed.area,
         rows,
         list.scroll().top,
         list.rows().len(),

@@ -1,6 +1,7 @@
 //! The screen: what the app holds, put into cells. Only reads.
 
 mod border;
+mod cover;
 mod empty;
 mod highlight;
 mod list;

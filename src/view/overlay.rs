@@ -4,7 +4,7 @@ use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 
 use super::theme::{Theme, Ui};
-use super::{border, put};
+use super::{border, cover, put};
 use crate::app::help::{self, HelpLine};
 use crate::app::toast::Tone;
 use crate::app::{App, Overlay};
@@ -16,6 +16,8 @@ pub(super) fn draw(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
     match app.overlay() {
         Some(Overlay::Help { top }) => keys(app, top, area, theme, buf),
         Some(Overlay::Quit) => quit(app, area, theme, buf),
+        Some(Overlay::Diff) => cover::diff(app, theme, buf),
+        Some(Overlay::Sessions) => cover::sessions(app, theme, buf),
         None => {}
     }
 }
@@ -131,6 +133,17 @@ fn popup(
         width,
         height,
     };
+    frame(title, outer, theme, buf);
+    Rect {
+        x: outer.x + 2,
+        y: outer.y + 1,
+        width: width.saturating_sub(4),
+        height: height.saturating_sub(2),
+    }
+}
+
+/// Clears a box and draws its border.
+pub(super) fn frame(title: &str, outer: Rect, theme: &Theme, buf: &mut Buffer) {
     let style = theme.ui(Ui::Background).patch(theme.ui(Ui::Overlay));
     for position in outer.positions() {
         if let Some(cell) = buf.cell_mut(position) {
@@ -142,13 +155,8 @@ fn popup(
     border::outline(outer, border, buf);
     let text = format!(" {title} ");
     let style = style.patch(theme.ui(Ui::TitleFocused));
-    put(buf, outer.x + 1, outer.y, outer.right() - 1, &text, style);
-    Rect {
-        x: outer.x + 2,
-        y: outer.y + 1,
-        width: width.saturating_sub(4),
-        height: height.saturating_sub(2),
-    }
+    let end = outer.right().saturating_sub(1);
+    put(buf, outer.x + 1, outer.y, end, &text, style);
 }
 
 /// Columns for keys in the help overlay.

@@ -55,7 +55,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         draw_row(line, row, text.x, y, text.right(), theme, buf);
     }
     scrollbar(
-        placed,
+        placed.area,
         placed.inner(),
         scroll.top,
         sheet.rows().len(),
@@ -65,7 +65,15 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
 }
 
 /// Draws a row of a line.
-fn draw_row(line: &Line, row: &Row, x: u16, y: u16, end: u16, theme: &Theme, buf: &mut Buffer) {
+pub(super) fn draw_row(
+    line: &Line,
+    row: &Row,
+    x: u16,
+    y: u16,
+    end: u16,
+    theme: &Theme,
+    buf: &mut Buffer,
+) {
     let first = x.saturating_add(row.indent);
     let mut x = first;
     let mut start = 0;
@@ -111,9 +119,9 @@ fn colour(
     }
 }
 
-/// Marks in the right border which part of `total` rows is visible from row `top` on.
+/// Marks in the right border of `area` which part of `total` rows is visible from row `top` on.
 pub(super) fn scrollbar(
-    placed: &Placed,
+    area: Rect,
     rows: Rect,
     top: usize,
     total: usize,
@@ -127,7 +135,7 @@ pub(super) fn scrollbar(
     let thumb = (height * height / total).clamp(1, height);
     let start = top * (height - thumb) / (total - height).max(1);
     let style: Style = theme.ui(Ui::Scrollbar);
-    let x = placed.area.right() - 1;
+    let x = area.right() - 1;
     for y in start..(start + thumb).min(height) {
         put(buf, x, rows.y + y as u16, x + 1, "┃", style);
     }

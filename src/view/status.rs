@@ -20,7 +20,7 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     buf.set_style(area, theme.ui(Ui::Status));
     let help = hint(app, Action::Help);
     // The most useful hints stay, the more the wider the screen is.
-    let useful = Action::hints(app.focus()).iter();
+    let useful = app.hints().iter();
     let useful = useful.filter_map(|action| hint(app, *action));
     let kept = help
         .into_iter()
@@ -294,7 +294,7 @@ fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
         return;
     }
     let mut shown = Vec::new();
-    for action in Action::hints(app.focus()) {
+    for action in app.hints() {
         let Some(hint) = hint(app, *action) else {
             continue;
         };

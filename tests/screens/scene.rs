@@ -205,6 +205,22 @@ impl Scene {
         self.pass(700);
     }
 
+    /// A turn over SSE whose request is not what the others are.
+    pub(crate) fn changed_turn(&mut self, change: impl FnOnce(&mut Value)) {
+        let mut body = create("And its tests?");
+        change(&mut body);
+        let headers = [("session_id", "0195-session")];
+        self.request("POST", "/v1/responses", &headers, &body);
+        self.pass(310);
+        self.response(200, "text/event-stream");
+        for event in events("resp_c1", 0) {
+            self.data(Direction::In, format!("data: {event}\n\n").as_bytes());
+            self.pass(140);
+        }
+        self.end();
+        self.pass(900);
+    }
+
     /// A turn that is refused with 429.
     pub(crate) fn refused(&mut self) {
         self.request("POST", "/v1/responses", &[], &create("And the first one?"));

@@ -205,7 +205,8 @@ fn settings(before: &Request, after: &Request) -> Vec<Setting> {
 }
 
 /// Two texts by words; nothing where they are the same. A word has the blanks behind it.
-fn words(before: &str, after: &str) -> Vec<Words> {
+#[must_use]
+pub fn words(before: &str, after: &str) -> Vec<Words> {
     if before == after {
         return Vec::new();
     }

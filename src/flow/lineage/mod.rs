@@ -18,7 +18,7 @@ use super::{Flow, FlowId, FlowKind, Summary};
 use crate::responses::{Item, ItemKind, Request, Turn, elements, member};
 
 pub use cache::{Break, Place};
-pub use diff::{Change, Diff, Setting, Words};
+pub use diff::{Change, Diff, Setting, Words, words};
 pub use fill::{Content, Share, fill};
 pub use limits::{Window, burnt, windows};
 
