@@ -13,6 +13,7 @@ mod support {
     pub(crate) mod captured;
     pub(crate) mod codex_run;
     pub(crate) mod fake_upstream;
+    pub(crate) mod reported;
     pub(crate) mod wire_log;
 }
 
@@ -28,6 +29,7 @@ mod tests {
     use crate::support::codex_run::{Login, Run, Running, Version, isolated};
     use crate::support::fake_upstream::script::{FINAL_TEXT, Scenario};
     use crate::support::fake_upstream::{FakeUpstream, Sockets};
+    use crate::support::reported::assert_report;
     use crate::support::wire_log::{Exchange, Recorder, exchanges};
 
     const API_KEY: Run = Run {
@@ -159,7 +161,7 @@ mod tests {
         let Some(codex) = version.find() else {
             return;
         };
-        let upstream = FakeUpstream::start(Scenario::Tool, Sockets::Deflate);
+        let upstream = FakeUpstream::start(Scenario::Tools(1), Sockets::Deflate);
         let place = Place::new();
         let file = place.home.path().join("capture.jsonl");
         let mut command = place.codextap(&["--api-upstream", &upstream.origin()]);
@@ -287,18 +289,35 @@ mod tests {
         }
     }
 
-    /// Runs Codex through codextap and looks at the bytes on either side, and at the capture.
-    fn through(run: Run, sockets: Sockets) {
-        let Some(codex) = run.version.find() else {
+    #[test]
+    fn a_report_of_a_session_with_tool_calls_is_whole_private_and_short() {
+        let Some(codex) = Version::V0_169.find() else {
             return;
+        };
+        let (calls, model) = (8, "gpt-5.5");
+        let run = Run {
+            model: Some(model),
+            ..API_KEY
         };
         let directory = TempDir::new().unwrap();
         let file = directory.path().join("capture.jsonl");
-        let upstream = FakeUpstream::start(Scenario::Tool, sockets);
-        let (codextap, address) = record(&upstream.origin(), &file, directory.path());
+        let upstream = FakeUpstream::start(Scenario::Tools(calls), Sockets::Deflate);
+        recorded(run, &codex, &upstream, &file);
+        let program = Path::new(env!("CARGO_BIN_EXE_codextap"));
+        let mut command = isolated(program, directory.path());
+        let report = command.arg("report").arg(&file).output().unwrap();
+        assert!(report.status.success(), "{report:?}");
+        assert_report(str::from_utf8(&report.stdout).unwrap(), model, calls);
+        let (length, of) = (report.stdout.len(), file.metadata().unwrap().len());
+        assert!(length * 100 <= of as usize * 15, "{length} of {of} bytes");
+    }
+
+    /// Runs Codex through codextap until all is in the capture; gives what passed between the two.
+    fn recorded(run: Run, codex: &Path, upstream: &FakeUpstream, file: &Path) -> Vec<Exchange> {
+        let (codextap, address) = record(&upstream.origin(), file, file.parent().unwrap());
         let front = Recorder::before(address);
 
-        let printed = run.exec(&codex, front.address.port(), PROMPT);
+        let printed = run.exec(codex, front.address.port(), PROMPT);
         assert!(printed.trim_end().ends_with(FINAL_TEXT), "{printed}");
 
         front.log.wait_ended("between Codex and codextap");
@@ -306,8 +325,18 @@ mod tests {
         let (status, output, errors) = codextap.wait();
         assert!(status.success(), "codextap: {status}\n{output}\n{errors}");
         upstream.log.wait_ended("between codextap and the upstream");
+        front.log.connections().iter().flat_map(exchanges).collect()
+    }
 
-        let near: Vec<_> = front.log.connections().iter().flat_map(exchanges).collect();
+    /// Runs Codex through codextap and looks at the bytes on either side, and at the capture.
+    fn through(run: Run, sockets: Sockets) {
+        let Some(codex) = run.version.find() else {
+            return;
+        };
+        let directory = TempDir::new().unwrap();
+        let file = directory.path().join("capture.jsonl");
+        let upstream = FakeUpstream::start(Scenario::Tools(1), sockets);
+        let near = recorded(run, &codex, &upstream, &file);
         assert_unchanged(&near, upstream.exchanges());
         let capture = Capture::read(&file);
         capture.assert_private();

@@ -13,6 +13,14 @@ use super::fake_upstream::frames::{self, CLOSE, Frame, PING, PONG, TEXT};
 use super::fake_upstream::script::{COMMAND, COMMENTARY, FINAL_TEXT, SUMMARIES, USAGE};
 use super::wire_log::Exchange;
 
+/// What no file may tell of a run: keys, tokens, accounts and what routes a turn.
+pub(crate) const SECRETS: [&str; 4] = [
+    "sk-test-not-a-real-key",
+    ".c2ln",
+    "acct-test-0001",
+    "state-of-this-turn",
+];
+
 /// The lines of a capture.
 #[derive(Debug)]
 pub(crate) struct Capture {
@@ -40,12 +48,7 @@ impl Capture {
     /// No credential of a run is in the file, and nobody else can read it.
     pub(crate) fn assert_private(&self) {
         assert_eq!(self.mode & 0o777, 0o600);
-        for secret in [
-            "sk-test-not-a-real-key",
-            ".c2ln",
-            "acct-test-0001",
-            "state-of-this-turn",
-        ] {
+        for secret in SECRETS {
             assert!(!self.text.contains(secret), "the capture tells {secret}");
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench scale` generates captures under `target/scale`, opens them with the release binary in a
 //! pseudo-terminal and records as many flows in a process of its own. Arguments choose parts by name (`open`,
-//! `keys`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
+//! `commands`, `keys`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
 //!
 //! Baselines: line feeds counted in the same file; a bare list of ratatui in the same terminal; and mitmproxy with the
 //! same flows, if `target/venv/bin/python` has it (`python3 -m venv target/venv && target/venv/bin/pip install
@@ -65,6 +65,11 @@ fn main() {
     if is_wanted("open") {
         for count in counts(&[10_000, 23_000, 100_000]) {
             open(&state, count);
+        }
+    }
+    if is_wanted("commands") {
+        for count in counts(&[23_000]) {
+            commands(&state, count);
         }
     }
     if is_wanted("keys") {
@@ -143,6 +148,52 @@ fn open(state: &Path, count: u64) {
         memory.anonymous * 1024.0 * 1024.0 / count as f64
     );
     window.press("Q");
+}
+
+/// Runs the commands that read a capture from end to end, and says how long they take and what memory.
+fn commands(state: &Path, count: u64) {
+    let (path, len) = capture(state, count);
+    let mega = len as f64 / 1e6;
+    println!("commands, {count} flows, {mega:.0} MB:");
+    let (_, _) = count_lines(&path);
+    let (wall, _) = count_lines(&path);
+    let rate = mega / wall.as_secs_f64();
+    println!("  counting its lines, one thread: {rate:.0} MB/s");
+    let out = state.join("commands.out");
+    for command in [&["sessions", "summary"][..], &["report"]] {
+        let began = Instant::now();
+        let mut child = Command::new(program())
+            .args(command)
+            .arg(&path)
+            .stdout(File::create(&out).unwrap())
+            .spawn()
+            .unwrap();
+        // What a process has used is gone with it.
+        let (mut memory, mut work) = (process::Memory::of(child.id()), Duration::ZERO);
+        let status = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break status;
+            }
+            let now = process::Memory::of(child.id());
+            if now.peak > memory.peak {
+                memory = now;
+            }
+            work = process::processor_time(child.id());
+            std::thread::sleep(Duration::from_millis(5));
+        };
+        let wall = began.elapsed();
+        assert!(status.success());
+        println!(
+            "  {}: {:.2} s = {:.0} MB/s, {:.0} MB/s per core of processor time, peak {:.0} MB, {:.1} MB written",
+            command.join(" "),
+            wall.as_secs_f64(),
+            mega / wall.as_secs_f64(),
+            mega / work.as_secs_f64(),
+            memory.peak,
+            out.metadata().unwrap().len() as f64 / 1e6,
+        );
+    }
+    std::fs::remove_file(&out).unwrap();
 }
 
 /// How long it takes to find every line's end, in time and processor time.

@@ -9,8 +9,9 @@ use serde_json::{Value, json};
 pub(crate) enum Scenario {
     /// Answers at once.
     Text,
-    /// Thinks in two parts, calls the shell, and answers when the output is there.
-    Tool,
+    /// Thinks in two parts and calls the shell, again until so many outputs stand in a request, and answers
+    /// then.
+    Tools(usize),
 }
 
 /// The last line that Codex prints in the end.
@@ -43,19 +44,19 @@ pub(crate) fn tools(request: &Value) -> Vec<String> {
 /// The events that answer `request`, whose thread has `tools`.
 pub(crate) fn answer(scenario: Scenario, request: &Value, tools: &[String]) -> Vec<Value> {
     let mut script = Script::start(request);
-    let last = request["input"].as_array().and_then(|items| items.last());
-    let called = last
-        .and_then(|item| item["type"].as_str())
-        .is_some_and(|it| it.ends_with("_output"));
+    let items = request["input"].as_array().into_iter().flatten();
+    let kinds = items.filter_map(|item| item["type"].as_str());
+    let outputs = kinds.filter(|kind| kind.ends_with("_output")).count();
     if request["generate"] == Value::Bool(false) {
         return script.complete([4000, 0, 0, 0]);
     }
-    if scenario == Scenario::Tool && !called {
-        script.reasoning();
-        script.message(COMMENTARY, "commentary");
-        script.call(tools);
-    } else {
-        script.message(FINAL_TEXT, "final_answer");
+    match scenario {
+        Scenario::Tools(due) if outputs < due => {
+            script.reasoning();
+            script.message(COMMENTARY, "commentary");
+            script.call(tools);
+        }
+        Scenario::Text | Scenario::Tools(_) => script.message(FINAL_TEXT, "final_answer"),
     }
     script.complete(USAGE)
 }
