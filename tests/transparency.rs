@@ -410,6 +410,7 @@ async fn an_unread_tap_never_stops_the_traffic() {
     let limits = Limits {
         budget: 10_000,
         pause: Duration::from_millis(20),
+        ..Limits::default()
     };
     let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
     let mut client = Peer::connect(proxied.addr).await;
@@ -451,6 +452,7 @@ async fn a_slow_watcher_misses_nothing_that_it_is_waited_for() {
     let limits = Limits {
         budget: 10_000,
         pause: Duration::from_secs(3600),
+        ..Limits::default()
     };
     let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
     let mut client = Peer::connect(proxied.addr).await;

@@ -368,6 +368,7 @@ mod tests {
         let limits = tap::Limits {
             budget: 64,
             pause: Duration::ZERO,
+            ..tap::Limits::default()
         };
         let mut screen = Loop::with((160, 50), limits);
         screen.turn(

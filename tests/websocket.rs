@@ -274,6 +274,7 @@ async fn an_observer_out_of_budget_costs_copies_and_nothing_else() {
     let limits = Limits {
         budget: 40_000,
         pause: Duration::from_millis(10),
+        ..Limits::default()
     };
     let (mut proxied, client, upstream) = upgraded(limits).await;
     let (question, answer) = (noise(500_000, 7), noise(700_000, 11));

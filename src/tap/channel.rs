@@ -30,16 +30,21 @@ use super::secret::Redactor;
 pub struct Limits {
     /// Bytes that may be on their way to the receiver: payload plus the events' own size.
     pub budget: usize,
-    /// How long one direction of one exchange is paused, in all, while the budget is spent. After
-    /// that its bytes are forwarded uncopied and counted as [`Kind::Missed`].
+    /// How long one direction of one exchange is paused at once while the budget is spent: a receiver
+    /// that gets on makes room long before. After that, what finds no room is forwarded uncopied
+    /// and counted as [`Kind::Missed`].
     pub pause: Duration,
+    /// How long its pauses are in all.
+    pub patience: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
         Self {
             budget: 16 << 20,
-            pause: Duration::from_secs(1),
+            // Longer than a disk that hangs holds up the receiver.
+            pause: Duration::from_secs(2),
+            patience: Duration::from_secs(30),
         }
     }
 }
@@ -302,6 +307,7 @@ mod tests {
         let limits = Limits {
             budget: 1000,
             pause: Duration::ZERO,
+            ..Limits::default()
         };
         let (tap, mut receiver) = channel(limits, Clock::start(), Redactor::off());
         let exchange = tap.open(1, client(), "http://up".into());

@@ -2,8 +2,9 @@
 //!
 //! The owner forwards chunks, then calls [`Lane::data`] for each, which never waits. Before it takes
 //! the next ones, and before it tells the end, it calls [`Lane::poll_ready`]: that is the one place
-//! where the observed waits for the observer, for [`Limits::pause`](super::Limits) in all. After that
-//! the lane copies what finds room, counts what does not, and says so before the next event it sends.
+//! where the observed waits for the observer: as long as that gets on, within
+//! [`Limits::patience`](super::Limits). After that the lane copies what finds room, counts what does
+//! not, and says so before the next event it sends.
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -13,6 +14,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use super::channel::{Shared, Unmasked};
 use super::clock::At;
@@ -39,13 +41,17 @@ pub struct Lane {
 
 impl Lane {
     pub(super) fn new(exchange: Exchange, dir: Direction) -> Self {
-        let patience = exchange.shared().limits.pause;
+        let limits = exchange.shared().limits;
         Self {
             exchange,
             dir,
             held: VecDeque::new(),
             missed: 0,
-            patience,
+            patience: if limits.pause.is_zero() {
+                Duration::ZERO
+            } else {
+                limits.patience
+            },
             pause: None,
             over: false,
         }
@@ -91,11 +97,12 @@ impl Lane {
                         self.miss_held();
                         continue;
                     };
-                    none.insert(Pause::new(shared, cost, self.patience))
+                    let most = self.patience.min(shared.limits.pause);
+                    none.insert(Pause::new(shared, cost, most))
                 }
             };
             let granted = ready!(pause.granted.as_mut().poll(cx));
-            let waited = shared.clock.now().since(pause.since);
+            let waited = pause.since.elapsed();
             self.pause = None;
             if granted {
                 self.patience = self.patience.saturating_sub(waited);
@@ -214,17 +221,17 @@ impl Drop for Lane {
 
 /// A wait for room in the channel.
 struct Pause {
-    since: At,
+    since: Instant,
     /// Whether the room was granted before patience ran out.
     granted: Pin<Box<dyn Future<Output = bool> + Send>>,
 }
 
 impl Pause {
-    /// A wait of at most `patience` for room that costs `cost`.
-    fn new(shared: &Shared, cost: u32, patience: Duration) -> Self {
+    /// A wait of at most `most` for room that costs `cost`.
+    fn new(shared: &Shared, cost: u32, most: Duration) -> Self {
         let room = Arc::clone(&shared.room).acquire_many_owned(cost);
         let granted = async move {
-            match tokio::time::timeout(patience, room).await {
+            match tokio::time::timeout(most, room).await {
                 Ok(Ok(permit)) => {
                     permit.forget();
                     true
@@ -233,7 +240,7 @@ impl Pause {
             }
         };
         Self {
-            since: shared.clock.now(),
+            since: Instant::now(),
             granted: Box::pin(granted),
         }
     }
@@ -260,6 +267,7 @@ mod tests {
         let limits = Limits {
             budget: 100 + size_of::<Event>(),
             pause,
+            patience: 3 * pause,
         };
         let (tap, receiver) = channel(limits, Clock::start(), Redactor::off());
         let client = SocketAddr::from(([127, 0, 0, 1], 40_000));
@@ -344,6 +352,60 @@ mod tests {
             told(&mut receiver),
             ["missed 100", "data 5", "ended Aborted"]
         );
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_observer_that_gets_on_is_waited_for_time_and_again() {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let (_tap, mut lane, mut receiver) = lane(PAUSE);
+        let mut seen = Vec::new();
+        for _ in 0..5 {
+            lane.data(&chunk(100));
+            let waiting = tokio::time::sleep(PAUSE * 7 / 10);
+            let (_, ()) = tokio::join!(
+                async {
+                    waiting.await;
+                    seen.extend(told(&mut receiver));
+                },
+                poll_fn(|cx| lane.poll_ready(cx))
+            );
+        }
+        drop(lane);
+        // The first one finds room at once. Four waits of 0.7 s are less than 3 s in all.
+        seen.extend(told(&mut receiver));
+        let all = ["data 100"; 5].into_iter().chain(["ended Aborted"]);
+        assert_eq!(seen, all.collect::<Vec<_>>());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn waits_are_bounded_in_all() {
+        const PAUSE: Duration = Duration::from_secs(1);
+        let (_tap, mut lane, mut receiver) = lane(PAUSE);
+        let began = Instant::now();
+        let mut seen = Vec::new();
+        for _ in 0..9 {
+            lane.data(&chunk(100));
+            let slow = async {
+                tokio::time::sleep(PAUSE * 9 / 10).await;
+                seen.extend(told(&mut receiver));
+            };
+            tokio::select! {
+                () = poll_fn(|cx| lane.poll_ready(cx)) => {}
+                () = slow => poll_fn(|cx| lane.poll_ready(cx)).await,
+            }
+        }
+        assert_eq!(began.elapsed(), 3 * PAUSE);
+        drop(lane);
+        seen.extend(told(&mut receiver));
+        let all = [
+            "data 100",
+            "data 100",
+            "data 100",
+            "data 100",
+            "missed 500",
+            "ended Aborted",
+        ];
+        assert_eq!(seen, all);
     }
 
     #[tokio::test]
