@@ -114,6 +114,12 @@ impl Body {
         self.bytes = bytes;
     }
 
+    /// Makes room for `len` bytes in memory.
+    pub(super) fn expect(&mut self, len: usize) {
+        self.bytes
+            .reserve_exact(len.saturating_sub(self.bytes.len()));
+    }
+
     /// Adds decoded, masked bytes; returns the span they now have.
     pub fn push(&mut self, bytes: &[u8]) -> Range<usize> {
         let start = self.bytes.len();

@@ -206,13 +206,15 @@ impl HttpBody {
                 return;
             }
             self.mode = Mode::Parts;
+            body(flow, self.dir).expect(LIMIT + PART);
         }
         let mut held = std::mem::take(&mut self.held);
-        let mut done = 0;
-        while held.len() - done >= self.window {
-            let part = redactor.partial(&held[done..done + self.window], self.is_form);
+        while held.len() >= self.window {
+            let part = redactor.partial(&held[..self.window], self.is_form);
             self.keep(flow, &part.masked[..part.kept]);
-            done += part.settled;
+            // At once, so that a long body is not in memory twice.
+            held.drain(..part.settled);
+            held.shrink_to(2 * PART);
             // A secret that is longer than a part is looked at a few times, not with every byte of it.
             self.window = if part.settled > 0 {
                 PART
@@ -220,12 +222,10 @@ impl HttpBody {
                 self.window * 2
             };
             if self.window > LIMIT {
-                self.left_out = (held.len() - done) as u64;
-                done = held.len();
+                self.left_out = held.len() as u64;
+                held.clear();
             }
         }
-        held.drain(..done);
-        held.shrink_to(2 * PART);
         self.held = held;
     }
 
