@@ -15,7 +15,7 @@ use crate::plan::{Arrival, Exchange, Kind};
 pub(crate) struct Recorded {
     pub(crate) lines: u64,
     pub(crate) bytes: u64,
-    /// Undisturbed exchanges; bytes are those of bodies and frames.
+    /// Undisturbed exchanges; `bytes` stays 0.
     pub(crate) counters: Counters,
     pub(crate) wrongs: Vec<String>,
 }
@@ -168,8 +168,8 @@ impl Recorded {
             return Ok(());
         }
         self.counters.events += response.events.len() as u64;
-        self.counters.bytes[0] += line.request.wire;
-        self.counters.bytes[1] += response.wire;
+        self.counters.bodies[0] += line.request.wire;
+        self.counters.bodies[1] += response.wire;
         for (message, body) in [&line.request, response].into_iter().zip(&exchange.bodies) {
             // A body of nothing has no digest.
             let is_same = message

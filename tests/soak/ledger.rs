@@ -9,8 +9,11 @@ use crate::play::{Note, Outcome};
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub(crate) struct Counters {
     pub(crate) exchanges: u64,
-    /// Bytes of the client and of the upstream, as far as this end sent or received them.
+    /// Bytes of the client and of the upstream, heads, chunk sizes and frame headers included, as far as this end
+    /// sent or received them. The capture does not have them all.
     pub(crate) bytes: [u64; 2],
+    /// Those of the bodies of HTTP exchanges, on the wire.
+    pub(crate) bodies: [u64; 2],
     /// Events of event streams.
     pub(crate) events: u64,
     /// Messages of WebSockets.
@@ -110,6 +113,11 @@ impl Ledger {
             counters.exchanges += is_whole;
             counters.bytes[0] += up as u64;
             counters.bytes[1] += down as u64;
+            if exchange.kind != Kind::Socket {
+                for (sum, body) in counters.bodies.iter_mut().zip(&exchange.bodies) {
+                    *sum += body.len() as u64 * is_whole;
+                }
+            }
             match exchange.kind {
                 Kind::Socket => counters.messages += messages * is_whole,
                 Kind::Json | Kind::Events | Kind::Refused => counters.events += messages * is_whole,

@@ -20,7 +20,7 @@ pub(crate) struct Codextap {
 pub(crate) struct Held {
     /// Resident memory, in KiB.
     pub(crate) memory: u64,
-    /// Open files and sockets, besides the capture, which is opened when the first line is written.
+    /// Open files and sockets, besides the capture and its journal, which are opened when there is something to write.
     pub(crate) descriptors: usize,
     pub(crate) threads: u64,
 }
@@ -84,7 +84,8 @@ impl Codextap {
         let open = fs::read_dir(directory.join("fd")).unwrap();
         open.filter(|entry| {
             let target = fs::read_link(entry.as_ref().unwrap().path());
-            target.is_ok_and(|target| target != self.capture)
+            let capture = self.capture.as_os_str().as_encoded_bytes();
+            target.is_ok_and(|it| !it.as_os_str().as_encoded_bytes().starts_with(capture))
         })
         .count()
     }
