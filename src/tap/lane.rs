@@ -362,7 +362,7 @@ mod tests {
         for _ in 0..5 {
             lane.data(&chunk(100));
             let waiting = tokio::time::sleep(PAUSE * 7 / 10);
-            let (_, ()) = tokio::join!(
+            let ((), ()) = tokio::join!(
                 async {
                     waiting.await;
                     seen.extend(told(&mut receiver));
