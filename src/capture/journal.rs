@@ -557,7 +557,7 @@ pub(super) fn capture_of(journal: &Path) -> Option<PathBuf> {
 const LARGE: u64 = 64 << 20;
 
 /// How many bytes of rows may wait for the disk.
-const BACKLOG: u64 = 8 << 20;
+const BACKLOG: u64 = 4 << 20;
 
 /// How much is written at once.
 const BATCH: usize = 1 << 20;

@@ -289,7 +289,7 @@ const LULL: Duration = Duration::from_millis(8);
 const BATCH: usize = 4096;
 
 /// And with how many bytes: what was taken is in memory still, though the budget is free again.
-const BATCH_BYTES: usize = 4 << 20;
+const BATCH_BYTES: usize = 1 << 20;
 
 #[cfg(test)]
 mod tests {
