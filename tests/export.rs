@@ -181,7 +181,7 @@ proptest! {
         value in "[ -~]{0,20}[!-~]",
         query in "[!-~]{0,20}",
     ) {
-        let mut flow = Flow::new("f\n".into(), String::new(), Arc::from("https://h"), At::default());
+        let mut flow = Flow::new("f\necho x >&2".into(), String::new(), Arc::from("https://h"), At::default());
         flow.gist = "a\nrm -rf x".into();
         flow.request.head = Some(RequestHead {
             method: "POST".into(),

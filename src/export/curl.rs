@@ -32,7 +32,12 @@ fn command(flow: &Flow) -> String {
     let is_turn = matches!(flow.kind, FlowKind::WsTurn { .. });
     let method = if is_turn { "POST" } else { flow.method() };
     let mut text = String::new();
-    put!(text, "# {}: {}\n", flow.name, Clean::new(&flow.gist));
+    put!(
+        text,
+        "# {}: {}\n",
+        Clean::new(&flow.name),
+        Clean::new(&flow.gist)
+    );
     let body = body(flow, &mut text);
     let fields = flow.request.head.as_ref().map(|head| &*head.fields);
     let headers = headers(fields.unwrap_or_default(), is_turn, &mut text);
