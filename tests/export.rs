@@ -6,14 +6,16 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use codextap::capture;
-use codextap::export::{Curl, Digest, Format, Har, Markdown, Otlp, Statistics, read_archive};
+use codextap::export::{Curl, Digest, Format, Har, Markdown, Otlp, Statistics, mask, read_archive};
 use codextap::flow::{Flow, FlowKind, Store};
 use codextap::responses::Prices;
 use codextap::tap::{At, Field, Redactor, RequestHead, Value as FieldValue};
 use http::{HeaderValue, Version};
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Captures with exchanges, event streams, WebSockets and failures.
 const CAPTURES: [&str; 3] = [
@@ -122,6 +124,42 @@ fn archives_of_others_are_read_and_masked() {
     assert!(second.is_error(), "it was closed in the middle");
     let said = format!("{store:?}");
     assert!(!said.contains("sk-other-program"), "{said}");
+}
+
+#[test]
+fn forms_and_bodies_that_are_no_text_are_masked() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    let secrets = "grant_type=refresh_token&refresh_token=rt-plain";
+    let binary = b"\xff{\"refresh_token\":\"rt-plain\"}";
+    let mut archive: Value = serde_json::from_str(include_str!("fixtures/others.har")).unwrap();
+    let entry = &mut archive["log"]["entries"][0];
+    entry["request"]["postData"] = json!({ "mimeType": FORM, "text": secrets });
+    entry["response"]["content"]["text"] = STANDARD.encode(binary).into();
+    let store = archived(&archive.to_string());
+    let read = flows(&store).next().unwrap();
+    let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
+    flow.request.head = Some(RequestHead {
+        method: "POST".into(),
+        target: "/oauth/token".into(),
+        version: Version::HTTP_11,
+        fields: vec![Field {
+            name: "Content-Type".into(),
+            value: FieldValue::Plain(HeaderValue::from_static(
+                "Application/X-WWW-Form-Urlencoded",
+            )),
+        }],
+    });
+    flow.request.body.push(secrets.as_bytes());
+    flow.response.body.push(binary);
+    for flow in [read, &mask(flow, &Redactor::new())] {
+        for body in [&flow.request.body, &flow.response.body] {
+            let shown = String::from_utf8_lossy(body.bytes());
+            assert!(shown.contains("refresh_token"), "{shown}");
+            assert!(!shown.contains("rt-plain"), "{shown}");
+        }
+        let again = mask(flow.clone(), &Redactor::new());
+        assert_eq!(again.request.body, flow.request.body);
+    }
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Masking what a capture was recorded with in plain: `--no-redact` then is not for what leaves the machine.
 
 use crate::flow::{Body, Flow, Op};
-use crate::tap::{Direction, Field, Redactor, Value};
+use crate::tap::{Direction, Field, Redactor, Value, field, is_form};
 
 /// The flow with every credential masked, as live recording masks them. One that was masked
 /// already is given back as it is.
@@ -39,19 +39,21 @@ fn fields(fields: &mut [Field], redactor: &Redactor) {
 
 /// Masks the body of one direction, and tells whether there was anything to mask.
 fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
-    let body = match dir {
-        Direction::Out => &mut flow.request.body,
-        Direction::In => &mut flow.response.body,
+    let (request, response) = (&mut flow.request, &mut flow.response);
+    let (fields, body) = match dir {
+        Direction::Out => (
+            request.head.as_ref().map(|head| &*head.fields),
+            &mut request.body,
+        ),
+        Direction::In => (
+            response.head.as_ref().map(|head| &*head.fields),
+            &mut response.body,
+        ),
     };
-    let masked = |bytes: &[u8]| match std::str::from_utf8(bytes) {
-        Ok(text) => redactor.json(text).into_owned().into_bytes(),
-        Err(_) => bytes.to_vec(),
-    };
-    let is_plain = |bytes: &[u8]| {
-        let text = std::str::from_utf8(bytes);
-        text.is_ok_and(|text| *redactor.json(text) == *text)
-    };
-    if is_plain(body.bytes()) {
+    let content_type = fields.and_then(|fields| field(fields, "content-type"));
+    let is_form = content_type.is_some_and(|content_type| is_form(&content_type));
+    let masked = |bytes: &[u8]| redactor.bytes(bytes, is_form).into_owned();
+    if *redactor.bytes(body.bytes(), is_form) == *body.bytes() {
         return false;
     }
     let mut new = Body::default();

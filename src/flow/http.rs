@@ -12,7 +12,7 @@ use ring::digest;
 
 use super::{Flow, Frame, LIMIT, MESSAGES, Op, Pending, Spills};
 use crate::responses::EventKind;
-use crate::tap::{At, Direction, End, Field, Redactor, field};
+use crate::tap::{At, Direction, End, Field, Redactor, field, is_form};
 use crate::wire::{encoding, sse};
 
 /// The decoders of one direction.
@@ -80,7 +80,7 @@ impl HttpBody {
             coding: encoding::Decoder::new(&coding, encoding::DEFAULT_LIMIT),
             digest: DigestContext(digest::Context::new(&digest::SHA256)),
             decoded: Vec::new(),
-            is_form: is("application/x-www-form-urlencoded"),
+            is_form: is_form(&content_type),
             events: is("text/event-stream").then(|| sse::Decoder::new(MESSAGES as u64)),
             held: Vec::new(),
             window: PART,

@@ -57,6 +57,15 @@ impl Value {
     }
 }
 
+/// Whether a `Content-Type` is that of a form (WHATWG URL §5.1). Case does not matter (RFC 9110 §8.3.1).
+#[must_use]
+pub fn is_form(content_type: &str) -> bool {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    let essence = content_type.trim_start().as_bytes();
+    let essence = essence.get(..FORM.len());
+    essence.is_some_and(|essence| essence.eq_ignore_ascii_case(FORM))
+}
+
 /// The fields of `headers`, each credential replaced by its mark.
 #[must_use]
 pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {

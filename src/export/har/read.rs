@@ -18,10 +18,11 @@ use serde::de::{
 
 use super::shape::{Entry, Message, Pair};
 use crate::export::time;
-use crate::flow::{Body, Channel, Close, Flow, FlowId, FlowKind, Frame, Op};
+use crate::flow::{Channel, Close, Flow, FlowId, FlowKind, Frame, Op};
 use crate::responses::{EventKind, event_name};
 use crate::tap::{
     At, Connection, Direction, Failure, Field, Phase, Redactor, RequestHead, ResponseHead, Side,
+    is_form,
 };
 use crate::wire::sse;
 
@@ -259,12 +260,14 @@ fn failures(flow: &mut Flow, entry: &Entry<'_>, redactor: &Redactor) {
 fn bodies(flow: &mut Flow, entry: &Entry<'_>, redactor: &Redactor) {
     if let Some(data) = &entry.request.post_data {
         let bytes = bytes(&data.text, data.encoding.as_deref());
-        fill(&mut flow.request.body, &bytes, redactor);
+        let is_form = is_form(&data.mime_type);
+        flow.request.body.push(&redactor.bytes(&bytes, is_form));
     }
     let content = &entry.response.content;
     if let Some(text) = &content.text {
         let bytes = bytes(text, content.encoding.as_deref());
-        fill(&mut flow.response.body, &bytes, redactor);
+        let is_form = is_form(&content.mime_type);
+        flow.response.body.push(&redactor.bytes(&bytes, is_form));
     }
     let [request, response] = [&mut flow.request.body, &mut flow.response.body];
     for (body, size) in [
@@ -287,13 +290,6 @@ fn bodies(flow: &mut Flow, entry: &Entry<'_>, redactor: &Redactor) {
     if flow.is_event_stream() || entry.events.is_some() {
         events(flow, entry);
     }
-}
-
-fn fill(body: &mut Body, bytes: &[u8], redactor: &Redactor) {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => body.push(redactor.json(text).as_bytes()),
-        Err(_) => body.push(bytes),
-    };
 }
 
 /// The blocks of an event stream, at the moments that the entry tells.
@@ -353,8 +349,8 @@ impl Socket<'_> {
         let is_text = message.opcode == 1;
         let encoding = (!is_text).then_some("base64");
         let mut payload = bytes(&message.data, encoding);
-        if let Ok(text) = std::str::from_utf8(&payload) {
-            payload = self.redactor.json(text).into_owned().into_bytes().into();
+        if let Cow::Owned(masked) = self.redactor.bytes(&payload, false) {
+            payload = masked.into();
         }
         let op = match message.opcode {
             0 => Op::Continuation,
