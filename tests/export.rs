@@ -247,8 +247,8 @@ proptest! {
         prop_assert_eq!(output.stderr, b"");
         let mut expected = body.clone();
         for argument in [
-            "--silent", "--show-error", "--no-buffer", "--request", "POST",
-            &format!("https://h/v1/responses?{query}"),
+            "--silent", "--show-error", "--no-buffer", "--globoff", "--request", "POST",
+            "--url", &format!("https://h/v1/responses?{query}"),
             "--header", &format!("x-note: {value}"),
             "--header", "authorization: Bearer key",
             "--data-binary", "@-",
@@ -268,7 +268,7 @@ fn a_turn_on_a_websocket_becomes_the_same_request_over_http() {
     let turn = commands[2];
     assert!(turn.starts_with("# hock9y1136-2.2: "), "{turn}");
     assert!(turn.contains("\n# It continues resp_"), "{turn}");
-    assert!(turn.contains("--request POST 'http://127.0.0.1:37577/v1/responses'"));
+    assert!(turn.contains("--request POST --url 'http://127.0.0.1:37577/v1/responses'"));
     assert!(turn.contains("\n  --header \"authorization: Bearer $OPENAI_API_KEY\""));
     assert!(turn.contains("\n  --header 'content-type: application/json'"));
     assert!(

@@ -45,10 +45,10 @@ fn command(flow: &Flow) -> String {
         put!(text, "{} |\n", print(&body));
     }
     let url = format!("{}{}", flow.upstream, flow.path());
-    text.push_str("curl --silent --show-error --no-buffer");
+    text.push_str("curl --silent --show-error --no-buffer --globoff");
     put!(
         text,
-        " --request {} {}",
+        " --request {} --url {}",
         quote(method),
         quote(&graphic(&url))
     );
