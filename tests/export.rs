@@ -207,6 +207,28 @@ fn a_report_has_every_section_and_says_nothing_twice() {
     );
 }
 
+#[test]
+fn counts_of_any_size_are_added() {
+    let store = store(CAPTURES[0]);
+    let mut flow = flows(&store)
+        .find(|flow| flow.turn.is_some())
+        .unwrap()
+        .clone();
+    let usage = flow.turn.as_mut().unwrap().usage.get_or_insert_default();
+    (usage.input, usage.output) = (u64::MAX, u64::MAX);
+    let body = &mut flow.request.body;
+    (body.wire_len, body.missed) = (u64::MAX, u64::MAX);
+    body.leave(1);
+    let prices = Prices::built_in().unwrap();
+    let mut statistics = Statistics::default();
+    statistics.add(&flow, &prices);
+    statistics.add(&flow, &prices);
+    statistics.merge(statistics.clone());
+    let tables = statistics.markdown(&[]);
+    assert!(tables.contains("18"), "{tables}");
+    assert!(capture::line(&flow, &store).is_ok());
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

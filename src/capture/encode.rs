@@ -226,7 +226,7 @@ fn message(body: &Body) -> Message<'_> {
         missed: if body.is_at_hand() {
             body.missed
         } else {
-            body.missed + body.rest()
+            body.missed.saturating_add(body.rest())
         },
         complete: body.is_complete,
         trailers: Vec::new(),

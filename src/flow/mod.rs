@@ -463,7 +463,8 @@ impl Flow {
     /// Bytes on the wire, both ways: bodies, or frames.
     #[must_use]
     pub fn wire_len(&self) -> u64 {
-        self.request.body.wire_len + self.response.body.wire_len
+        let (out, inn) = (self.request.body.wire_len, self.response.body.wire_len);
+        out.saturating_add(inn)
     }
 
     /// Whether its bodies can be read to their ends.

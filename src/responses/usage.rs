@@ -21,6 +21,24 @@ pub struct Usage {
 }
 
 impl Usage {
+    /// Adds counts, which are the provider's, and may be of any size.
+    pub fn add(&mut self, other: &Self) {
+        let counts = [
+            (&mut self.input, other.input),
+            (&mut self.cached, other.cached),
+            (&mut self.output, other.output),
+            (&mut self.reasoning, other.reasoning),
+            (&mut self.total, other.total),
+        ];
+        for (sum, count) in counts {
+            *sum = sum.saturating_add(count);
+        }
+        if let Some(written) = other.cache_write {
+            let sum = self.cache_write.get_or_insert_default();
+            *sum = sum.saturating_add(written);
+        }
+    }
+
     /// Reads a `usage` object. Counts that are missing or malformed are 0; `null` is no usage.
     #[must_use]
     pub fn read(json: &str) -> Option<Self> {

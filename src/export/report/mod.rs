@@ -12,7 +12,7 @@ use std::time::Duration;
 use structure::Structure;
 
 use crate::flow::{Flow, FlowKind, Op, Summary, sessions};
-use crate::responses::{Confidence, Dollars, EventKind, Prices, Status};
+use crate::responses::{Confidence, Dollars, EventKind, Prices, Status, Usage};
 use crate::tap::{At, Direction};
 
 /// What flows come to.
@@ -52,10 +52,7 @@ struct Traffic {
 struct Use {
     turns: u64,
     errors: u64,
-    input: u64,
-    cached: u64,
-    output: u64,
-    reasoning: u64,
+    usage: Usage,
     /// What the tokens cost whose price is known, as sure as the least sure part of it.
     cost: Dollars,
     confidence: Option<Confidence>,
@@ -86,15 +83,14 @@ impl Statistics {
         let traffic = traffic.or_default();
         traffic.flows += 1;
         traffic.errors += u64::from(flow.is_error());
-        traffic.bytes[0] += flow.request.body.wire_len;
-        traffic.bytes[1] += flow.response.body.wire_len;
+        traffic.pass([flow.request.body.wire_len, flow.response.body.wire_len]);
         traffic.durations.extend(flow.duration().map(micros));
         if !matches!(flow.kind, FlowKind::WsTurn { .. }) {
             *self.statuses.entry(flow.status()).or_default() += 1;
         }
         let channel = self.channels.entry(flow.channel.as_str()).or_default();
         channel.0 += 1;
-        channel.1 += flow.wire_len();
+        channel.1 = channel.1.saturating_add(flow.wire_len());
         self.add_turn(flow, prices);
         self.add_payloads(flow, &path);
     }
@@ -117,10 +113,7 @@ impl Statistics {
         for user in users {
             user.turns += 1;
             user.errors += u64::from(has_failed);
-            user.input += usage.input;
-            user.cached += usage.cached;
-            user.output += usage.output;
-            user.reasoning += usage.reasoning;
+            user.usage.add(&usage);
             match cost {
                 Some(cost) => user.pay(cost.dollars, Some(cost.confidence)),
                 None => user.unpriced += u64::from(turn.usage.is_some()),
@@ -175,8 +168,7 @@ impl Statistics {
             let own = self.endpoints.entry(endpoint).or_default();
             own.flows += traffic.flows;
             own.errors += traffic.errors;
-            own.bytes[0] += traffic.bytes[0];
-            own.bytes[1] += traffic.bytes[1];
+            own.pass(traffic.bytes);
             own.durations.extend(traffic.durations);
         }
         for (status, count) in other.statuses {
@@ -184,7 +176,7 @@ impl Statistics {
         }
         for (channel, (flows, bytes)) in other.channels {
             let own = self.channels.entry(channel).or_default();
-            *own = (own.0 + flows, own.1 + bytes);
+            *own = (own.0 + flows, own.1.saturating_add(bytes));
         }
         for (own, others) in [
             (&mut self.models, other.models),
@@ -209,6 +201,15 @@ impl Statistics {
     }
 }
 
+impl Traffic {
+    /// A capture may tell any number of bytes.
+    fn pass(&mut self, bytes: [u64; 2]) {
+        for (sum, bytes) in self.bytes.iter_mut().zip(bytes) {
+            *sum = sum.saturating_add(bytes);
+        }
+    }
+}
+
 impl Use {
     fn pay(&mut self, dollars: Dollars, confidence: Option<Confidence>) {
         self.cost = self.cost.plus(dollars);
@@ -218,10 +219,7 @@ impl Use {
     fn merge(&mut self, other: Self) {
         self.turns += other.turns;
         self.errors += other.errors;
-        self.input += other.input;
-        self.cached += other.cached;
-        self.output += other.output;
-        self.reasoning += other.reasoning;
+        self.usage.add(&other.usage);
         self.pay(other.cost, other.confidence);
         self.unpriced += other.unpriced;
         self.first.extend(other.first);

@@ -54,7 +54,7 @@ impl Statistics {
             count(self.flows),
             count(self.turns),
             count(self.errors),
-            count(bytes.sum())
+            count(bytes.fold(0, u64::saturating_add))
         );
     }
 
@@ -127,11 +127,11 @@ fn users(
         let numbers = [
             count(user.turns),
             count(user.errors),
-            count(user.input),
-            count(user.cached),
-            share(user.cached, user.input),
-            count(user.output),
-            count(user.reasoning),
+            count(user.usage.input),
+            count(user.usage.cached),
+            share(user.usage.cached, user.usage.input),
+            count(user.usage.output),
+            count(user.usage.reasoning),
             cost(user),
             first,
             late,

@@ -49,7 +49,7 @@ impl Tally {
         self.busy += turn.duration().unwrap_or_default();
         for attempt in &turn.attempts {
             let Some(usage) = attempt.usage else { continue };
-            add(&mut self.usage, &usage);
+            self.usage.add(&usage);
             match attempt.cost {
                 Some(cost) => {
                     self.cost = self.cost.plus(cost.dollars);
@@ -68,28 +68,10 @@ impl Tally {
         self.retries += other.retries;
         self.errors += other.errors;
         self.rerouted += other.rerouted;
-        add(&mut self.usage, &other.usage);
+        self.usage.add(&other.usage);
         self.cost = self.cost.plus(other.cost);
         self.confidence = self.confidence.max(other.confidence);
         self.unpriced += other.unpriced;
         self.busy += other.busy;
-    }
-}
-
-/// Counts are the provider's, and may be of any size.
-fn add(sum: &mut Usage, usage: &Usage) {
-    let counts = [
-        (&mut sum.input, usage.input),
-        (&mut sum.cached, usage.cached),
-        (&mut sum.output, usage.output),
-        (&mut sum.reasoning, usage.reasoning),
-        (&mut sum.total, usage.total),
-    ];
-    for (sum, count) in counts {
-        *sum = sum.saturating_add(count);
-    }
-    if let Some(written) = usage.cache_write {
-        let sum = sum.cache_write.get_or_insert_default();
-        *sum = sum.saturating_add(written);
     }
 }
