@@ -230,7 +230,7 @@ fn counts_of_any_size_are_added() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 
     #[test]
     fn a_shell_reads_the_same_bytes_from_a_command(
