@@ -30,9 +30,6 @@ impl Captures {
         redactor: &Redactor,
         progress: &mut Progress,
     ) -> Result<Self, Error> {
-        for file in files {
-            super::recovery::recover(file);
-        }
         let mut loading = opening::open(files, false, redactor.clone())?;
         let (mut store, mut taken, mut shelf) =
             (Store::default(), Taken::default(), Shelf::default());

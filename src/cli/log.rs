@@ -4,7 +4,7 @@
 //! no room.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::args::Common;
@@ -21,23 +21,20 @@ impl Log {
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(common.log_level)
             .with_target(false);
-        let (printer, has_colours) = match &common.log {
+        let printer = match &common.log {
             Some(path) => {
                 let file = append(path).map_err(|error| {
                     Error::new(format!("cannot write log {}: {error}", path.display()))
                 })?;
-                (Printer::start(file), false)
+                Printer::start(file)
             }
             None if has_screen => return Ok(None),
-            None => {
-                let stderr = io::stderr();
-                let is_terminal = stderr.is_terminal();
-                (Printer::start(stderr), is_terminal)
-            }
+            None => Printer::start(io::stderr()),
         };
         let log = Arc::new(Self(Mutex::new(printer)));
+        // The crate's colours would need a feature of it, and say so on a terminal.
         subscriber
-            .with_ansi(has_colours)
+            .with_ansi(false)
             .with_writer(Arc::clone(&log))
             .init();
         Ok(Some(log))

@@ -68,3 +68,8 @@ impl Clock {
         self.epoch.plus(self.start.elapsed())
     }
 }
+
+/// The present moment of the runtime's timers, for waits that a test may pause.
+pub(super) fn timer() -> tokio::time::Instant {
+    tokio::time::Instant::now()
+}

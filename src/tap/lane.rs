@@ -17,7 +17,7 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::channel::{Shared, Unmasked};
-use super::clock::At;
+use super::clock::{At, timer};
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
 use super::head::Lines;
@@ -240,7 +240,7 @@ impl Pause {
             }
         };
         Self {
-            since: Instant::now(),
+            since: timer(),
             granted: Box::pin(granted),
         }
     }
