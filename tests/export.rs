@@ -229,6 +229,42 @@ fn counts_of_any_size_are_added() {
     assert!(capture::line(&flow, &store).is_ok());
 }
 
+#[test]
+fn what_a_form_leaves_out_of_a_body_is_told() {
+    let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
+    for body in [&mut flow.request.body, &mut flow.response.body] {
+        body.push(br#"{"api_key":"sk-plain"}"#);
+        body.missed = 1;
+        body.leave(1234);
+    }
+    let flow = mask(flow, &Redactor::new());
+    let text = |mut format: Box<dyn Format>| {
+        let mut text = Vec::new();
+        format.begin(&mut text);
+        format.push(flow.clone(), &mut text);
+        format.end(&mut text);
+        String::from_utf8(text).unwrap()
+    };
+    let command = text(Box::new(Curl));
+    assert!(
+        command.contains("\n# 1235 bytes of its body are left out"),
+        "{command}"
+    );
+    let log = text(Box::<Markdown>::default());
+    for body in ["Request", "Response"] {
+        assert!(
+            log.contains(&format!("{body} body: 1,235 bytes are left out")),
+            "{log}"
+        );
+    }
+    let archive = archived(&text(Box::<Har>::default()));
+    let read = flows(&archive).next().unwrap();
+    assert_eq!(
+        (read.request.body.missed, read.response.body.missed),
+        (1235, 1235)
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 

@@ -226,7 +226,7 @@ fn message(body: &Body) -> Message<'_> {
         missed: if body.is_at_hand() {
             body.missed
         } else {
-            body.missed.saturating_add(body.rest())
+            body.left_out()
         },
         complete: body.is_complete,
         trailers: Vec::new(),

@@ -44,7 +44,10 @@ impl Shelf {
     }
 
     /// Gives all of a line, without its line break, to `take`, part by part.
-    pub(super) fn each(
+    ///
+    /// # Errors
+    /// What reading the file gives, and what `take` gives.
+    pub fn each(
         &self,
         place: Place,
         mut take: impl FnMut(&[u8]) -> io::Result<()>,

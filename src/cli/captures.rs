@@ -1,6 +1,7 @@
 //! Captures for the commands that read them from end to end, without a screen: their summaries first, then the
 //! chosen flows, whole, in the order of the list.
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, ScopedJoinHandle};
@@ -124,6 +125,24 @@ impl Captures {
         });
         progress.clear();
         taken
+    }
+
+    /// Gives the line of a flow to `take`, part by part, with all that of a long body is not in memory.
+    pub(super) fn line(
+        &self,
+        id: FlowId,
+        mut take: impl FnMut(&[u8]) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let place = self.store.place(id);
+        let place = place.ok_or_else(|| Error::new("a flow is not in the capture any more"))?;
+        let mut failed = None;
+        let read = self.shelf.each(place, |part| {
+            take(part).map_err(|error| {
+                failed = Some(error);
+                io::Error::other("writing failed")
+            })
+        });
+        failed.map_or(read.map_err(|error| Error::new(error.to_string())), Err)
     }
 
     /// The flow, if it passes the filter.

@@ -66,7 +66,15 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     format.begin(&mut text);
     let masked = |(): &mut (), flow| mask(flow, &redactor);
     captures.each(filter.as_ref(), &mut progress, masked, |flow| {
-        if !output.is_gone() {
+        // A long body is here only in part. What is behind is masked only where it was so as it was recorded.
+        let is_copied = export.format == Name::Jsonl && !redactor.is_active();
+        if is_copied && !flow.is_at_hand() && !output.is_gone() {
+            captures.line(flow.id, |part| {
+                text.extend_from_slice(part);
+                output.write(&mut text)
+            })?;
+            text.push(b'\n');
+        } else if !output.is_gone() {
             format.push(flow, &mut text);
         }
         output.write(&mut text)

@@ -39,6 +39,13 @@ fn command(flow: &Flow) -> String {
         Clean::new(&flow.gist)
     );
     let body = body(flow, &mut text);
+    let left_out = flow.request.body.left_out();
+    if left_out > 0 {
+        put!(
+            text,
+            "# {left_out} bytes of its body are left out: it is not the same request.\n"
+        );
+    }
     let fields = flow.request.head.as_ref().map(|head| &*head.fields);
     let headers = headers(fields.unwrap_or_default(), is_turn, &mut text);
     if !body.is_empty() {

@@ -73,6 +73,7 @@ fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
     new.wire_len = body.wire_len;
     new.digest = body.digest.take();
     new.missed = body.missed;
+    new.leave(body.rest());
     new.is_complete = body.is_complete;
     *body = new;
     true

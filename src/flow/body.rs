@@ -91,6 +91,12 @@ impl Body {
         self.bytes.len() as u64 + self.rest.len
     }
 
+    /// How many bytes that passed are not in memory: those behind, and those that were missed.
+    #[must_use]
+    pub fn left_out(&self) -> u64 {
+        self.missed.saturating_add(self.rest.len)
+    }
+
     /// Whether it has none.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -172,7 +172,7 @@ fn own(flow: &Flow) -> Own<'_> {
         id: flow.name.as_str().into(),
         client: flow.client.as_str().into(),
         failures: failures.collect(),
-        missed: [flow.request.body.missed, flow.response.body.missed],
+        missed: [flow.request.body.left_out(), flow.response.body.left_out()],
         complete: [
             flow.request.body.is_complete,
             flow.response.body.is_complete,

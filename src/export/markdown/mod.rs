@@ -16,7 +16,7 @@ use text::{END_OF_DETAILS, code, count, details, duration, fence, inline};
 
 use super::Format;
 use super::time::rfc3339;
-use crate::flow::{Flow, FlowKind, State};
+use crate::flow::{Body, Flow, FlowKind, State};
 use crate::tap::Field;
 
 /// Writes the log.
@@ -47,7 +47,7 @@ impl Markdown {
         if let Some(request) = &digest.request {
             self.request(flow, request, &digest.input, &mut section);
         } else if flow.kind == FlowKind::Http {
-            self.body("Request body", flow.request.body.bytes(), &mut section);
+            self.body("Request body", &flow.request.body, &mut section);
         }
         match &flow.turn {
             Some(turn) => self.response(flow, turn, &digest.output, &mut section),
@@ -57,7 +57,7 @@ impl Markdown {
         if flow.turn.as_ref().is_none_or(|turn| turn.events == 0)
             && (flow.kind == FlowKind::Http || flow.is_refused_upgrade())
         {
-            self.body("Response body", flow.response.body.bytes(), &mut section);
+            self.body("Response body", &flow.response.body, &mut section);
         }
         // A turn's heads are those of its connection.
         if !matches!(flow.kind, FlowKind::WsTurn { .. }) {
@@ -109,7 +109,16 @@ impl Markdown {
     }
 
     /// A body that is no model request and no event stream.
-    fn body(&mut self, what: &str, body: &[u8], out: &mut String) {
+    fn body(&mut self, what: &str, body: &Body, out: &mut String) {
+        let left_out = body.left_out();
+        if left_out > 0 {
+            put!(
+                out,
+                "{what}: {} bytes are left out here.\n\n",
+                count(left_out)
+            );
+        }
+        let body = body.bytes();
         if body.is_empty() {
             return;
         }
