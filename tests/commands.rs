@@ -4,7 +4,7 @@
 
 use std::fs::{self, File};
 use std::io::Write as _;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
@@ -104,6 +104,23 @@ fn a_long_body_is_copied_where_nothing_is_to_be_masked() {
     let masked: Value = serde_json::from_str(&masked).unwrap();
     let kept = masked["response"]["body"].as_str().unwrap().len() as u64;
     assert_eq!(masked["response"]["missed"], (20 << 20) - kept);
+}
+
+#[test]
+fn an_output_that_is_no_file_is_written_and_not_replaced() {
+    let place = Place::new();
+    symlink("/dev/full", place.path("full")).unwrap();
+    let output = place.run("export demo.jsonl --format jsonl -o full", Stdio::null());
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("cannot write full: No space left"), "{said}");
+    fs::write(place.path("target"), "of before").unwrap();
+    symlink("target", place.path("link")).unwrap();
+    place.printed("export demo.jsonl --format jsonl -o link");
+    for name in ["full", "link"] {
+        assert!(place.path(name).is_symlink(), "{name}");
+    }
+    let text = fs::read_to_string(place.path("target")).unwrap();
+    assert_eq!(text.lines().count(), 16);
 }
 
 #[test]

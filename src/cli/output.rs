@@ -1,4 +1,5 @@
-//! Where a command's result goes: the standard output, or a file that appears as a whole or not at all.
+//! Where a command's result goes: the standard output, or a file that appears as a whole or not at all. What is there
+//! already and is no file, as a pipe or a device, is written as it is; behind a symbolic link stands what it leads to.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
@@ -16,9 +17,13 @@ pub(super) enum Output {
     File {
         out: BufWriter<File>,
         path: PathBuf,
+        /// The path without symbolic links.
+        target: PathBuf,
         temporary: PathBuf,
     },
-    /// Whoever read the standard output has read enough.
+    /// To what is no file: a pipe, a device.
+    Special { out: BufWriter<File>, path: PathBuf },
+    /// Whoever read it has read enough.
     Gone,
 }
 
@@ -31,12 +36,23 @@ impl Output {
                 io::stdout(),
             )));
         };
-        let name = path.file_name().filter(|_| !path.is_dir());
-        let name = name.ok_or_else(|| failed(path, "it is a directory"))?;
+        let there = fs::metadata(path);
+        if path.file_name().is_none() || there.as_ref().is_ok_and(fs::Metadata::is_dir) {
+            return Err(failed(path, "it is a directory"));
+        }
+        if there.is_ok_and(|there| !there.is_file()) {
+            let file = OpenOptions::new().write(true).open(path);
+            return Ok(Self::Special {
+                out: BufWriter::with_capacity(BUFFER, file.map_err(|error| failed(path, error))?),
+                path: path.to_owned(),
+            });
+        }
+        let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        let name = target.file_name().unwrap_or_default();
         let mut hidden = OsString::from(".");
         hidden.push(name);
         hidden.push(format!(".{}.tmp", std::process::id()));
-        let temporary = path.with_file_name(hidden);
+        let temporary = target.with_file_name(hidden);
         let mut options = OpenOptions::new();
         options.write(true).create_new(true).mode(0o600);
         let file = options
@@ -45,6 +61,7 @@ impl Output {
         Ok(Self::File {
             out: BufWriter::with_capacity(BUFFER, file),
             path: path.to_owned(),
+            target,
             temporary,
         })
     }
@@ -58,7 +75,7 @@ impl Output {
     pub(super) fn write(&mut self, bytes: &mut Vec<u8>) -> Result<(), Error> {
         let written = match self {
             Self::Standard(out) => out.write_all(bytes),
-            Self::File { out, .. } => out.write_all(bytes),
+            Self::File { out, .. } | Self::Special { out, .. } => out.write_all(bytes),
             Self::Gone => Ok(()),
         };
         bytes.clear();
@@ -69,13 +86,15 @@ impl Output {
     pub(super) fn finish(mut self) -> Result<(), Error> {
         let written = match &mut self {
             Self::Standard(out) => out.flush(),
+            Self::Special { out, .. } => out.flush(),
             Self::File {
                 out,
-                path,
+                target,
                 temporary,
+                ..
             } => {
                 let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-                synced.and_then(|()| fs::rename(temporary, path))
+                synced.and_then(|()| fs::rename(temporary, target))
             }
             Self::Gone => Ok(()),
         };
@@ -85,11 +104,15 @@ impl Output {
     fn judge(&mut self, written: io::Result<()>) -> Result<(), Error> {
         match (written, &*self) {
             (Ok(()), _) => Ok(()),
-            (Err(error), Self::Standard(_)) if error.kind() == ErrorKind::BrokenPipe => {
+            (Err(error), Self::Standard(_) | Self::Special { .. })
+                if error.kind() == ErrorKind::BrokenPipe =>
+            {
                 *self = Self::Gone;
                 Ok(())
             }
-            (Err(error), Self::File { path, .. }) => Err(failed(path, error)),
+            (Err(error), Self::File { path, .. } | Self::Special { path, .. }) => {
+                Err(failed(path, error))
+            }
             (Err(error), _) => Err(failed(Path::new("standard output"), error)),
         }
     }
