@@ -265,6 +265,21 @@ fn what_a_form_leaves_out_of_a_body_is_told() {
     );
 }
 
+#[test]
+fn a_model_is_the_one_that_answered() {
+    let store = store(CAPTURES[0]);
+    let asks = |flow: &&Flow| flow.turn.is_some() && flow.model.as_deref() == Some("gpt-5.5");
+    let mut flow = flows(&store).find(asks).unwrap().clone();
+    flow.turn.as_mut().unwrap().model = Some("gpt-other".into());
+    let mut statistics = Statistics::default();
+    statistics.add(&flow, &Prices::built_in().unwrap());
+    let tables = statistics.markdown(&[]);
+    assert!(
+        tables.contains("gpt-other") && !tables.contains("gpt-5.5"),
+        "{tables}"
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 

@@ -100,7 +100,16 @@ impl Statistics {
             return;
         };
         self.turns += 1;
-        let model = flow.model.clone().unwrap_or_else(|| NOBODY.to_owned());
+        let summary = Summary::of(flow);
+        // The one that answered, as in the tables of sessions.
+        let served = summary
+            .context
+            .as_ref()
+            .and_then(|context| context.served.as_deref());
+        let model = served
+            .or(summary.model.as_deref())
+            .unwrap_or(NOBODY)
+            .to_owned();
         let session = flow.identity.session.clone();
         let session = session.unwrap_or_else(|| NOBODY.to_owned());
         let users = [
@@ -108,7 +117,7 @@ impl Statistics {
             bounded(&mut self.sessions, session),
         ];
         let usage = turn.usage.unwrap_or_default();
-        let cost = sessions::cost(&Summary::of(flow), prices);
+        let cost = sessions::cost(&summary, prices);
         let has_failed = matches!(turn.status, Status::Failed | Status::Error | Status::Lost);
         for user in users {
             user.turns += 1;
