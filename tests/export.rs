@@ -280,6 +280,39 @@ fn a_model_is_the_one_that_answered() {
     );
 }
 
+#[test]
+fn paths_without_number_are_told_together() {
+    let (mut statistics, mut log) = (Statistics::default(), Markdown::default());
+    let prices = Prices::built_in().unwrap();
+    let mut text = Vec::new();
+    for number in (0..600).chain([0, 599]) {
+        let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
+        flow.request.head = Some(RequestHead {
+            method: "GET".into(),
+            target: format!("/{number}"),
+            version: Version::HTTP_11,
+            fields: vec![Field {
+                name: "accept".into(),
+                value: FieldValue::Plain(HeaderValue::from_static("*/*")),
+            }],
+        });
+        statistics.add(&flow, &prices);
+        text.clear();
+        log.push(flow, &mut text);
+        let text = String::from_utf8_lossy(&text);
+        assert_eq!(
+            text.contains("accept"),
+            text.contains("### 602.") || !text.contains("### 601.")
+        );
+    }
+    let mut merged = statistics.clone();
+    merged.merge(statistics);
+    let tables = merged.markdown(&[]);
+    let rows = tables.lines().filter(|line| line.starts_with("| GET | "));
+    assert_eq!(rows.count(), 500);
+    assert!(tables.contains("(others)"), "{tables}");
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
 

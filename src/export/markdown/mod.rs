@@ -192,7 +192,11 @@ impl Markdown {
             .map(|field| (field.name.clone(), field.value.as_text().into_owned()))
             .collect();
         let number = self.number;
-        let before = self.heads.insert(hash(key), (number, pairs.clone()));
+        let key = hash(key);
+        let before = self.heads.remove(&key);
+        if self.heads.len() < MOST_HEADS {
+            self.heads.insert(key, (number, pairs.clone()));
+        }
         if let Some((first, before)) = before {
             let all = pairs.len();
             pairs.retain(|pair| !before.contains(pair));
@@ -268,5 +272,7 @@ fn connection(flow: &Flow, out: &mut String) {
 
 /// Bytes of a body, or of header fields, that are shown.
 const MOST_OF_A_BODY: usize = 6_000;
+/// Targets and directions whose head fields are remembered. Of more, they are told as a whole each time.
+const MOST_HEADS: usize = 500;
 /// Failures and faults that are shown.
 const MOST_PROBLEMS: usize = 20;

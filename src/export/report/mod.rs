@@ -79,8 +79,8 @@ impl Statistics {
             FlowKind::WsTurn { .. } => "WS turn",
             FlowKind::Http | FlowKind::Ws => transport,
         };
-        let traffic = self.endpoints.entry((method, path.clone(), transport));
-        let traffic = traffic.or_default();
+        let endpoint = (method, path.clone(), transport);
+        let traffic = bounded(&mut self.endpoints, endpoint);
         traffic.flows += 1;
         traffic.errors += u64::from(flow.is_error());
         traffic.pass([flow.request.body.wire_len, flow.response.body.wire_len]);
@@ -174,7 +174,7 @@ impl Statistics {
         self.began = [self.began, other.began].into_iter().flatten().min();
         self.ended = self.ended.max(other.ended);
         for (endpoint, traffic) in other.endpoints {
-            let own = self.endpoints.entry(endpoint).or_default();
+            let own = bounded(&mut self.endpoints, endpoint);
             own.flows += traffic.flows;
             own.errors += traffic.errors;
             own.pass(traffic.bytes);
@@ -255,13 +255,28 @@ fn micros(duration: Duration) -> u64 {
 }
 
 /// The entry of this name; one for all further names once there are too many.
-fn bounded<T: Default>(map: &mut BTreeMap<String, T>, name: String) -> &mut T {
-    let name = if map.len() >= MOST_NAMES && !map.contains_key(&name) {
+fn bounded<N: Name, T: Default>(map: &mut BTreeMap<N, T>, name: N) -> &mut T {
+    let is_known = map.len() < MOST_NAMES || map.contains_key(&name);
+    map.entry(if is_known { name } else { N::others() })
+        .or_default()
+}
+
+/// What entries are told apart by.
+trait Name: Ord {
+    /// What stands for further ones.
+    fn others() -> Self;
+}
+
+impl Name for String {
+    fn others() -> Self {
         OTHERS.to_owned()
-    } else {
-        name
-    };
-    map.entry(name).or_default()
+    }
+}
+
+impl Name for Endpoint {
+    fn others() -> Self {
+        (String::new(), OTHERS.to_owned(), "")
+    }
 }
 
 /// Whose model or session nobody told.
