@@ -97,18 +97,32 @@ pub fn file_name(at: At) -> String {
 /// # Errors
 /// What creating the file gives.
 pub fn nameless(directory: &Path) -> io::Result<File> {
+    let (file, path) = create_beside(&directory.join("codextap"))?;
+    std::fs::remove_file(path)?;
+    Ok(file)
+}
+
+/// A new hidden file of mode 0600 in the directory of `path`, to be renamed to it; and its own path. What is left of a
+/// process with the same id does not matter.
+///
+/// # Errors
+/// What creating the file gives; `path` without a file name.
+pub fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
+    let name = path
+        .file_name()
+        .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "it is no file name"))?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create_new(true).mode(0o600);
     let process = std::process::id();
     let mut attempt = 0_u32;
     loop {
-        let path = directory.join(format!(".codextap-{process}-{attempt}.tmp"));
-        match options.open(&path) {
-            Ok(file) => {
-                std::fs::remove_file(&path)?;
-                return Ok(file);
-            }
-            // Another thread is making one at this moment.
+        let mut temporary = std::ffi::OsString::from(".");
+        temporary.push(name);
+        temporary.push(format!(".{process}-{attempt}.tmp"));
+        let temporary = path.with_file_name(temporary);
+        match options.open(&temporary) {
+            Ok(file) => return Ok((file, temporary)),
+            // Another thread is making one at this moment, or was stopped before it was done.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
                 attempt += 1;
             }

@@ -1,13 +1,12 @@
 //! Chosen flows in a file of their own: the whole file appears at once, or none.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use super::encode::{check, name_of_connection, write_line};
 use super::writer::Counted;
-use super::{ATTEMPTS, Error, Shelf};
+use super::{Error, Shelf, create_beside};
 use crate::flow::{FlowId, Store};
 
 /// What to do when there is a file of that name.
@@ -104,33 +103,6 @@ fn write(
         .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(&failed)?;
     Ok(saved)
-}
-
-/// A new file in the directory of `path`, so that it can be renamed to it.
-fn create_beside(path: &Path) -> io::Result<(File, PathBuf)> {
-    let name = path
-        .file_name()
-        .ok_or_else(|| io::Error::new(ErrorKind::InvalidInput, "it is no file name"))?;
-    let process = std::process::id();
-    let mut attempt = 0;
-    loop {
-        let mut temporary = std::ffi::OsString::from(".");
-        temporary.push(name);
-        temporary.push(format!(".{process}-{attempt}.tmp"));
-        let temporary = path.with_file_name(temporary);
-        let file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary);
-        match file {
-            Ok(file) => return Ok((file, temporary)),
-            Err(error) if error.kind() == ErrorKind::AlreadyExists && attempt < ATTEMPTS => {
-                attempt += 1;
-            }
-            Err(error) => return Err(error),
-        }
-    }
 }
 
 /// Gives the finished file its name.

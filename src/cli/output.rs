@@ -1,13 +1,12 @@
 //! Where a command's result goes: the standard output, or a file that appears as a whole or not at all. What is there
 //! already and is no file, as a pipe or a device, is written as it is; behind a symbolic link stands what it leads to.
 
-use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
+use crate::capture::create_beside;
 
 /// A result that is being written.
 pub(super) enum Output {
@@ -48,16 +47,7 @@ impl Output {
             });
         }
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let name = target.file_name().unwrap_or_default();
-        let mut hidden = OsString::from(".");
-        hidden.push(name);
-        hidden.push(format!(".{}.tmp", std::process::id()));
-        let temporary = target.with_file_name(hidden);
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let file = options
-            .open(&temporary)
-            .map_err(|error| failed(path, error))?;
+        let (file, temporary) = create_beside(&target).map_err(|error| failed(path, error))?;
         Ok(Self::File {
             out: BufWriter::with_capacity(BUFFER, file),
             path: path.to_owned(),
@@ -133,3 +123,20 @@ fn failed(path: &Path, why: impl std::fmt::Display) -> Error {
 
 /// Bytes that are written at once.
 const BUFFER: usize = 256 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_of_a_process_with_the_same_id_does_not_matter() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("out");
+        let left = Output::open(Some(&path)).unwrap();
+        let mut output = Output::open(Some(&path)).unwrap();
+        output.write(&mut b"whole".to_vec()).unwrap();
+        output.finish().unwrap();
+        drop(left);
+        assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+}

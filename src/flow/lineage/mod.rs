@@ -180,11 +180,11 @@ impl Effective {
         let mut items = parent.map_or_else(Vec::new, |parent| parent.items.clone());
         if let Some(parent) = parent {
             // Codex repeats the outputs in what it appends.
-            let repeats = parent.outputs.iter().any(|output| {
+            let is_repeated = |output: &Carried| {
                 let is_same = |own: &Carried| diff::is_same(&own.item, &output.item);
                 new.iter().any(is_same)
-            });
-            if !(is_append && repeats) {
+            };
+            if !(is_append && parent.outputs.iter().any(is_repeated)) {
                 items.extend_from_slice(&parent.outputs);
             }
         }
