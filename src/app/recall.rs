@@ -236,4 +236,27 @@ mod tests {
         store.restore(other, flow(FlowKind::Http));
         assert_eq!(due(&mut recall, Some(other), &store), 1, "restored");
     }
+
+    #[test]
+    fn what_is_told_besides_is_read_back_after_what_is_shown() {
+        let (mut store, mut recall) = (Store::default(), Recall::default());
+        let place = |len| Place {
+            source: 0,
+            len,
+            offset: 0,
+        };
+        let ids = [1, 1, RELATED, 1].map(|len| {
+            let id = store.push(flow(FlowKind::Http));
+            store.release(id, Some(place(len)));
+            id
+        });
+        store.trim(0, |_| false);
+        recall.show(Some(ids[0]), &ids[1..], &store);
+        assert_eq!(recall.ask(&store), Some(vec![ids[0]]));
+        assert_eq!(recall.ask(&store), None, "one at a time");
+        recall.came(ids[0], None);
+        store.restore(ids[0], flow(FlowKind::Http));
+        assert_eq!(recall.ask(&store), Some(vec![ids[1]]), "as much as fits");
+        assert!(recall.is_shown(ids[1]) && !recall.is_shown(ids[3]));
+    }
 }

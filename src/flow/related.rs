@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::lineage::Effective;
 use super::sessions::{LogicalTurn, Purpose, Sessions};
-use super::{FlowId, FlowKind, Store, Summary};
+use super::{FlowId, FlowKind, Store};
 use crate::responses::Prices;
 
 /// The turns that one has to do with.
@@ -33,14 +33,23 @@ impl Related {
         let own = store.identity(id)?;
         let rows = store.rows();
         let row = rows.iter().rposition(|row| *row == id)?;
-        let near = rows.get(row.saturating_sub(BEFORE)..rows.len().min(row + AFTER))?;
         let is_same = |id: &&FlowId| {
             let other = store.identity(**id);
             other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
         };
-        let thread = near.iter().filter(is_same);
-        let thread: Vec<_> = thread.filter_map(|id| store.summary(*id)).collect();
-        let parents = parents(thread.iter().map(AsRef::as_ref));
+        let earlier = rows[row.saturating_sub(BEFORE)..row].iter();
+        let later = rows[row..].iter().take(AFTER);
+        let thread = earlier.clone().rev().filter(is_same).take(TURNS);
+        let thread = thread.chain(later.clone().filter(is_same).take(TURNS));
+        let thread = thread.filter_map(|id| store.summary(*id));
+        let find = |id: FlowId| {
+            let link = store.link(id).filter(Link::is_continuing);
+            let rows = link.map(|_| earlier.clone().chain(later.clone()));
+            let thread = rows.into_iter().flatten().filter(is_same);
+            let links = thread.filter_map(|id| Some((*id, store.link(*id)?)));
+            parents(&links.collect::<Vec<_>>())
+        };
+        let mut parents = find(id);
         let sessions = Sessions::of(thread, prices);
         let turns = sessions
             .sessions
@@ -58,9 +67,15 @@ impl Related {
             is_turn && (is_known || parent.is_some_and(|parent| has(turn, parent)))
         });
         let turn = turns.swap_remove(at);
+        let before = before.map(|before| turns.swap_remove(before));
+        if let Some(before) = before.as_ref().and_then(LogicalTurn::last)
+            && parents.is_empty()
+        {
+            parents = find(before.flow);
+        }
         Some(Self {
-            before: before.map(|before| turns.swap_remove(before)),
             turn,
+            before,
             flow: id,
             parents,
         })
@@ -116,27 +131,57 @@ impl Related {
 }
 
 /// By flow: the one that it continues.
-fn parents<'a>(thread: impl Iterator<Item = &'a Summary> + Clone) -> HashMap<FlowId, FlowId> {
-    let response = |it: &'a Summary| it.context.as_deref()?.response.as_deref();
-    let responses = thread.clone().filter_map(|it| Some((response(it)?, it.id)));
+fn parents(links: &[(FlowId, Link<'_>)]) -> HashMap<FlowId, FlowId> {
+    let responses = links
+        .iter()
+        .filter_map(|(id, link)| Some((link.response?, *id)));
     let responses: HashMap<&str, FlowId> = responses.collect();
-    let numbered = thread.clone().filter_map(|it| match it.kind {
-        FlowKind::WsTurn { connection, number } => Some(((connection, number), it.id)),
-        FlowKind::Http | FlowKind::Ws => None,
-    });
+    let numbered = links
+        .iter()
+        .filter_map(|(id, link)| Some((link.place()?, *id)));
     let numbered: HashMap<(FlowId, u32), FlowId> = numbered.collect();
-    let parent = |it: &Summary| match (it.context.as_deref()?.previous.as_deref(), it.kind) {
+    let parent = |link: &Link<'_>| match (link.previous, link.place()) {
         (Some(previous), _) => responses.get(previous),
-        // A `response.append` names neither a response nor a model.
-        (None, FlowKind::WsTurn { connection, number }) if it.model.is_none() => {
+        (None, Some((connection, number))) if link.is_append() => {
             numbered.get(&(connection, number.checked_sub(1)?))
         }
         (None, _) => None,
     };
-    thread
-        .filter_map(|it| Some((it.id, *parent(it)?)))
-        .filter(|(id, parent)| id != parent)
-        .collect()
+    let pairs = links
+        .iter()
+        .filter_map(|(id, link)| Some((*id, *parent(link)?)));
+    pairs.filter(|(id, parent)| id != parent).collect()
+}
+
+/// What ties a flow to the one it continues, without the cost of a summary.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link<'a> {
+    pub(super) kind: FlowKind,
+    /// Whether the request names a model.
+    pub(super) has_model: bool,
+    /// The response that the request continues.
+    pub(super) previous: Option<&'a str>,
+    /// The response's own id.
+    pub(super) response: Option<&'a str>,
+}
+
+impl Link<'_> {
+    fn is_continuing(&self) -> bool {
+        self.previous.is_some() || self.is_append()
+    }
+
+    /// Whether it is a `response.append`, which names neither a response nor a model.
+    fn is_append(&self) -> bool {
+        self.place().is_some() && !self.has_model
+    }
+
+    /// The connection, and the number of the turn on it.
+    fn place(&self) -> Option<(FlowId, u32)> {
+        match self.kind {
+            FlowKind::WsTurn { connection, number } => Some((connection, number)),
+            FlowKind::Http | FlowKind::Ws => None,
+        }
+    }
 }
 
 /// Rows before the flow's that are looked at.
@@ -144,6 +189,9 @@ const BEFORE: usize = 2_000;
 
 /// Rows after it: attempts follow each other.
 const AFTER: usize = 200;
+
+/// Turns of the thread on either side among which attempts and the turn before are looked for.
+const TURNS: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
+use super::related::Link;
 use super::{Flow, FlowId, FlowKind, Summary};
 use crate::responses::Identity;
 use crate::tap::At;
@@ -123,6 +124,31 @@ impl Store {
         match self.slots.get(id.0 as usize)? {
             Slot::Whole(flow) => Some(&flow.identity),
             Slot::Brief(summary) => Some(&summary.identity),
+            Slot::Gone => None,
+        }
+    }
+
+    /// What ties the flow with this id to others.
+    pub(super) fn link(&self, id: FlowId) -> Option<Link<'_>> {
+        match self.slots.get(id.0 as usize)? {
+            Slot::Whole(flow) => {
+                let turn = flow.turn.as_ref();
+                Some(Link {
+                    kind: flow.kind,
+                    has_model: flow.model.is_some(),
+                    previous: flow.asked.previous.as_deref(),
+                    response: turn.and_then(|turn| turn.response_id.as_deref()),
+                })
+            }
+            Slot::Brief(summary) => {
+                let context = summary.context.as_deref();
+                Some(Link {
+                    kind: summary.kind,
+                    has_model: summary.model.is_some(),
+                    previous: context.and_then(|context| context.previous.as_deref()),
+                    response: context.and_then(|context| context.response.as_deref()),
+                })
+            }
             Slot::Gone => None,
         }
     }
