@@ -8,6 +8,11 @@ mod codex;
 #[path = "support/fake_upstream/frames.rs"]
 #[expect(dead_code, clippy::expect_used, reason = "other tests use the rest")]
 mod frames;
+#[path = "support/pty.rs"]
+#[expect(dead_code, clippy::expect_used, reason = "other tests use the rest")]
+mod pty;
+#[path = "sessions/questions.rs"]
+mod questions;
 #[path = "support/recorder.rs"]
 #[expect(dead_code, clippy::expect_used, reason = "other tests use the rest")]
 mod recorder;
@@ -33,6 +38,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use codex::{ALL, Codex, Meant, SESSION, Step, Totals};
+use script::Script;
 use sockets::Sockets;
 use wire::{Told, Wire};
 
@@ -79,20 +85,9 @@ impl Day {
     fn told(steps: &[Step]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(CAPTURE);
-        Self::over(
-            Told::new(),
-            directory,
-            steps,
-            |Told { mut script, .. }| {
-                let mut text = Vec::new();
-                for id in script.recorder.take_finished() {
-                    let flow = script.store.get(id).unwrap();
-                    text.extend(capture::line(flow, &script.store).unwrap());
-                    text.push(b'\n');
-                }
-                std::fs::write(path, text).unwrap();
-            },
-        )
+        Self::over(Told::new(), directory, steps, |Told { script, .. }| {
+            write(script, &path);
+        })
     }
 
     /// Sent through the program.
@@ -107,6 +102,17 @@ impl Day {
         assert_eq!(loaded.skipped, []);
         loaded.store
     }
+}
+
+/// Writes all that was told as a capture.
+fn write(mut script: Script, path: &Path) {
+    let mut text = Vec::new();
+    for id in script.recorder.take_finished() {
+        let flow = script.store.get(id).unwrap();
+        text.extend(capture::line(flow, &script.store).unwrap());
+        text.push(b'\n');
+    }
+    std::fs::write(path, text).unwrap();
 }
 
 /// Every turn of a store, in the order in which they began.

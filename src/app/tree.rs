@@ -102,6 +102,7 @@ impl Tree {
         };
         Some(Branch::Turn {
             turn: thread.turns.get(turn)?,
+            thread,
             depth,
         })
     }

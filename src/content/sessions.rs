@@ -6,7 +6,7 @@ use jiff::tz::TimeZone;
 use super::{Line, Role, format};
 use crate::flow::State;
 use crate::flow::sessions::{Inferred, LogicalTurn, Purpose, Session, Tally, Thread};
-use crate::responses::Confidence;
+use crate::responses::Cost;
 use crate::text::{Clean, pad, pad_start, truncate};
 
 /// What a row tells of.
@@ -36,6 +36,8 @@ pub enum Branch<'a> {
     Turn {
         /// The turn.
         turn: &'a LogicalTurn,
+        /// Its thread.
+        thread: &'a Thread,
         /// How deep its thread stands.
         depth: usize,
     },
@@ -137,7 +139,7 @@ pub fn sessions_row(branch: Branch<'_>, width: u16, zone: &TimeZone) -> Line {
             sum,
             is_open,
         } => (self::thread(thread, depth, sum, is_open), *sum),
-        Branch::Turn { turn, depth } => {
+        Branch::Turn { turn, depth, .. } => {
             let mut sum = Tally::default();
             sum.add(turn);
             (self::turn(turn, depth, zone), sum)
@@ -194,7 +196,8 @@ pub fn sessions_note(branch: Branch<'_>) -> String {
                 parts.push(format::counted(count, "connection"));
             }
         }
-        Branch::Turn { turn, .. } => {
+        Branch::Turn { turn, thread, .. } => {
+            parts.extend(thread.agent.as_ref().map(|agent| agent.value.to_string()));
             parts.push(id("turn", turn.turn.as_deref().unwrap_or_default()));
             let last = turn.last();
             parts.extend(last.map(|last| last.transport.as_str().to_owned()));
@@ -276,7 +279,9 @@ fn turn(turn: &LogicalTurn, depth: usize, zone: &TimeZone) -> Line {
     if turn.purpose != Purpose::Turn {
         line.add(&format!("{} ", turn.purpose.as_str()), Role::Dim);
     }
-    line.add(&last.gist, Role::Text);
+    if *last.gist != *turn.purpose.as_str() {
+        line.add(&last.gist, Role::Text);
+    }
     line
 }
 
@@ -344,16 +349,130 @@ fn cut(line: Line, room: usize) -> Line {
 
 /// What the tokens cost that have a price; `+?` where others have none.
 fn cost(tally: &Tally) -> String {
-    let about = match tally.confidence {
-        None if tally.unpriced > 0 => return "?".to_owned(),
-        None => return String::new(),
-        Some(Confidence::Listed) => "",
-        Some(Confidence::Equivalent | Confidence::Assumed) => "~",
+    let Some(confidence) = tally.confidence else {
+        let text = if tally.unpriced > 0 { "?" } else { "" };
+        return text.to_owned();
     };
-    let units = tally.cost.0.saturating_add(50_000_000) / 100_000_000;
+    let dollars = tally.cost;
+    let cost = format::cost(Cost {
+        dollars,
+        confidence,
+    });
     let more = if tally.unpriced > 0 { "+?" } else { "" };
-    format!("{about}${}.{:04}{more}", units / 10_000, units % 10_000)
+    format!("{cost}{more}")
 }
 
 /// Columns that the tree itself keeps, as long as there are others to give way.
 const LEAST: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::super::Document;
+    use super::super::tests::plain;
+    use super::*;
+    use crate::flow::sessions::Sessions;
+    use crate::flow::{Channel, Context, Flow, FlowId, Summary};
+    use crate::responses::{Agent, Identity, Prices, Status, Usage};
+    use crate::tap::At;
+
+    /// A turn of a thread that is not told to be the main one, answered by another model than asked for.
+    fn rerouted() -> Sessions {
+        let at = |seconds: u64| At::from_micros(seconds * 1_000_000);
+        let flow = Flow::new(String::new(), String::new(), "".into(), at(60));
+        let summary = Summary {
+            id: FlowId(1),
+            channel: Channel::Model,
+            ended: Some(at(63)),
+            state: State::Complete,
+            turn: Some(Status::Completed),
+            model: Some("gpt-a".into()),
+            gist: "A question\u{1b}[2J".into(),
+            identity: Identity {
+                session: Some("s".to_owned()),
+                thread: Some("t".to_owned()),
+                agent: Agent::Main,
+                is_agent_inferred: true,
+                ..Identity::default()
+            },
+            context: Some(Box::new(Context {
+                served: Some("gpt-b".into()),
+                title: Some("A title that is long".into()),
+                cwd: Some("/src".into()),
+                ..Context::default()
+            })),
+            usage: Some(Usage {
+                input: 1_000,
+                cached: 500,
+                output: 20,
+                total: 1_020,
+                ..Usage::default()
+            }),
+            ..Summary::of(&flow)
+        };
+        Sessions::of([std::borrow::Cow::Owned(summary)], &Prices::default())
+    }
+
+    fn rows(sessions: &Sessions, width: u16) -> String {
+        let session = &sessions.sessions[0];
+        let (thread, sum) = (&session.threads[0], session.total());
+        let (is_open, depth) = (true, 0);
+        let turn = &thread.turns[0];
+        let rows = [
+            Branch::Session {
+                session,
+                sum: &sum,
+                is_open,
+            },
+            Branch::Thread {
+                thread,
+                depth,
+                sum: &sum,
+                is_open: false,
+            },
+            Branch::Turn {
+                turn,
+                thread,
+                depth,
+            },
+        ];
+        let mut document = Document::default();
+        document.push(sessions_header(width));
+        for row in rows {
+            document.push(sessions_row(row, width, &TimeZone::UTC));
+            document.push(Line::of(&sessions_note(row), Role::Dim));
+        }
+        plain(&document)
+    }
+
+    #[test]
+    fn rows_are_aligned_and_say_what_is_not_as_asked() {
+        assert_eq!(
+            rows(&rerouted(), 92),
+            "\
+session · agent · turn                        turns     in cached    out      cost      time
+▾ ≠ 1 rerouted A title that is long  /src         1   1.0k    500     20         ?    3.00 s
+session s · /src
+  ▸ main? ≠ 1 rerouted A title that is long       1   1.0k    500     20         ?    3.00 s
+thread t · ? agent inferred · /src
+    ● 00:01:00 gpt-a ≠ gpt-b A question␛[2J           1.0k    500     20         ?    3.00 s
+main · no id of the turn · HTTP
+"
+        );
+    }
+
+    #[test]
+    fn columns_give_way_and_rows_keep_their_width() {
+        let sessions = rerouted();
+        for width in 4..130 {
+            let text = rows(&sessions, width);
+            let rows = text.lines().skip(1).step_by(2);
+            for row in text.lines().take(1).chain(rows) {
+                let columns = crate::text::width(row);
+                assert!(columns <= usize::from(width), "{width}: {row}");
+            }
+            let header = text.lines().next().unwrap_or_default();
+            assert_eq!(header.contains("cost"), width >= 40, "{width}");
+            assert_eq!(header.contains("cached"), width >= 77, "{width}");
+        }
+    }
+}
