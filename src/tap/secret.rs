@@ -117,6 +117,11 @@ impl Redactor {
         let text = String::from_utf8_lossy(value.as_bytes());
         let masked = self.json(&text);
         let masked = match name {
+            // What a browser has in place of `Authorization` on a WebSocket of the Realtime API.
+            "sec-websocket-protocol" => match self.marked(&masked, protocol_keys(&masked)) {
+                Cow::Borrowed(_) => masked,
+                Cow::Owned(protocols) => protocols.into(),
+            },
             "location" | "content-location" | "referer" => match self.target(&masked) {
                 Cow::Borrowed(_) => masked,
                 Cow::Owned(target) => target.into(),
@@ -184,6 +189,9 @@ impl Redactor {
         if let Cow::Owned(text) = self.marked(&masked, url::in_text(&masked)) {
             masked = Cow::Owned(text);
         }
+        if let Cow::Owned(text) = self.marked(&masked, ephemeral_keys(&masked)) {
+            masked = Cow::Owned(text);
+        }
         match self.mask_seen(&masked) {
             Some(masked) => Cow::Owned(masked),
             None => masked,
@@ -197,10 +205,10 @@ impl Redactor {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        let form = self.marked(text, url::in_pairs(text, 0..text.len()));
-        match self.mask_seen(&form) {
-            Some(masked) => Cow::Owned(masked),
-            None => form,
+        // What is called a form may be JSON: it is what `curl --data` calls everything.
+        match self.marked(text, url::in_pairs(text, 0..text.len())) {
+            Cow::Borrowed(text) => self.json(text),
+            Cow::Owned(form) => self.json(&form).into_owned().into(),
         }
     }
 
@@ -330,6 +338,31 @@ pub(super) fn is_secret_parameter(name: &str) -> bool {
         .any(|end| lower.ends_with(end))
 }
 
+/// Where the keys stand that the Realtime API gives to browsers, as whole strings of JSON: their member is
+/// called `value` (API reference, "Create client secret").
+fn ephemeral_keys(text: &str) -> Vec<Range<usize>> {
+    let keys = memmem::find_iter(text.as_bytes(), b"\"ek_");
+    let keys = keys.map(|quote| quote + 1..token_end(text, quote + 1));
+    keys.filter(|key| key.len() > SHORTEST_SEEN).collect()
+}
+
+/// Where the keys stand in a list of WebSocket subprotocols.
+fn protocol_keys(protocols: &str) -> Vec<Range<usize>> {
+    let keys = memmem::find_iter(protocols.as_bytes(), PROTOCOL_KEY);
+    let keys = keys.map(|at| at + PROTOCOL_KEY.len());
+    keys.map(|at| at..token_end(protocols, at)).collect()
+}
+
+/// Where the token (RFC 9110 §5.6.2) that begins at `start` ends.
+fn token_end(text: &str, start: usize) -> usize {
+    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
+    start
+        + text.as_bytes()[start..]
+            .iter()
+            .take_while(|byte| is_token(byte))
+            .count()
+}
+
 /// Whether a JSON member called `name` carries a credential.
 pub(super) fn is_secret_member(name: &str) -> bool {
     SECRET_MEMBERS
@@ -379,6 +412,9 @@ const LONGEST_SEEN: usize = 8192;
 /// How many credentials are remembered.
 const MOST_SEEN: usize = 32;
 
+/// What stands before a key among the subprotocols of a WebSocket.
+const PROTOCOL_KEY: &[u8] = b"openai-insecure-api-key.";
+
 /// How every mark begins.
 const MARK: &str = "<redacted:";
 
@@ -391,6 +427,41 @@ mod tests {
             .field(name, &HeaderValue::from_str(value).unwrap())
             .as_text()
             .into_owned()
+    }
+
+    #[test]
+    fn keys_of_the_realtime_api_are_masked_where_it_puts_them() {
+        let redactor = Redactor::new();
+        let protocols = "realtime, openai-insecure-api-key.sk-secret_1, openai-beta.realtime-v1";
+        let protocols = shown(&redactor, "sec-websocket-protocol", protocols);
+        assert!(
+            protocols.starts_with("realtime, openai-insecure-api-key.<redacted:")
+                && protocols.ends_with(">, openai-beta.realtime-v1"),
+            "{protocols}"
+        );
+        for text in [
+            r#"{"value":"ek_68af296e8e408191","expires_at":1}"#,
+            r#"{"client_secret":{"value":"ek_68af296e8e408191"}}"#,
+            r#"{"text":"{\"value\":\"ek_68af296e8e408191\"}"}"#,
+        ] {
+            let masked = redactor.json(text);
+            assert!(!masked.contains("ek_68"), "{masked}");
+            assert!(
+                serde_json::from_str::<serde_json::Value>(&masked).is_ok(),
+                "{masked}"
+            );
+        }
+        assert_eq!(redactor.json(r#"["ek_"]"#), r#"["ek_"]"#);
+    }
+
+    #[test]
+    fn json_that_is_called_a_form_is_masked_as_json() {
+        let redactor = Redactor::new();
+        let masked = redactor.form(r#"{"password":"hunter2","c":1}"#);
+        assert!(
+            !masked.contains("hunter2") && masked.ends_with(r#","c":1}"#),
+            "{masked}"
+        );
     }
 
     #[test]
