@@ -2,6 +2,7 @@
 
 use codextap::app::Overlay;
 use codextap::app::focus::Pane;
+use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::buffer::Buffer;
 use serde_json::json;
 
@@ -146,6 +147,25 @@ fn the_tree_folds_and_is_left_with_esc() {
     assert_eq!(scene.app.tree().len(), all);
     screen(&mut scene, size, "<esc>", "default-dark");
     assert_eq!(scene.app.overlay(), None);
+}
+
+#[test]
+fn the_mouse_scrolls_and_selects_in_overlays() {
+    let mut scene = changed();
+    let size = (60, 12);
+    let click = MouseEventKind::Down(MouseButton::Left);
+    screen(&mut scene, size, "Gd", "default-dark");
+    scene.mouse(MouseEventKind::ScrollDown, (20, 5));
+    assert_eq!(scene.app.page().scroll().top, 3);
+    scene.mouse(click, (20, 2));
+    assert_eq!(scene.app.page().scroll().cursor, 4);
+    // The tree has a line of titles above its rows.
+    screen(&mut scene, size, "sg", "default-dark");
+    scene.mouse(click, (20, 4));
+    assert_eq!(scene.app.tree().scroll().cursor, 2);
+    scene.mouse(MouseEventKind::ScrollDown, (20, 5));
+    assert!(scene.app.tree().scroll().top > 0);
+    assert_eq!(scene.app.overlay(), Some(Overlay::Sessions));
 }
 
 #[test]
