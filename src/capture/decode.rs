@@ -58,13 +58,6 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
 /// Finds again what decoding found in the texts. What the line itself says counts for more: another
 /// program may have written it, or an earlier version of this one.
 fn interpret(flow: &mut Flow, record: &Record<'_>) {
-    for index in 0..flow.frames.len() {
-        if flow.frames[index].op == Op::Event
-            && let Some(len) = flow.event_text(index).map(|data| data.len())
-        {
-            flow.frames[index].len = len as u64;
-        }
-    }
     flow.replay();
     if !flow.is_at_hand()
         && let (Some(turn), Some(outcome)) = (&mut flow.turn, &record.outcome)

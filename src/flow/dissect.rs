@@ -139,6 +139,9 @@ impl Flow {
             match self.frames[frame].dir {
                 Direction::In => {
                     if let Some(json) = self.event_text(frame).map(Cow::into_owned) {
+                        if self.frames[frame].op == Op::Event {
+                            self.frames[frame].len = json.len() as u64;
+                        }
                         self.read_event(frame, &json);
                     }
                 }

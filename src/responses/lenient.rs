@@ -71,7 +71,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
 
 /// The string that `json` is, if it is one.
 pub(super) fn text(json: &str) -> Option<Cow<'_, str>> {
-    serde_json::from_str::<Text<'_>>(json).ok()?.0
+    // Anything else would be read to its end, however long.
+    let is_text = json.trim_ascii_start().starts_with('"');
+    is_text.then(|| serde_json::from_str::<Text<'_>>(json).ok()?.0)?
 }
 
 /// The string that `json` is, or else the JSON itself; nothing for `null`.

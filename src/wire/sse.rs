@@ -10,6 +10,7 @@
 //! field or comment, begin the next block; so a block is complete when the *last* byte of its span
 //! has arrived.
 
+use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::sync::Arc;
@@ -321,7 +322,12 @@ impl Fields {
         let colon = memchr(b':', line).unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         let value = value.strip_prefix(b":").unwrap_or(value);
-        let value = String::from_utf8_lossy(value.strip_prefix(b" ").unwrap_or(value));
+        let value = value.strip_prefix(b" ").unwrap_or(value);
+        // Several times as fast as to look for what is not UTF-8.
+        let value = match str::from_utf8(value) {
+            Ok(text) => Cow::Borrowed(text),
+            Err(_) => String::from_utf8_lossy(value),
+        };
         match name {
             // Not a blank line: those have no colon.
             b"" if colon < line.len() => append(&mut self.comment, &value),
