@@ -106,6 +106,27 @@ mod tests {
         file
     }
 
+    #[test]
+    fn a_report_shows_how_far_it_is_on_a_terminal_and_takes_that_away() {
+        let home = tempfile::tempdir().unwrap();
+        let file = captured(&home);
+        let arguments = ["report", file.to_str().unwrap(), "-o", "report.md"];
+        let run = |more: &[&str]| {
+            let arguments = arguments.iter().chain(more);
+            let mut window = Window::codextap(arguments, (80, 24), home.path());
+            assert!(window.ends().success(), "{}", window.text());
+            let shown = window.text();
+            assert_eq!(shown.trim(), "", "nothing is left on the screen");
+            String::from_utf8(window.written.clone()).unwrap()
+        };
+        let written = run(&[]);
+        for bar in ["reading █", "writing █"] {
+            assert!(written.contains(bar), "{bar}: {written:?}");
+        }
+        assert_eq!(run(&["-q"]), "");
+        assert!(home.path().join("report.md").exists());
+    }
+
     fn open(file: &Path, size: (u16, u16), home: &TempDir) -> Window {
         let arguments = ["open".as_ref(), file.as_os_str()];
         let mut window = Window::codextap(arguments, size, home.path());
