@@ -42,8 +42,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             budget: 16 << 20,
-            // Longer than a disk that hangs holds up the receiver.
-            pause: Duration::from_secs(2),
+            // Longer than a disk that hangs holds up the receiver, or many streams in the queue for room each other.
+            pause: Duration::from_secs(5),
             patience: Duration::from_secs(30),
         }
     }
