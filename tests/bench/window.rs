@@ -40,6 +40,7 @@ impl Window {
         let began = Instant::now();
         let child = pair.slave.spawn_command(builder).unwrap();
         drop(pair.slave);
+        favour(child.process_id().unwrap());
         let mut reader = pair.master.try_clone_reader().unwrap();
         let (tell, read) = channel();
         thread::spawn(move || {
@@ -137,6 +138,16 @@ impl Drop for Window {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Gives a process with a terminal of its own the standing of this one: where sessions share the processor (sched(7),
+/// autogroup), it would else have none of the favour that this one is shown.
+fn favour(process: u32) {
+    let own = std::fs::read_to_string("/proc/self/autogroup").unwrap_or_default();
+    if let Some((_, nice)) = own.trim().rsplit_once(' ') {
+        // Without such groups there is nothing to write to.
+        let _ = std::fs::write(format!("/proc/{process}/autogroup"), nice);
     }
 }
 
