@@ -361,7 +361,14 @@ async fn an_upstream_that_breaks_off_cuts_the_client() {
 
 #[tokio::test]
 async fn a_slow_reader_slows_the_upstream() {
-    let (mut proxied, server, mut client) = setup().await;
+    let server = Server::bind().await;
+    // Nobody takes the copies before the end.
+    let limits = Limits {
+        budget: 2 * BIG,
+        ..Limits::default()
+    };
+    let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
+    let mut client = Peer::connect(proxied.addr).await;
     client
         .send("GET /v1/big HTTP/1.1\r\nhost: localhost\r\n\r\n")
         .await;
