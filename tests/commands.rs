@@ -94,8 +94,8 @@ fn a_long_body_is_copied_where_nothing_is_to_be_masked() {
     let text = fs::read_to_string(&place.capture).unwrap();
     let mut line: Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
     line["response"]["body_kind"] = "text".into();
-    line["response"]["length"] = (20 << 20).into();
-    line["response"]["body"] = "long ".repeat(4 << 20).into();
+    line["response"]["length"] = (30 << 20).into();
+    line["response"]["body"] = "long ".repeat(6 << 20).into();
     let line = format!("{line}\n");
     fs::write(&place.capture, &line).unwrap();
     let copied = place.printed("export demo.jsonl --format jsonl --no-redact");
@@ -103,7 +103,7 @@ fn a_long_body_is_copied_where_nothing_is_to_be_masked() {
     let masked = place.printed("export demo.jsonl --format jsonl");
     let masked: Value = serde_json::from_str(&masked).unwrap();
     let kept = masked["response"]["body"].as_str().unwrap().len() as u64;
-    assert_eq!(masked["response"]["missed"], (20 << 20) - kept);
+    assert_eq!(masked["response"]["missed"], (30 << 20) - kept);
 }
 
 #[test]
