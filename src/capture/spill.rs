@@ -1,17 +1,17 @@
-//! The rest of a long body on the disk, until the flow's line is written: a file without a name, written
-//! by a thread of its own.
+//! The rest of a long body on the disk, until the flow's line is written: a file without a name, made and
+//! written by a thread of its own.
 //!
-//! Who gives it bytes waits while the disk is behind, as long as the disk gets on at all. One that does
-//! nothing for a second, or fails, gets no more: what it has is kept, and what follows is counted by
-//! whom it belongs to.
+//! Who gives it bytes never waits: what is on its way to the disks stays in memory, up to a bound, and what
+//! goes beyond is counted by whom it belongs to. Only who writes the line waits, as long as the disk gets
+//! on at all: one that does nothing for a second, or fails, keeps what it has.
 
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
@@ -22,23 +22,34 @@ use crate::flow::{Spill, Spills};
 #[derive(Debug)]
 pub struct Spillway {
     directory: PathBuf,
+    /// Bytes of all files that are on their way to the disk.
+    waiting: Arc<AtomicU64>,
 }
 
 impl Spillway {
     /// One that makes files in `directory`.
     #[must_use]
     pub fn new(directory: PathBuf) -> Self {
-        Self { directory }
+        Self {
+            directory,
+            waiting: Arc::default(),
+        }
     }
 }
 
 impl Spills for Spillway {
     fn open(&self) -> Option<Arc<dyn Spill>> {
-        match Pool::open(&self.directory) {
+        let directory = self.directory.clone();
+        let open = move || {
+            nameless(&directory).inspect_err(|error| {
+                let directory = directory.display();
+                tracing::error!("cannot make a file in {directory} for a long body: {error}");
+            })
+        };
+        match Pool::start(&self.waiting, open, FileExt::write_all_at) {
             Ok(pool) => Some(Arc::new(pool)),
             Err(error) => {
-                let directory = self.directory.display();
-                tracing::error!("cannot make a file in {directory} for a long body: {error}");
+                tracing::error!("cannot start a thread for a long body: {error}");
                 None
             }
         }
@@ -48,124 +59,165 @@ impl Spills for Spillway {
 /// A file with the rest of a body.
 #[derive(Debug)]
 struct Pool {
-    file: Arc<File>,
-    /// Parts on their way to the thread; `None` ends it.
-    parts: SyncSender<Option<Vec<u8>>>,
     shared: Arc<Shared>,
 }
 
 /// What both threads see.
-#[derive(Default, Debug)]
+#[derive(Debug)]
 struct Shared {
+    /// The file, once it is there.
+    file: OnceLock<File>,
+    state: Mutex<State>,
+    /// Something in `state` changed.
+    changed: Condvar,
+    /// Bytes of this and other files that are on their way to the disk.
+    waiting: Arc<AtomicU64>,
+}
+
+/// How far a file is.
+#[derive(Default, Debug)]
+struct State {
+    /// What is to be written.
+    parts: VecDeque<Vec<u8>>,
+    /// Whether no more parts come.
+    is_complete: bool,
     /// Bytes that are in the file.
-    written: AtomicU64,
+    written: u64,
     /// Whether nothing more will be.
-    is_over: AtomicBool,
+    is_over: bool,
 }
 
 impl Pool {
-    fn open(directory: &std::path::Path) -> io::Result<Self> {
-        let file = Arc::new(nameless(directory)?);
-        let shared = Arc::new(Shared::default());
-        let (parts, queue) = sync_channel(QUEUE);
-        let (own, told) = (Arc::clone(&file), Arc::clone(&shared));
-        Builder::new()
-            .name("spill".to_owned())
-            .spawn(move || fill(&own, &queue, &told))?;
-        Ok(Self {
-            file,
-            parts,
-            shared,
-        })
-    }
-
-    /// Hands a part over; says whether it could.
-    fn send(&self, mut part: Option<Vec<u8>>) -> bool {
-        let mut patience = Patience::default();
-        loop {
-            match self.parts.try_send(part) {
-                Ok(()) => return true,
-                Err(TrySendError::Full(own)) => part = own,
-                Err(TrySendError::Disconnected(_)) => return false,
+    /// Starts a thread that makes a file with `open` and puts parts into it with `write`.
+    fn start(
+        waiting: &Arc<AtomicU64>,
+        open: impl FnOnce() -> io::Result<File> + Send + 'static,
+        write: impl Fn(&File, &[u8], u64) -> io::Result<()> + Send + 'static,
+    ) -> io::Result<Self> {
+        let shared = Arc::new(Shared {
+            file: OnceLock::new(),
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            waiting: Arc::clone(waiting),
+        });
+        let own = Arc::clone(&shared);
+        Builder::new().name("spill".to_owned()).spawn(move || {
+            if let Ok(file) = open() {
+                own.fill(own.file.get_or_init(|| file), write);
             }
-            if !patience.waits(&self.shared) {
-                self.shared.is_over.store(true, Ordering::Release);
-                return false;
-            }
-        }
+            own.end(&mut own.lock());
+        })?;
+        Ok(Self { shared })
     }
 }
 
 impl Spill for Pool {
     fn add(&self, bytes: Vec<u8>) -> bool {
-        !self.shared.is_over.load(Ordering::Acquire) && self.send(Some(bytes))
+        let shared = &self.shared;
+        let len = bytes.len() as u64;
+        let mut state = shared.lock();
+        if state.is_complete || state.is_over {
+            return false;
+        }
+        if shared.waiting.fetch_add(len, Ordering::Relaxed) + len > QUEUE {
+            shared.waiting.fetch_sub(len, Ordering::Relaxed);
+            return false;
+        }
+        state.parts.push_back(bytes);
+        shared.changed.notify_all();
+        true
     }
 
     fn finish(&self) -> u64 {
-        let mut patience = Patience::default();
-        let mut is_waiting = self.send(None);
-        while is_waiting {
-            let is_over = self.shared.is_over.load(Ordering::Acquire);
-            is_waiting = !is_over && patience.waits(&self.shared);
+        let shared = &self.shared;
+        let mut state = shared.lock();
+        state.is_complete = true;
+        shared.changed.notify_all();
+        while !state.is_over {
+            let before = state.written;
+            let waited = shared.changed.wait_timeout(state, PATIENCE);
+            let (now, timeout) = waited.unwrap_or_else(PoisonError::into_inner);
+            state = now;
+            if timeout.timed_out() && state.written == before {
+                tracing::error!("a long body is kept in part: the disk does nothing");
+                shared.end(&mut state);
+            }
         }
-        self.shared.written.load(Ordering::Acquire)
+        state.written
     }
 
     fn read(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        self.file.read_at(buffer, offset)
+        let file = self.shared.file.get();
+        file.map_or(Ok(0), |file| file.read_at(buffer, offset))
     }
 }
 
-/// Writes what comes, until the end or a failure.
-fn fill(file: &File, queue: &Receiver<Option<Vec<u8>>>, shared: &Shared) {
-    while let Ok(Some(part)) = queue.recv() {
-        let offset = shared.written.load(Ordering::Relaxed);
-        if let Err(error) = file.write_all_at(&part, offset) {
-            tracing::error!("a long body cannot be kept beyond its first bytes: {error}");
-            break;
-        }
-        shared
-            .written
-            .store(offset + part.len() as u64, Ordering::Release);
+impl Drop for Pool {
+    fn drop(&mut self) {
+        self.shared.end(&mut self.shared.lock());
     }
-    shared.is_over.store(true, Ordering::Release);
 }
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes what comes, until the end or a failure.
+    fn fill(&self, file: &File, write: impl Fn(&File, &[u8], u64) -> io::Result<()>) {
+        while let Some((part, offset)) = self.next() {
+            let len = part.len() as u64;
+            let written = write(file, &part, offset);
+            self.waiting.fetch_sub(len, Ordering::Relaxed);
+            if let Err(error) = written {
+                tracing::error!("a long body cannot be kept beyond its first bytes: {error}");
+                return;
+            }
+            let mut state = self.lock();
+            // Whoever waited for it in vain has counted it as missed.
+            if !state.is_over {
+                state.written += len;
+                self.changed.notify_all();
+            }
+        }
+    }
+
+    /// Waits for the next part; gives it with its place in the file.
+    fn next(&self) -> Option<(Vec<u8>, u64)> {
+        let idle =
+            |state: &mut State| state.parts.is_empty() && !state.is_complete && !state.is_over;
+        let waited = self.changed.wait_while(self.lock(), idle);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let part = state.parts.pop_front()?;
+        Some((part, state.written))
+    }
+
+    /// Lets go of what is not written.
+    fn end(&self, state: &mut State) {
+        state.is_over = true;
+        for part in state.parts.drain(..) {
+            let len = part.len() as u64;
+            self.waiting.fetch_sub(len, Ordering::Relaxed);
+        }
+        self.changed.notify_all();
+    }
+}
+
+/// How many bytes may be on their way to the disk at once.
+const QUEUE: u64 = 64 << 20;
 
 /// How long a disk that does nothing is waited for.
-#[derive(Default)]
-struct Patience {
-    /// Bytes in the file when it was looked at last.
-    seen: u64,
-    /// How often nothing had been added.
-    idle: u32,
-}
-
-impl Patience {
-    /// Waits a moment; says whether it is worth it to wait on.
-    fn waits(&mut self, shared: &Shared) -> bool {
-        std::thread::sleep(PAUSE);
-        let written = shared.written.load(Ordering::Acquire);
-        if written > self.seen {
-            *self = Self {
-                seen: written,
-                idle: 0,
-            };
-        }
-        self.idle += 1;
-        self.idle < PAUSES
-    }
-}
-
-/// How many parts may wait for the disk.
-const QUEUE: usize = 4;
-
-/// How long a pause is, and how many of them without a byte written are too many: a second.
-const PAUSE: Duration = Duration::from_millis(1);
-const PAUSES: u32 = 1000;
+const PATIENCE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::{Sender, channel};
+
+    use bytes::Bytes;
+
     use super::*;
+    use crate::flow::{Flow, LIMIT, Recorder, Store};
+    use crate::tap::{At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead};
 
     #[test]
     fn what_was_added_is_read_back_and_the_file_has_no_name() {
@@ -184,8 +236,119 @@ mod tests {
     }
 
     #[test]
-    fn without_its_directory_there_is_no_room() {
-        let spillway = Spillway::new(PathBuf::from("/nonexistent"));
-        assert!(spillway.open().is_none());
+    fn without_its_directory_nothing_is_kept() {
+        let spill = Spillway::new(PathBuf::from("/nonexistent")).open().unwrap();
+        spill.add(vec![1]);
+        assert_eq!(spill.finish(), 0);
+        assert_eq!(spill.read(0, &mut [0]).unwrap(), 0);
+    }
+
+    /// A pool whose disk does nothing until it is told to go on, as often as it is to write.
+    fn stalled() -> (Arc<Pool>, Sender<()>) {
+        let (go, gate) = channel::<()>();
+        let write = move |file: &File, part: &[u8], offset| {
+            gate.recv().map_err(io::Error::other)?;
+            file.write_all_at(part, offset)
+        };
+        let pool = Pool::start(&Arc::default(), tempfile::tempfile, write);
+        (Arc::new(pool.unwrap()), go)
+    }
+
+    #[derive(Debug)]
+    struct Only(Arc<Pool>);
+
+    impl Spills for Only {
+        fn open(&self) -> Option<Arc<dyn Spill>> {
+            Some(Arc::clone(&self.0) as Arc<dyn Spill>)
+        }
+    }
+
+    /// How much of the body is not in memory.
+    const BEHIND: u64 = 3 << 20;
+
+    /// Records an exchange with a long body.
+    fn recorded(pool: &Arc<Pool>) -> Flow {
+        let mut recorder = Recorder::new(At::default(), Redactor::off());
+        recorder.spill_to(Arc::new(Only(Arc::clone(pool))));
+        let mut store = Store::default();
+        let (dir, how) = (Direction::Out, End::Complete);
+        let opened = Kind::Opened {
+            client: "127.0.0.1:50000".parse().unwrap(),
+            upstream: Arc::from("https://api.openai.com"),
+        };
+        let request = Kind::Request(RequestHead {
+            method: "POST".to_owned(),
+            target: "/v1/responses".to_owned(),
+            version: http::Version::HTTP_11,
+            fields: Vec::new(),
+        });
+        let part = Bytes::from(vec![b'x'; 1 << 20]);
+        let parts = (LIMIT as u64 + BEHIND) >> 20;
+        let data = (0..parts).map(|_| Kind::Data {
+            dir,
+            bytes: part.clone(),
+        });
+        let ends = [Direction::Out, Direction::In].map(|dir| Kind::Ended { dir, how });
+        for kind in [opened, request].into_iter().chain(data).chain(ends) {
+            let event = Event {
+                exchange: ExchangeId(1),
+                at: At::default(),
+                kind,
+            };
+            recorder.apply(&mut store, event);
+        }
+        let [flow] = store.flows()[..] else { panic!() };
+        flow.clone()
+    }
+
+    #[test]
+    fn a_slow_disk_is_waited_for_by_who_writes_the_line_and_not_by_the_recorder() {
+        let (pool, go) = stalled();
+        let flow = recorded(&pool);
+        assert!(flow.ended.is_some());
+        let body = &flow.request.body;
+        // Had it been waited for, the disk would have been given up.
+        assert_eq!((body.rest(), body.missed), (BEHIND, 0));
+        for _ in 0..BEHIND {
+            go.send(()).unwrap();
+        }
+        assert!(flow.settled().is_none());
+        assert_eq!(pool.finish(), BEHIND);
+    }
+
+    #[test]
+    fn what_a_hung_disk_does_not_take_in_time_is_missed() {
+        let (pool, go) = stalled();
+        let flow = recorded(&pool);
+        go.send(()).unwrap();
+        let settled = flow.settled().unwrap();
+        let body = &settled.request.body;
+        let kept = body.rest();
+        assert!(kept > 0 && kept < BEHIND, "{kept}");
+        assert_eq!(body.missed, BEHIND - kept);
+        let [fault] = &settled.faults[..] else {
+            panic!("{:?}", settled.faults)
+        };
+        assert!(fault.message.contains("a body needs room on the disk"));
+        // What the disk does later comes too late.
+        go.send(()).unwrap();
+        assert_eq!(pool.finish(), kept);
+    }
+
+    #[test]
+    fn what_waits_for_a_disk_is_bounded_and_taken_again_once_it_is_written() {
+        let (pool, go) = stalled();
+        let part = vec![0; 16 << 20];
+        for _ in 0..4 {
+            assert!(pool.add(part.clone()));
+        }
+        assert!(!pool.add(vec![0]));
+        go.send(()).unwrap();
+        while !pool.add(part.clone()) {
+            std::thread::yield_now();
+        }
+        drop(go);
+        assert_eq!(pool.finish(), 16 << 20);
+        assert_eq!(pool.shared.waiting.load(Ordering::Relaxed), 0);
     }
 }

@@ -288,6 +288,16 @@ impl Entry {
         }
     }
 
+    /// The same, once the disk has what was spilled of the flow, as far as it took it.
+    fn settled(self) -> Self {
+        match self {
+            Self::Flow(flow, connection) => {
+                Self::Flow(flow.settled().map_or(flow, Arc::new), connection)
+            }
+            line @ Self::Line(_) => line,
+        }
+    }
+
     /// Writes the line and its line break.
     fn write(&self, out: &mut impl Write) -> io::Result<()> {
         match self {
@@ -362,9 +372,10 @@ impl Appender {
         }
     }
 
+    /// Takes lines, with what of their bodies is on the disk by now.
     fn add(&mut self, lines: Vec<Entry>) {
         self.pending_bytes += lines.iter().map(Entry::weight).sum::<u64>();
-        self.pending.extend(lines);
+        self.pending.extend(lines.into_iter().map(Entry::settled));
     }
 
     /// Writes all pending lines, or keeps them and says why.

@@ -41,10 +41,12 @@ struct Rest {
 
 /// A place on the disk for the rest of a body.
 pub trait Spill: std::fmt::Debug + Send + Sync {
-    /// Takes the next bytes. Says whether it does: a disk that is full or hangs takes no more.
+    /// Takes the next bytes, without waiting for the disk. Says whether it does: one that is full or
+    /// hangs takes no more.
     fn add(&self, bytes: Vec<u8>) -> bool;
 
-    /// Waits for the disk, and says how many bytes are there: of all that were taken, the first.
+    /// Takes no more, waits for the disk, and says how many bytes are there: of all that were taken, the
+    /// first.
     fn finish(&self) -> u64;
 
     /// Reads bytes from `offset` on; gives how many, none at the end.
@@ -158,17 +160,17 @@ impl Body {
         }
     }
 
-    /// Waits until what was spilled is on the disk; counts what does not come there, and gives how much
-    /// that is.
-    pub(super) fn settle(&mut self) -> u64 {
-        let Some(spill) = &self.rest.spill else {
-            return 0;
-        };
-        let kept = spill.finish().min(self.rest.len);
-        let lost = self.rest.len - kept;
-        self.missed += lost;
-        self.rest.len = kept;
-        lost
+    /// Waits until what was spilled is on the disk; gives how much is.
+    pub(super) fn spilled(&self) -> u64 {
+        let rest = &self.rest;
+        let spill = rest.spill.as_ref();
+        spill.map_or(rest.len, |spill| spill.finish().min(rest.len))
+    }
+
+    /// Counts as missed what is behind the first `len` bytes that are not in memory.
+    pub(super) fn cut(&mut self, len: u64) {
+        self.missed += self.rest.len - len;
+        self.rest.len = len;
     }
 }
 

@@ -160,20 +160,11 @@ impl HttpBody {
         }
         let body = body(flow, dir);
         body.is_complete = how == End::Complete;
-        let mut lost = self.unspilled;
-        if body.is_complete && body.missed == lost && body.wire_len > 0 {
+        if body.is_complete && body.missed == self.unspilled && body.wire_len > 0 {
             body.digest = Some(hex(self.digest.0.clone().finish().as_ref()));
         }
         body.missed += self.left_out;
-        lost += self.left_out + body.settle();
-        if lost > 0 {
-            let offset = body.len();
-            let message = format!(
-                "{lost} bytes are not kept: behind {} MiB a body needs room on the disk",
-                LIMIT >> 20
-            );
-            flow.note_bound(dir, offset, &message);
-        }
+        note_unkept(flow, dir, self.unspilled + self.left_out);
     }
 
     /// Moves what was decoded to where it belongs.
@@ -311,6 +302,42 @@ impl HttpBody {
         if let Some(data) = data {
             flow.read_event(flow.frames.len() - 1, &redactor.json(&data));
         }
+    }
+}
+
+impl Flow {
+    /// Waits until what was spilled is on the disk. If that is not all of it, gives the flow as far as it is
+    /// kept, the rest counted as missed.
+    #[must_use]
+    pub fn settled(&self) -> Option<Self> {
+        let (out, inn) = (self.request.body.spilled(), self.response.body.spilled());
+        let is_whole = (out, inn) == (self.request.body.rest(), self.response.body.rest());
+        (!is_whole).then(|| self.cut([out, inn]))
+    }
+
+    /// The flow with no more than so many bytes behind those of its bodies that are in memory: of the
+    /// request's and of the response's.
+    fn cut(&self, kept: [u64; 2]) -> Self {
+        let mut flow = self.clone();
+        for (dir, kept) in [Direction::Out, Direction::In].into_iter().zip(kept) {
+            let body = body(&mut flow, dir);
+            let lost = body.rest() - kept;
+            body.cut(kept);
+            note_unkept(&mut flow, dir, lost);
+        }
+        flow
+    }
+}
+
+/// Says that the last bytes of a body are not kept, if any are not.
+fn note_unkept(flow: &mut Flow, dir: Direction, lost: u64) {
+    if lost > 0 {
+        let offset = body(flow, dir).len();
+        let message = format!(
+            "{lost} bytes are not kept: behind {} MiB a body needs room on the disk",
+            LIMIT >> 20
+        );
+        flow.note_bound(dir, offset, &message);
     }
 }
 
