@@ -124,6 +124,27 @@ fn a_batch_of_events_is_one_row_of_a_flow_that_goes_on_and_one_of_each_that_ende
 }
 
 #[test]
+fn what_was_spilled_of_a_flow_that_is_not_in_the_capture_is_missed() {
+    let mut run = Run::new();
+    run.stream();
+    let data = format!("data: {}\n\n", "x".repeat(1 << 20)).repeat(11);
+    run.data(Direction::In, data.as_bytes());
+    run.end(Direction::In);
+    run.hear_together();
+    let home = run.kill();
+    let capture = home.path().join("capture.jsonl");
+    fs::write(&capture, "").unwrap();
+    assert_eq!(recovered(home.path()), 1);
+    let loaded = load(&capture).unwrap();
+    let [flow] = loaded.store.flows()[..] else {
+        panic!("{} flows", loaded.store.len())
+    };
+    let body = &flow.response.body;
+    assert!(body.missed > 0);
+    assert_eq!(body.bytes().len() as u64 + body.missed, data.len() as u64);
+}
+
+#[test]
 fn a_torn_row_ends_the_journal_and_a_torn_line_is_set_aside() {
     let mut run = Run::new();
     run.stream();

@@ -125,8 +125,10 @@ struct Found {
     entry: Entry,
     /// Bytes of both directions, those behind the bodies' own included.
     bytes: [Vec<u8>; 2],
-    /// How long the bodies are.
+    /// How long the bodies are in the journal.
     bodies: [usize; 2],
+    /// How long they were, what was spilled included.
+    lengths: [u64; 2],
     last: At,
     is_left_out: bool,
 }
@@ -166,15 +168,19 @@ fn take(found: &mut Vec<Found>, index: usize, row: Row<'_>) -> Result<(), String
         let mut entry = skeleton(record)?;
         entry.flow.request.body = super::decode::body(Some(&record.request));
         entry.flow.response.body = super::decode::body(record.response.as_ref());
+        let messages = [Some(&record.request), record.response.as_ref()];
+        let lengths = messages.map(|message| message.and_then(|it| it.length).unwrap_or_default());
         match found.get_mut(index) {
             Some(found) => {
                 entry.flow.frames = std::mem::take(&mut found.entry.flow.frames);
                 found.entry = entry;
+                found.lengths = lengths;
             }
             None => found.push(Found {
                 entry,
                 bytes: Default::default(),
                 bodies: [0, 0],
+                lengths,
                 last: At::default(),
                 is_left_out: false,
             }),
@@ -222,22 +228,26 @@ impl Found {
             mut entry,
             bytes,
             bodies,
+            lengths,
             last,
             is_left_out: _,
         } = self;
         let flow = &mut entry.flow;
         flow.is_recovered = true;
         let has_rows = flow.kind != FlowKind::Http || flow.is_event_stream();
-        for ((dir, bytes), len) in [Direction::Out, Direction::In]
+        for (((dir, bytes), len), length) in [Direction::Out, Direction::In]
             .into_iter()
             .zip(bytes)
             .zip(bodies)
+            .zip(lengths)
         {
             let body = match dir {
                 Direction::Out => &mut flow.request.body,
                 Direction::In => &mut flow.response.body,
             };
             body.push(&bytes);
+            // What was spilled went with the program.
+            body.missed += length.saturating_sub(bytes.len() as u64);
             let is_event = flow.kind != FlowKind::Http || dir == Direction::In;
             if bytes.len() > len && has_rows && is_event {
                 flow.frames.push(begun(dir, last, len..bytes.len()));
