@@ -118,10 +118,12 @@ impl Redactor {
         let masked = self.json(&text);
         let masked = match name {
             // What a browser has in place of `Authorization` on a WebSocket of the Realtime API.
-            "sec-websocket-protocol" => match self.marked(&masked, protocol_keys(&masked)) {
-                Cow::Borrowed(_) => masked,
-                Cow::Owned(protocols) => protocols.into(),
-            },
+            "sec-websocket-protocol" => {
+                match self.marked(&masked, keys_behind(PROTOCOL_KEY, &masked)) {
+                    Cow::Borrowed(_) => masked,
+                    Cow::Owned(protocols) => protocols.into(),
+                }
+            }
             "location" | "content-location" | "referer" => match self.target(&masked) {
                 Cow::Borrowed(_) => masked,
                 Cow::Owned(target) => target.into(),
@@ -189,7 +191,7 @@ impl Redactor {
         if let Cow::Owned(text) = self.marked(&masked, url::in_text(&masked)) {
             masked = Cow::Owned(text);
         }
-        if let Cow::Owned(text) = self.marked(&masked, ephemeral_keys(&masked)) {
+        if let Cow::Owned(text) = self.marked(&masked, keys_behind(EPHEMERAL_KEY, &masked)) {
             masked = Cow::Owned(text);
         }
         match self.mask_seen(&masked) {
@@ -338,19 +340,10 @@ pub(super) fn is_secret_parameter(name: &str) -> bool {
         .any(|end| lower.ends_with(end))
 }
 
-/// Where the keys stand that the Realtime API gives to browsers, as whole strings of JSON: their member is
-/// called `value` (API reference, "Create client secret").
-fn ephemeral_keys(text: &str) -> Vec<Range<usize>> {
-    let keys = memmem::find_iter(text.as_bytes(), b"\"ek_");
-    let keys = keys.map(|quote| quote + 1..token_end(text, quote + 1));
-    keys.filter(|key| key.len() > SHORTEST_SEEN).collect()
-}
-
-/// Where the keys stand in a list of WebSocket subprotocols.
-fn protocol_keys(protocols: &str) -> Vec<Range<usize>> {
-    let keys = memmem::find_iter(protocols.as_bytes(), PROTOCOL_KEY);
-    let keys = keys.map(|at| at + PROTOCOL_KEY.len());
-    keys.map(|at| at..token_end(protocols, at)).collect()
+/// Where the keys of the Realtime API stand, each behind `start`.
+fn keys_behind(start: &[u8], text: &str) -> Vec<Range<usize>> {
+    let starts = memmem::find_iter(text.as_bytes(), start).map(|at| at + start.len());
+    starts.map(|at| at..token_end(text, at)).collect()
 }
 
 /// Where the token (RFC 9110 §5.6.2) that begins at `start` ends.
@@ -412,6 +405,8 @@ const LONGEST_SEEN: usize = 8192;
 /// How many credentials are remembered.
 const MOST_SEEN: usize = 32;
 
+/// How a key for browsers begins, as a string of JSON (API reference, "Create client secret").
+const EPHEMERAL_KEY: &[u8] = b"\"ek_";
 /// What stands before a key among the subprotocols of a WebSocket.
 const PROTOCOL_KEY: &[u8] = b"openai-insecure-api-key.";
 
@@ -445,7 +440,7 @@ mod tests {
             r#"{"text":"{\"value\":\"ek_68af296e8e408191\"}"}"#,
         ] {
             let masked = redactor.json(text);
-            assert!(!masked.contains("ek_68"), "{masked}");
+            assert!(!masked.contains("68af"), "{masked}");
             assert!(
                 serde_json::from_str::<serde_json::Value>(&masked).is_ok(),
                 "{masked}"
