@@ -84,6 +84,27 @@ mod tests {
     }
 
     #[test]
+    fn a_body_that_never_fits_holds_up_no_line_behind_it() {
+        let home = TempDir::new().unwrap();
+        let (recorder, capture) = recorder(&home, &[]);
+        // There is room for what of the two bodies is in memory.
+        limit(&recorder, Some(20 << 20));
+        send(recorder.address, "long", 1, &"x".repeat(11 << 20));
+        send(recorder.address, "small", 2, "");
+        has(&capture, 4);
+        let text = fs::read_to_string(&capture).unwrap();
+        let line: Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
+        assert_eq!(line["request"]["path"], "/v1/long/0");
+        for message in ["request", "response"] {
+            let kept = line[message]["body"].as_str().unwrap().len() as u64;
+            let missed = line[message]["missed"].as_u64().unwrap();
+            assert_eq!(kept + missed, 11 << 20);
+        }
+        let (status, _, err) = recorder.end();
+        assert_eq!((status.code(), err.as_str()), (Some(0), ""));
+    }
+
+    #[test]
     fn what_no_longer_fits_into_memory_is_named_with_its_size() {
         let home = TempDir::new().unwrap();
         let (recorder, capture) = recorder(&home, &["--memory", "16MiB"]);

@@ -9,6 +9,7 @@
 //! says what the flow says. Nothing is decoded here either: a line carries texts and times, and
 //! what they mean is found again by the decoders that read live traffic.
 
+mod counted;
 mod decode;
 mod encode;
 mod excerpt;

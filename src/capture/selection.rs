@@ -4,8 +4,8 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
+use super::counted::Counted;
 use super::encode::{check, name_of_connection, write_line};
-use super::writer::Counted;
 use super::{Error, Shelf, create_beside};
 use crate::flow::{FlowId, Store};
 

@@ -18,6 +18,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
+use super::counted::Counted;
 use super::encode::{check, name_of_connection, write_line};
 use super::retention::{is_at, remove_empty};
 use super::{Error, line, nameless, torn};
@@ -291,9 +292,7 @@ impl Entry {
     /// The same, once the disk has what was spilled of the flow, as far as it took it.
     fn settled(self) -> Self {
         match self {
-            Self::Flow(flow, connection) => {
-                Self::Flow(flow.settled().map_or(flow, Arc::new), connection)
-            }
+            Self::Flow(flow, on) => Self::Flow(flow.settled().map_or(flow, Arc::new), on),
             line @ Self::Line(_) => line,
         }
     }
@@ -381,7 +380,11 @@ impl Appender {
     /// Writes all pending lines, or keeps them and says why.
     fn attempt(&mut self) {
         let mut report = Report::default();
-        match self.append(&mut report) {
+        let mut appended = self.append(&mut report);
+        while appended.as_ref().is_err_and(is_full) && self.shorten() {
+            appended = self.append(&mut report);
+        }
+        match appended {
             Ok(()) => {
                 if std::mem::take(&mut self.is_failing) {
                     tracing::warn!("{} is written again", self.path.display());
@@ -411,6 +414,20 @@ impl Appender {
         }
         // Nobody listens once the other half is dropped; the lines are written all the same.
         let _ = self.reporter.send(report);
+    }
+
+    /// Lets go of the longest rest of a body, so that lines behind it need not wait for room that may never
+    /// come; says whether there was any.
+    fn shorten(&mut self) -> bool {
+        let rests = self.pending.iter_mut().filter_map(|line| match line {
+            Entry::Flow(flow, _) if flow.rest() > 0 => Some(flow),
+            _ => None,
+        });
+        let longest = rests.max_by_key(|flow| flow.rest());
+        longest.is_some_and(|flow| {
+            *flow = Arc::new(flow.without_rest());
+            true
+        })
     }
 
     /// Appends all pending lines, or nothing.
@@ -463,6 +480,12 @@ impl Appender {
     }
 }
 
+/// Whether there is no room.
+fn is_full(error: &io::Error) -> bool {
+    use ErrorKind::{FileTooLarge, QuotaExceeded, StorageFull};
+    matches!(error.kind(), FileTooLarge | QuotaExceeded | StorageFull)
+}
+
 /// Writes lines; gives how long each is, line break included.
 fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Entry>) -> io::Result<Vec<u64>> {
     let mut out = Counted {
@@ -486,24 +509,6 @@ fn write_lines(file: &File, is_torn: bool, lines: &VecDeque<Entry>) -> io::Resul
     // Dropped, it would write what is left of a line that failed.
     let _ = out.out.into_parts();
     written
-}
-
-/// Counts what is written.
-pub(super) struct Counted<W> {
-    pub(super) out: W,
-    pub(super) bytes: u64,
-}
-
-impl<W: Write> Write for Counted<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.out.write(bytes)?;
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.out.flush()
-    }
 }
 
 /// The file, locked: the one that has the name once the lock is there.

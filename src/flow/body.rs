@@ -171,6 +171,9 @@ impl Body {
     pub(super) fn cut(&mut self, len: u64) {
         self.missed += self.rest.len - len;
         self.rest.len = len;
+        if len == 0 {
+            self.rest.spill = None;
+        }
     }
 }
 

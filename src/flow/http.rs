@@ -315,6 +315,18 @@ impl Flow {
         (!is_whole).then(|| self.cut([out, inn]))
     }
 
+    /// How many bytes of its bodies are not in memory.
+    #[must_use]
+    pub fn rest(&self) -> u64 {
+        self.request.body.rest() + self.response.body.rest()
+    }
+
+    /// The flow as far as it is in memory, the rest counted as missed.
+    #[must_use]
+    pub fn without_rest(&self) -> Self {
+        self.cut([0, 0])
+    }
+
     /// The flow with no more than so many bytes behind those of its bodies that are in memory: of the
     /// request's and of the response's.
     fn cut(&self, kept: [u64; 2]) -> Self {
