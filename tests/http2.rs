@@ -85,8 +85,13 @@ async fn setup() -> Setup {
         config.upstream_ca = Some("tests/support/tls/ca.pem".into());
     };
     let url = format!("https://{authority}");
+    // Copies are taken at the end of a test.
+    let limits = Limits {
+        budget: 2 * MUCH,
+        ..Limits::default()
+    };
     Setup {
-        proxied: Proxied::with(&url, Limits::default(), trusting).await,
+        proxied: Proxied::with(&url, limits, trusting).await,
         authority,
         asked,
         hang_up,

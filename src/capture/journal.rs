@@ -317,6 +317,7 @@ impl Journal {
             return false;
         }
         let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
+        let new_frames = &new_frames[..new_frames.len().min(FRAMES)];
         let row = Row {
             id: flow.name.as_str().into(),
             at: at.as_micros(),
@@ -343,12 +344,11 @@ impl Journal {
         }
         rows.push(b'\n');
         known.shape = Some(shape);
-        known.frames = flow.frames.len();
+        known.frames += new_frames.len();
         let bodies = [&flow.request.body, &flow.response.body];
         let halves = known.halves.iter().zip(bodies);
-        halves
-            .into_iter()
-            .any(|(half, body)| half.len < body.bytes().len())
+        known.frames < flow.frames.len()
+            || (halves.into_iter()).any(|(half, body)| half.len < body.bytes().len())
     }
 }
 
@@ -376,10 +376,10 @@ impl Half {
             let had_pending = self.seen > 0;
             let old = self.len;
             let mut new = bytes.len();
-            if new - old > WINDOW {
-                new = old + WINDOW;
+            if new - old > PART {
+                new = old + PART;
                 // Half a character would make no text of all of it.
-                while new > old + WINDOW / 2 && bytes[new] & 0xc0 == 0x80 {
+                while new > old + PART / 2 && bytes[new] & 0xc0 == 0x80 {
                     new -= 1;
                 }
             }
@@ -562,6 +562,9 @@ const BACKLOG: u64 = 4 << 20;
 /// How much is written at once.
 const BATCH: usize = 1 << 20;
 
-/// A row has no more of a body than this; text that cannot be cut is masked anew with each addition as long
-/// as it is not longer.
+/// A row has no more of a body than this, and no more frames than that: what a kill tears is a row.
+const PART: usize = 64 << 10;
+const FRAMES: usize = 512;
+
+/// Text that cannot be cut is masked anew with each addition as long as it is not longer.
 const WINDOW: usize = 1 << 20;

@@ -1,6 +1,6 @@
 //! The same attacks through a running proxy: what is bounded is the observer; bytes pass.
 
-use codextap::tap::{Direction, Kind};
+use codextap::tap::{Direction, Kind, Limits};
 
 use super::observed::{Observed, frame};
 use super::support::peer::{Peer, Server};
@@ -20,7 +20,12 @@ fn running(test: impl Future<Output = ()>) {
 /// Sends `answer` as the body of a response through a proxy, piece by piece, and sees it arrive.
 async fn passed(fields: &str, pieces: &[Vec<u8>]) -> Observed {
     let server = Server::bind().await;
-    let mut proxied = Proxied::new(&server.url()).await;
+    // Copies are taken at the end.
+    let limits = Limits {
+        budget: 256 * MIB,
+        ..Limits::default()
+    };
+    let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
     let mut client = Peer::connect(proxied.addr).await;
     let body = r#"{"model":"m","input":[]}"#;
     client

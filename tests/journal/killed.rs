@@ -102,11 +102,12 @@ fn compare(capture: &Path, received: &[Vec<u8>]) -> Vec<Stream> {
     streams.collect()
 }
 
-/// Whether there is a journal with events in it.
+/// Whether there is a journal with a whole row that has events.
 fn has_events(home: &Path) -> bool {
     journals(home).iter().any(|path| {
         let rows = fs::read_to_string(path).unwrap_or_default();
-        rows.contains("output_text.delta")
+        let mut rows = rows.split_inclusive('\n');
+        rows.any(|row| row.ends_with('\n') && row.contains("output_text.delta"))
     })
 }
 
