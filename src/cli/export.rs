@@ -49,7 +49,7 @@ pub(super) enum Name {
 /// Writes the flows that pass `--filter`.
 pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error> {
     let filter = super::filter(common)?;
-    let mut output = Output::open(export.output.as_deref())?;
+    let mut output = Output::open(export.output.as_deref(), &export.files)?;
     let mut progress = Progress::new(common.quiet);
     let redactor = redactor(common);
     let captures = Captures::read(&export.files, &redactor, &mut progress).await?;

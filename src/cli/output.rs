@@ -3,6 +3,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
@@ -27,8 +28,9 @@ pub(super) enum Output {
 }
 
 impl Output {
-    /// Opens it; without a path or with `-`, the standard output.
-    pub(super) fn open(path: Option<&Path>) -> Result<Self, Error> {
+    /// Opens it; without a path or with `-`, the standard output. None of `inputs` may be written over: a
+    /// capture may be the only copy of what it has, and another program may still add to it.
+    pub(super) fn open(path: Option<&Path>, inputs: &[PathBuf]) -> Result<Self, Error> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
             return Ok(Self::Standard(BufWriter::with_capacity(
                 BUFFER,
@@ -45,6 +47,13 @@ impl Output {
                 out: BufWriter::with_capacity(BUFFER, file.map_err(|error| failed(path, error))?),
                 path: path.to_owned(),
             });
+        }
+        let is_same = |input: &PathBuf| {
+            let identity = |path: &Path| fs::metadata(path).map(|file| (file.dev(), file.ino()));
+            matches!((identity(path), identity(input)), (Ok(one), Ok(other)) if one == other)
+        };
+        if inputs.iter().any(is_same) {
+            return Err(failed(path, "it is read; name another file"));
         }
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (file, temporary) = create_beside(&target).map_err(|error| failed(path, error))?;
@@ -132,11 +141,25 @@ mod tests {
     fn what_is_left_of_a_process_with_the_same_id_does_not_matter() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("out");
-        let left = Output::open(Some(&path)).unwrap();
-        let mut output = Output::open(Some(&path)).unwrap();
+        let left = Output::open(Some(&path), &[]).unwrap();
+        let mut output = Output::open(Some(&path), &[]).unwrap();
         output.write(&mut b"whole".to_vec()).unwrap();
         output.finish().unwrap();
         drop(left);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn what_is_read_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let (input, link) = (home.path().join("in"), home.path().join("link"));
+        fs::write(&input, "all there is").unwrap();
+        std::os::unix::fs::symlink(&input, &link).unwrap();
+        for path in [&input, &link] {
+            let error = Output::open(Some(path), &["elsewhere".into(), input.clone()]).err();
+            let error = error.unwrap().to_string();
+            assert!(error.ends_with("it is read; name another file"), "{error}");
+        }
+        assert_eq!(fs::read(&input).unwrap(), b"all there is");
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn report(
     output: Option<&Path>,
 ) -> Result<(), Error> {
     let filter = super::filter(common)?;
-    let mut output = Output::open(output)?;
+    let mut output = Output::open(output, files)?;
     let mut progress = Progress::new(common.quiet);
     let (redactor, prices) = (redactor(common), super::prices::load(common)?);
     let captures = Captures::read(files, &redactor, &mut progress).await?;

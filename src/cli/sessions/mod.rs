@@ -98,7 +98,7 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<(),
             ))?
         }
     };
-    let mut output = Output::open(None)?;
+    let mut output = Output::open(None, &[])?;
     output.write(&mut out.into_bytes())?;
     output.finish()
 }

@@ -20,7 +20,7 @@ use lines::{Pair, pairs};
 use sides::Sides;
 
 /// What changed in the request of `flow` since the turn before it in its thread, `around` it, in `width`
-/// columns: side by side from [`WIDE`] on. Clock times are told in `zone`.
+/// columns: side by side where there is room for that. Clock times are told in `zone`.
 #[must_use]
 pub fn diff(
     flow: &Flow,
