@@ -16,7 +16,7 @@ use super::record::{
     Close, Connection, Event, Failure, Frame, Header, Kind, Message, Record, Text,
 };
 use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
-use crate::responses::{Agent, Status, Usage};
+use crate::responses::{Agent, Status};
 use crate::tap::{
     self, At, Direction, Field, Phase, RequestHead, ResponseHead, Secret, Side, Value,
 };
@@ -64,7 +64,7 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) {
     {
         // The event that tells it may be in what is not in memory.
         turn.status = Status::from_name(outcome.status.as_str()).unwrap_or(turn.status);
-        turn.usage = outcome.usage.as_ref().map(Usage::from).or(turn.usage);
+        turn.usage = outcome.usage.or(turn.usage);
     }
     let identity = &mut flow.identity;
     let told = [

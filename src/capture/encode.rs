@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use super::payload::{Content, Payload, text_or_base64};
 use super::record::{
     Close, Connection, Context, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome,
-    Record, Stamp, Text, Timings, Usage,
+    Record, Stamp, Text, Timings,
 };
 use super::{Error, VERSION};
 use crate::flow::{self, Body, Flow, FlowKind, Op, Store};
@@ -362,14 +362,7 @@ fn fault(fault: &flow::Fault) -> Fault<'_> {
 fn outcome(turn: &Turn) -> Outcome<'_> {
     Outcome {
         status: turn.status.as_str().into(),
-        usage: turn.usage.map(|usage| Usage {
-            input: usage.input,
-            cached: usage.cached,
-            cache_write: usage.cache_write,
-            output: usage.output,
-            reasoning: usage.reasoning,
-            total: usage.total,
-        }),
+        usage: turn.usage,
         calls: Some(turn.calls().count() as u32),
         failure: turn.failure.as_ref().map(|failure| failure.name().into()),
     }

@@ -10,7 +10,7 @@ use super::VERSION;
 use super::decode::{self, Entry, entry};
 use super::record::{self, Close, Failure, Header, Kind, Outcome, Stamp, Text, Timings};
 use crate::flow::{Channel, Context, Facts, FlowId, FlowKind, State, Summary, Transport};
-use crate::responses::{Agent, Identity, Status, Usage};
+use crate::responses::{Agent, Identity, Status};
 
 /// A line as its summary.
 pub(super) struct Glanced {
@@ -188,7 +188,7 @@ impl Glance<'_> {
                 .filter(|_| is_told)
                 .map(|told| Box::new(Context::from(told))),
             turn,
-            usage: outcome.and_then(|outcome| outcome.usage.as_ref().map(Usage::from)),
+            usage: outcome.and_then(|outcome| outcome.usage),
             calls: outcome.map_or(Some(0), |outcome| outcome.calls)?,
             first_delta: self
                 .timings
@@ -235,19 +235,6 @@ impl From<&record::Context<'_>> for Context {
             response: boxed(&told.response),
             served: boxed(&told.served),
             tier: boxed(&told.tier),
-        }
-    }
-}
-
-impl From<&super::record::Usage> for Usage {
-    fn from(usage: &super::record::Usage) -> Self {
-        Self {
-            input: usage.input,
-            cached: usage.cached,
-            cache_write: usage.cache_write,
-            output: usage.output,
-            reasoning: usage.reasoning,
-            total: usage.total,
         }
     }
 }

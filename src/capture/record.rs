@@ -11,6 +11,7 @@ use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::payload::{Base64, Content};
+use crate::responses::Usage;
 use crate::tap::{At, Direction};
 
 /// One line of a capture.
@@ -293,21 +294,6 @@ pub(super) struct Outcome<'a> {
     /// What failed: a code or, without one, a message.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<Text<'a>>,
-}
-
-/// Token counts.
-#[derive(Serialize, Deserialize)]
-pub(super) struct Usage {
-    pub(super) input: u64,
-    #[serde(default)]
-    pub(super) cached: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cache_write: Option<u64>,
-    pub(super) output: u64,
-    #[serde(default)]
-    pub(super) reasoning: u64,
-    #[serde(default)]
-    pub(super) total: u64,
 }
 
 /// Moments in microseconds since the flow's start.

@@ -1,22 +1,30 @@
 //! Token counts, as the terminal event of a response reports them.
 
+use serde::{Deserialize, Serialize};
+
 use super::lenient::{self, Members};
 
 /// Token counts of one response. Cached tokens are part of the input, reasoning tokens of the
 /// output.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+///
+/// Captures and the documents of `sessions` have the counts under these names, not under the API's.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug, Serialize, Deserialize)]
 pub struct Usage {
     /// Tokens of the whole request.
     pub input: u64,
     /// How many of `input` were read from the prompt cache.
+    #[serde(default)]
     pub cached: u64,
     /// How many of `input` were written to the prompt cache, where the provider tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cache_write: Option<u64>,
     /// Tokens that were generated.
     pub output: u64,
     /// How many of `output` were spent on reasoning.
+    #[serde(default)]
     pub reasoning: u64,
     /// The provider's own total.
+    #[serde(default)]
     pub total: u64,
 }
 

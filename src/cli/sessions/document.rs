@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::rows::{in_order, what};
 use crate::flow::sessions::{self, Attempt, Inferred, LogicalTurn, Purpose, Sessions};
 use crate::flow::{FlowId, Store};
-use crate::responses::{self, Confidence, Prices};
+use crate::responses::{Confidence, Dollars, Prices, Usage};
 use crate::tap::At;
 
 /// How much a document says.
@@ -142,17 +142,6 @@ struct Tally {
 }
 
 #[derive(Serialize)]
-struct Usage {
-    input: u64,
-    cached: u64,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cache_write: Option<u64>,
-    output: u64,
-    reasoning: u64,
-    total: u64,
-}
-
-#[derive(Serialize)]
 struct Cost {
     usd: String,
     confidence: &'static str,
@@ -265,7 +254,7 @@ impl<'a> Try<'a> {
             gist: &attempt.gist,
             model: attempt.model.as_deref(),
             served: attempt.served.as_deref(),
-            usage: attempt.usage.map(Usage::from),
+            usage: attempt.usage,
             cost: attempt
                 .cost
                 .map(|cost| Cost::new(cost.dollars, cost.confidence)),
@@ -304,7 +293,7 @@ impl From<&sessions::Tally> for Tally {
             retries: tally.retries,
             errors: tally.errors,
             rerouted: tally.rerouted,
-            usage: Usage::from(tally.usage),
+            usage: tally.usage,
             cost: tally
                 .confidence
                 .map(|confidence| Cost::new(tally.cost, confidence)),
@@ -314,21 +303,8 @@ impl From<&sessions::Tally> for Tally {
     }
 }
 
-impl From<responses::Usage> for Usage {
-    fn from(usage: responses::Usage) -> Self {
-        Self {
-            input: usage.input,
-            cached: usage.cached,
-            cache_write: usage.cache_write,
-            output: usage.output,
-            reasoning: usage.reasoning,
-            total: usage.total,
-        }
-    }
-}
-
 impl Cost {
-    fn new(dollars: responses::Dollars, confidence: Confidence) -> Self {
+    fn new(dollars: Dollars, confidence: Confidence) -> Self {
         Self {
             usd: dollars.to_string(),
             confidence: confidence.as_str(),
