@@ -1,5 +1,6 @@
 //! The capture, held against what was sent.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -26,9 +27,9 @@ struct Line<'a> {
     request: Message,
     response: Option<Message>,
     #[serde(default)]
-    failures: Vec<serde::de::IgnoredAny>,
+    failures: Vec<serde_json::Value>,
     #[serde(default)]
-    faults: Vec<serde::de::IgnoredAny>,
+    faults: Vec<serde_json::Value>,
     #[serde(borrow, default)]
     frames: Vec<Frame<'a>>,
 }
@@ -134,7 +135,7 @@ impl Recorded {
         exchange: &Exchange,
         line: &Line<'_>,
         seen: &mut Seen,
-    ) -> Result<(), &'static str> {
+    ) -> Result<(), Cow<'static, str>> {
         let is_sound = exchange.fault.is_none();
         if line.kind == "ws_turn" {
             seen.turns += 1;
@@ -151,18 +152,18 @@ impl Recorded {
         let missed =
             line.request.missed + line.response.as_ref().map_or(0, |response| response.missed);
         if missed > 0 {
-            return Err("bytes were missed");
+            return Err("bytes were missed".into());
         }
         if !is_sound {
             return Ok(());
         }
         self.counters.messages += messages;
         if !line.faults.is_empty() || !line.failures.is_empty() {
-            return Err("something failed");
+            return Err(format!("{:?} {:?}", line.failures, line.faults).into());
         }
         let response = line.response.as_ref().ok_or("no response")?;
         if response.status != Some(exchange.status) {
-            return Err("another status");
+            return Err("another status".into());
         }
         if exchange.kind == Kind::Socket {
             return Ok(());
@@ -177,11 +178,11 @@ impl Recorded {
                 .as_ref()
                 .is_none_or(|sha256| *sha256 == hex(body));
             if message.wire != body.len() as u64 || !is_same || !message.complete {
-                return Err("other bodies than those sent");
+                return Err("other bodies than those sent".into());
             }
         }
         if response.events.len() as u64 != exchange.messages[1] {
-            return Err("other events than those sent");
+            return Err("other events than those sent".into());
         }
         Ok(())
     }
