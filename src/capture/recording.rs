@@ -9,12 +9,14 @@ use super::journal::Journal;
 use super::writer::{Entry, News};
 use super::{Choice, Hold, Shelf, Spillway, Status, Stream, Writer};
 use crate::flow::{FlowId, Recorder, Store};
-use crate::tap::{At, Event, Redactor};
+use crate::tap::{At, Backlog, Event, Redactor};
 
 /// Records a run: the one place that sees every event and every finished flow.
 #[derive(Debug)]
 pub struct Recording {
     recorder: Recorder,
+    /// What of long bodies is yet to be written.
+    backlog: Backlog,
     /// `None` when a capture is browsed.
     writer: Option<Writer>,
     /// What is in flight, beside the file.
@@ -50,10 +52,12 @@ impl Recording {
     /// Records a run that began at `started`, into the file of `writer`.
     #[must_use]
     pub fn new(started: At, redactor: Redactor, writer: Option<Writer>) -> Self {
+        let backlog = Backlog::default();
         let mut recorder = Recorder::new(started, redactor);
-        spill_beside(&mut recorder, writer.as_ref());
+        spill_beside(&mut recorder, writer.as_ref(), &backlog);
         Self {
             recorder,
+            backlog,
             is_kept: writer.is_some(),
             writer,
             journal: None,
@@ -99,8 +103,14 @@ impl Recording {
     pub fn spill(&mut self, nameless: impl FnOnce() -> Option<Writer>) {
         if self.writer.is_none() {
             self.writer = nameless();
-            spill_beside(&mut self.recorder, self.writer.as_ref());
+            spill_beside(&mut self.recorder, self.writer.as_ref(), &self.backlog);
         }
+    }
+
+    /// Has `backlog` count what of long bodies is yet to be written.
+    pub fn slow_down(&mut self, backlog: Backlog) {
+        spill_beside(&mut self.recorder, self.writer.as_ref(), &backlog);
+        self.backlog = backlog;
     }
 
     /// Has only these flows written from now on; of others nothing is kept once they ended.
@@ -295,9 +305,10 @@ impl Recording {
 }
 
 /// Has bodies that are too long for the memory go to the disk that the lines go to.
-fn spill_beside(recorder: &mut Recorder, writer: Option<&Writer>) {
+fn spill_beside(recorder: &mut Recorder, writer: Option<&Writer>, backlog: &Backlog) {
     if let Some(writer) = writer {
-        recorder.spill_to(Arc::new(Spillway::new(writer.directory())));
+        let spillway = Spillway::new(writer.directory(), backlog.clone());
+        recorder.spill_to(Arc::new(spillway));
     }
 }
 

@@ -1,8 +1,9 @@
 //! The rest of a long body on the disk, until the flow's line is written: a file without a name, made and
 //! written by a thread of its own.
 //!
-//! Who gives it bytes never waits: what is on its way to the disks stays in memory, up to a bound, and what
-//! goes beyond is counted by whom it belongs to. Only who writes the line waits, as long as the disk gets
+//! Who gives it bytes never waits: what is on its way to the disks stays in memory. While that is much the
+//! proxy lets long bodies wait ([`Backlog`]), as far as they may; what goes beyond a bound all the same is
+//! counted by whom it belongs to. Only who writes the line waits, as long as the disk gets
 //! on at all: one that does nothing for a second, or fails, keeps what it has.
 
 use std::collections::VecDeque;
@@ -10,30 +11,27 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::Builder;
 use std::time::Duration;
 
 use super::nameless;
 use crate::flow::{Spill, Spills};
+use crate::tap::Backlog;
 
 /// Makes nameless files in a directory.
 #[derive(Debug)]
 pub struct Spillway {
     directory: PathBuf,
     /// Bytes of all files that are on their way to the disk.
-    waiting: Arc<AtomicU64>,
+    waiting: Backlog,
 }
 
 impl Spillway {
-    /// One that makes files in `directory`.
+    /// One that makes files in `directory` and tells `waiting` what is not written yet.
     #[must_use]
-    pub fn new(directory: PathBuf) -> Self {
-        Self {
-            directory,
-            waiting: Arc::default(),
-        }
+    pub fn new(directory: PathBuf, waiting: Backlog) -> Self {
+        Self { directory, waiting }
     }
 }
 
@@ -71,7 +69,7 @@ struct Shared {
     /// Something in `state` changed.
     changed: Condvar,
     /// Bytes of this and other files that are on their way to the disk.
-    waiting: Arc<AtomicU64>,
+    waiting: Backlog,
 }
 
 /// How far a file is.
@@ -90,7 +88,7 @@ struct State {
 impl Pool {
     /// Starts a thread that makes a file with `open` and puts parts into it with `write`.
     fn start(
-        waiting: &Arc<AtomicU64>,
+        waiting: &Backlog,
         open: impl FnOnce() -> io::Result<File> + Send + 'static,
         write: impl Fn(&File, &[u8], u64) -> io::Result<()> + Send + 'static,
     ) -> io::Result<Self> {
@@ -98,7 +96,7 @@ impl Pool {
             file: OnceLock::new(),
             state: Mutex::default(),
             changed: Condvar::new(),
-            waiting: Arc::clone(waiting),
+            waiting: waiting.clone(),
         });
         let own = Arc::clone(&shared);
         Builder::new().name("spill".to_owned()).spawn(move || {
@@ -119,8 +117,7 @@ impl Spill for Pool {
         if state.is_complete || state.is_over {
             return false;
         }
-        if shared.waiting.fetch_add(len, Ordering::Relaxed) + len > QUEUE {
-            shared.waiting.fetch_sub(len, Ordering::Relaxed);
+        if !shared.waiting.add(len, QUEUE) {
             return false;
         }
         state.parts.push_back(bytes);
@@ -168,7 +165,7 @@ impl Shared {
         while let Some((part, offset)) = self.next() {
             let len = part.len() as u64;
             let written = write(file, &part, offset);
-            self.waiting.fetch_sub(len, Ordering::Relaxed);
+            self.waiting.remove(len);
             if let Err(error) = written {
                 tracing::error!("a long body cannot be kept beyond its first bytes: {error}");
                 return;
@@ -197,7 +194,7 @@ impl Shared {
         state.is_over = true;
         for part in state.parts.drain(..) {
             let len = part.len() as u64;
-            self.waiting.fetch_sub(len, Ordering::Relaxed);
+            self.waiting.remove(len);
         }
         self.changed.notify_all();
     }
@@ -222,7 +219,9 @@ mod tests {
     #[test]
     fn what_was_added_is_read_back_and_the_file_has_no_name() {
         let directory = tempfile::tempdir().unwrap();
-        let spill = Spillway::new(directory.path().to_owned()).open().unwrap();
+        let spill = Spillway::new(directory.path().to_owned(), Backlog::default())
+            .open()
+            .unwrap();
         for part in 0..20_u8 {
             assert!(spill.add(vec![part; 1000]));
         }
@@ -237,7 +236,9 @@ mod tests {
 
     #[test]
     fn without_its_directory_nothing_is_kept() {
-        let spill = Spillway::new(PathBuf::from("/nonexistent")).open().unwrap();
+        let spill = Spillway::new(PathBuf::from("/nonexistent"), Backlog::default())
+            .open()
+            .unwrap();
         spill.add(vec![1]);
         assert_eq!(spill.finish(), 0);
         assert_eq!(spill.read(0, &mut [0]).unwrap(), 0);
@@ -250,7 +251,7 @@ mod tests {
             gate.recv().map_err(io::Error::other)?;
             file.write_all_at(part, offset)
         };
-        let pool = Pool::start(&Arc::default(), tempfile::tempfile, write);
+        let pool = Pool::start(&Backlog::default(), tempfile::tempfile, write);
         (Arc::new(pool.unwrap()), go)
     }
 
@@ -349,6 +350,6 @@ mod tests {
         }
         drop(go);
         assert_eq!(pool.finish(), 16 << 20);
-        assert_eq!(pool.shared.waiting.load(Ordering::Relaxed), 0);
+        assert_eq!(pool.shared.waiting.bytes(), 0);
     }
 }

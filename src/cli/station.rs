@@ -170,6 +170,7 @@ impl Station {
                     .hint("choose another file with --capture FILE, or none with --capture none")
             })?;
         let mut recording = Recording::new(clock.now(), redactor, writer);
+        recording.slow_down(events.backlog());
         recording.hold(hold);
         let (stage, stages) = watch::channel(Stage::Serving);
         let proxy = threads.spawn(proxy.serve(stages));

@@ -314,7 +314,8 @@ struct Pump {
 }
 
 impl Pump {
-    fn new(lane: Lane) -> Self {
+    fn new(mut lane: Lane) -> Self {
+        lane.upgraded();
         Self {
             lane,
             buffer: BytesMut::new(),

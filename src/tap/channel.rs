@@ -20,6 +20,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::yield_now;
 use tokio::time::Sleep;
 
+use super::backlog::Backlog;
 use super::clock::{At, Clock};
 use super::event::{Event, ExchangeId, Kind};
 use super::exchange::Exchange;
@@ -55,12 +56,14 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
     let (sender, events) = mpsc::unbounded_channel();
     let budget = limits.budget.min(Semaphore::MAX_PERMITS);
     let room = Arc::new(Semaphore::new(budget));
+    let backlog = Backlog::default();
     let shared = Shared {
         limits: Limits { budget, ..limits },
         clock,
         redactor: redactor.clone(),
         sender,
         room: Arc::clone(&room),
+        backlog: backlog.clone(),
         next: AtomicU64::new(1),
     };
     (
@@ -71,6 +74,7 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
             events,
             redactor,
             room,
+            backlog,
             lull: None,
             has_more: false,
         },
@@ -115,6 +119,8 @@ pub(super) struct Shared {
     sender: mpsc::UnboundedSender<Message>,
     /// One permit per byte of the budget that is left. Closed when the receiver is gone.
     pub(super) room: Arc<Semaphore>,
+    /// What the receiver has yet to write.
+    pub(super) backlog: Backlog,
     /// The number of the next exchange.
     next: AtomicU64,
 }
@@ -215,6 +221,8 @@ pub struct Receiver {
     redactor: Redactor,
     /// Where the bytes taken are given back.
     room: Arc<Semaphore>,
+    /// What is yet to be written.
+    backlog: Backlog,
     /// A time in which nothing is waited for, since there were events just now.
     lull: Option<Pin<Box<Sleep>>>,
     /// Whether the last batch was full.
@@ -222,6 +230,12 @@ pub struct Receiver {
 }
 
 impl Receiver {
+    /// Where to count what of long bodies is yet to be written: while that is much, those wait.
+    #[must_use]
+    pub fn backlog(&self) -> Backlog {
+        self.backlog.clone()
+    }
+
     /// Waits until there is an event, then appends all that are there to `events`. The first event
     /// after a while comes at once, those right behind it together, a few milliseconds later.
     ///

@@ -14,9 +14,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use tokio::time::Instant;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::{Instant, timeout};
 
-use super::channel::{Shared, Unmasked};
+use super::channel::Unmasked;
 use super::clock::{At, timer};
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
@@ -32,9 +33,16 @@ pub struct Lane {
     held: VecDeque<(At, Bytes)>,
     /// Bytes forwarded without a copy since the last event.
     missed: u64,
+    /// Bytes forwarded, until it is known to be [`LONG`].
+    passed: usize,
+    /// Whether bytes behind [`LONG`] go to a disk.
+    is_body: bool,
     /// How long this lane may still pause.
     patience: Duration,
+    /// The wait for room in the channel.
     pause: Option<Pause>,
+    /// The wait for the disk.
+    writing: Option<Pause>,
     /// Whether [`Kind::Ended`] was told.
     over: bool,
 }
@@ -47,12 +55,15 @@ impl Lane {
             dir,
             held: VecDeque::new(),
             missed: 0,
+            passed: 0,
+            is_body: true,
             patience: if limits.pause.is_zero() {
                 Duration::ZERO
             } else {
                 limits.patience
             },
             pause: None,
+            writing: None,
             over: false,
         }
     }
@@ -63,11 +74,17 @@ impl Lane {
         &self.exchange
     }
 
+    /// From here on it carries another protocol, of which nothing is written before a message ends.
+    pub fn upgraded(&mut self) {
+        self.is_body = false;
+    }
+
     /// Copies a chunk that was just forwarded. Never waits.
     pub fn data(&mut self, bytes: &Bytes) {
         if bytes.is_empty() || self.over || self.exchange.shared().is_closed() {
             return;
         }
+        self.passed = self.passed.saturating_add(bytes.len());
         let at = self.exchange.shared().clock.now();
         let is_next = self.held.is_empty();
         if is_next && self.exchange.shared().reserve(bytes.len()) {
@@ -81,8 +98,15 @@ impl Lane {
         }
     }
 
-    /// Ready when the next chunk may be forwarded: at once, unless the budget is spent.
+    /// Ready when the next chunk may be forwarded: at once, unless the budget is spent or a long body
+    /// comes faster than it is written.
     pub fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        ready!(self.poll_room(cx));
+        self.poll_written(cx)
+    }
+
+    /// Ready when all held chunks were sent or counted.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while let Some((_, bytes)) = self.held.front() {
             let shared = self.exchange.shared();
             let pause = match &mut self.pause {
@@ -98,19 +122,41 @@ impl Lane {
                         continue;
                     };
                     let most = self.patience.min(shared.limits.pause);
-                    none.insert(Pause::new(shared, cost, most))
+                    let room = Arc::clone(&shared.room).acquire_many_owned(cost);
+                    let granted = async { room.await.map(OwnedSemaphorePermit::forget).is_ok() };
+                    none.insert(Pause::new(most, granted))
                 }
             };
-            let granted = ready!(pause.granted.as_mut().poll(cx));
-            let waited = pause.since.elapsed();
-            self.pause = None;
-            if granted {
-                self.patience = self.patience.saturating_sub(waited);
+            if ready!(pause.poll(cx, &mut self.patience)) {
+                self.pause = None;
                 self.copy_held();
             } else {
-                self.patience = Duration::ZERO;
+                self.pause = None;
             }
         }
+        Poll::Ready(())
+    }
+
+    /// Ready when what there is of long bodies is on its way to the disk.
+    fn poll_written(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let backlog = &self.exchange.shared().backlog;
+        let pause = match &mut self.writing {
+            Some(pause) => pause,
+            none => {
+                let is_long = self.is_body && self.passed > LONG;
+                if !is_long || self.patience.is_zero() || !backlog.is_high() {
+                    return Poll::Ready(());
+                }
+                let most = self.patience.min(self.exchange.shared().limits.pause);
+                let backlog = backlog.clone();
+                none.insert(Pause::new(most, async {
+                    backlog.eased().await;
+                    true
+                }))
+            }
+        };
+        ready!(pause.poll(cx, &mut self.patience));
+        self.writing = None;
         Poll::Ready(())
     }
 
@@ -219,30 +265,32 @@ impl Drop for Lane {
     }
 }
 
-/// A wait for room in the channel.
+/// A wait for the observer.
 struct Pause {
     since: Instant,
-    /// Whether the room was granted before patience ran out.
+    /// Whether it got on before patience ran out.
     granted: Pin<Box<dyn Future<Output = bool> + Send>>,
 }
 
 impl Pause {
-    /// A wait of at most `most` for room that costs `cost`.
-    fn new(shared: &Shared, cost: u32, most: Duration) -> Self {
-        let room = Arc::clone(&shared.room).acquire_many_owned(cost);
-        let granted = async move {
-            match tokio::time::timeout(most, room).await {
-                Ok(Ok(permit)) => {
-                    permit.forget();
-                    true
-                }
-                Ok(Err(_)) | Err(_) => false,
-            }
-        };
+    /// A wait of at most `most` until `granted` says whether it got on.
+    fn new(most: Duration, granted: impl Future<Output = bool> + Send + 'static) -> Self {
+        let granted = async move { timeout(most, granted).await.unwrap_or(false) };
         Self {
             since: timer(),
             granted: Box::pin(granted),
         }
+    }
+
+    /// Waits; takes the time from `patience`, or all of it where it was in vain.
+    fn poll(&mut self, cx: &mut Context<'_>, patience: &mut Duration) -> Poll<bool> {
+        let granted = ready!(self.granted.as_mut().poll(cx));
+        *patience = if granted {
+            patience.saturating_sub(self.since.elapsed())
+        } else {
+            Duration::ZERO
+        };
+        Poll::Ready(granted)
     }
 }
 
@@ -253,6 +301,9 @@ impl std::fmt::Debug for Pause {
             .finish_non_exhaustive()
     }
 }
+
+/// From here on a body goes to a disk, if there is one: what the observer keeps of it in memory.
+const LONG: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
@@ -406,6 +457,52 @@ mod tests {
             "ended Aborted",
         ];
         assert_eq!(seen, all);
+    }
+
+    #[tokio::test]
+    async fn a_long_body_waits_for_the_disk_and_nothing_else_does() {
+        let limits = Limits {
+            pause: Duration::from_secs(3600),
+            ..Limits::default()
+        };
+        let (tap, receiver) = channel(limits, Clock::start(), Redactor::off());
+        let client = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let exchange = tap.open(1, client, "".into());
+        let [mut long, mut other, mut socket] =
+            [Direction::Out, Direction::In, Direction::In].map(|dir| exchange.lane(dir));
+        long.data(&chunk(LONG + 1));
+        other.data(&chunk(1));
+        socket.upgraded();
+        socket.passed = LONG + 1;
+        let backlog = receiver.backlog();
+        assert!(backlog.add(LONG as u64 + 1, u64::MAX));
+        poll_fn(|cx| other.poll_ready(cx)).await;
+        poll_fn(|cx| socket.poll_ready(cx)).await;
+        let mut paused = false;
+        poll_fn(|cx| {
+            let ready = long.poll_ready(cx);
+            if ready.is_pending() && !std::mem::replace(&mut paused, true) {
+                backlog.remove(1);
+            }
+            ready
+        })
+        .await;
+        assert!(paused);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_disk_that_hangs_is_waited_for_once() {
+        let (tap, receiver) = channel(Limits::default(), Clock::start(), Redactor::off());
+        let client = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        let mut lane = tap.open(1, client, "".into()).lane(Direction::Out);
+        assert!(receiver.backlog().add(u64::from(u32::MAX), u64::MAX));
+        let began = Instant::now();
+        for _ in 0..2 {
+            lane.data(&chunk(LONG / 2 + 1));
+            poll_fn(|cx| lane.poll_ready(cx)).await;
+        }
+        poll_fn(|cx| lane.poll_ready(cx)).await;
+        assert_eq!(began.elapsed(), Limits::default().pause);
     }
 
     #[tokio::test]

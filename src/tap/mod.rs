@@ -7,6 +7,7 @@
 //! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: held by
 //! what forwards a body or relays an upgraded connection.
 
+mod backlog;
 mod channel;
 mod clock;
 mod event;
@@ -19,6 +20,7 @@ mod partial;
 mod secret;
 mod url;
 
+pub use backlog::Backlog;
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
 pub use event::{
