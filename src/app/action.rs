@@ -203,6 +203,15 @@ impl Action {
             .find(|action| action.name() == name)
     }
 
+    /// Whether it does the same whatever is on top of the panes.
+    #[must_use]
+    pub const fn is_everywhere(self) -> bool {
+        matches!(
+            self,
+            Self::Help | Self::Interrupt | Self::QuitNow | Self::Redraw | Self::Suspend
+        )
+    }
+
     /// What the status bar suggests in `pane`, most useful first.
     #[must_use]
     pub const fn hints(pane: Pane) -> &'static [Self] {

@@ -4,44 +4,25 @@
 //! Only visible panes are built. What grows at its end, as a streaming answer does, keeps the rows
 //! of the lines that stayed the same: each frame wraps only what is new.
 
-use std::ops::Range;
-
 use super::focus::Pane;
+use super::leaf::{Leaf, cut_line, wrap_line};
 use super::relations::Relations;
 use super::scroll::{Motion, Scroll};
-use crate::content::{self, Document, Folds, Line, Tab};
+use crate::content::{self, Document, Folds, Tab};
 use crate::flow::{Calls, Flow, FlowId, FlowKind, Store};
 use crate::responses::Prices;
-use crate::text::Wrap;
 
 /// A detail pane's text, wrapped, with the reader's position in it.
 #[derive(Clone, Default, Debug)]
-pub struct Sheet {
-    /// The text.
-    document: Document,
-    /// The rows of the text, as wide as the pane.
-    rows: Vec<Row>,
-    /// Where the reader is.
-    scroll: Scroll,
+pub(super) struct Sheet {
+    /// The text, and where the reader is in it.
+    leaf: Leaf,
     /// What the text was built from; `None` before the first time.
     source: Option<Source>,
     /// What makes the text of the output pane.
     output: content::Output,
     /// What makes the text of the frames pane.
     timeline: content::Timeline,
-    /// How many rows fit into the pane.
-    height: usize,
-}
-
-/// A screen row of a document.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Row {
-    /// The line it belongs to.
-    pub line: usize,
-    /// Its bytes within the texts of the line's spans, one after another.
-    pub range: Range<usize>,
-    /// How many columns it is moved to the right.
-    pub indent: u16,
 }
 
 /// What a document is built from: as long as it is equal, so is the document.
@@ -61,53 +42,32 @@ struct Source {
 
 /// What the panes show of a flow.
 #[derive(Clone, Copy, Debug)]
-pub struct Show<'a> {
+pub(super) struct Show<'a> {
     /// The flows.
-    pub store: &'a Store,
+    pub(super) store: &'a Store,
     /// What the flow has to do with others.
     pub(super) relations: &'a Relations,
     /// What models cost.
-    pub prices: &'a Prices,
+    pub(super) prices: &'a Prices,
     /// The flow.
-    pub flow: &'a Flow,
+    pub(super) flow: &'a Flow,
     /// The payload's tab.
-    pub tab: Tab,
+    pub(super) tab: Tab,
     /// The open and closed sections.
-    pub folds: &'a Folds,
+    pub(super) folds: &'a Folds,
     /// Whether what happened to the flow meanwhile is not to be shown.
-    pub is_paused: bool,
+    pub(super) is_paused: bool,
 }
 
 impl Sheet {
-    /// The text.
-    #[must_use]
-    pub fn document(&self) -> &Document {
-        &self.document
-    }
-
-    /// The text's rows.
-    #[must_use]
-    pub fn rows(&self) -> &[Row] {
-        &self.rows
-    }
-
-    /// Where the reader is.
-    #[must_use]
-    pub fn scroll(&self) -> Scroll {
-        self.scroll
-    }
-
-    /// The line under the cursor.
-    #[must_use]
-    pub fn current(&self) -> Option<&Line> {
-        self.document
-            .lines
-            .get(self.rows.get(self.scroll.cursor)?.line)
+    /// The text, in rows.
+    pub(super) fn leaf(&self) -> &Leaf {
+        &self.leaf
     }
 
     /// Builds what changed, for a pane with room for `width` columns and `height` rows.
-    pub fn prepare(&mut self, pane: Pane, show: Show<'_>, width: u16, height: u16) {
-        self.height = usize::from(height);
+    pub(super) fn prepare(&mut self, pane: Pane, show: Show<'_>, width: u16, height: u16) {
+        self.leaf.height = usize::from(height);
         let mut source = Source {
             flow: show.flow.id,
             tab: (pane == Pane::Payload).then_some(show.tab),
@@ -122,46 +82,50 @@ impl Sheet {
             let of_tab = |source: &Source| (source.flow, source.tab);
             let is_new = self.source.as_ref().map(of_tab) != Some(of_tab(&source));
             let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
-            let line = self.rows.get(self.scroll.cursor).map(|row| row.line);
+            let line = self
+                .leaf
+                .rows
+                .get(self.leaf.scroll.cursor)
+                .map(|row| row.line);
             let kept = self.build(pane, show);
             self.wrap(pane, if is_same_width { kept } else { 0 }, width);
             if let Some(line) = line.filter(|_| !is_same_width) {
-                self.scroll.cursor = self.rows.partition_point(|row| row.line < line);
+                self.leaf.scroll.cursor = self.leaf.row_of(line);
             }
             if is_new {
-                self.scroll = Scroll {
+                self.leaf.scroll = Scroll {
                     follows_end: pane != Pane::Payload && show.flow.is_live(),
                     ..Scroll::default()
                 };
             }
             self.source = Some(source);
         }
-        self.scroll.clamp(self.rows.len(), self.height);
+        self.leaf.clamp();
     }
 
     /// Forgets the text: there is no flow to show.
-    pub fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
 
     /// Moves the cursor. Reaching the end of a text that grows means to stay there.
-    pub fn go(&mut self, pane: Pane, motion: Motion) {
-        self.scroll.follows_end = false;
-        self.scroll.go(motion, self.rows.len(), self.height);
+    pub(super) fn go(&mut self, pane: Pane, motion: Motion) {
+        self.leaf.scroll.follows_end = false;
+        self.leaf.go(motion);
         self.follow(pane);
     }
 
     /// Turns the wheel by `by` rows.
-    pub fn wheel(&mut self, pane: Pane, by: isize) {
-        self.scroll.follows_end = false;
-        self.scroll.wheel(by, self.rows.len(), self.height);
+    pub(super) fn wheel(&mut self, pane: Pane, by: isize) {
+        self.leaf.scroll.follows_end = false;
+        self.leaf.wheel(by);
         self.follow(pane);
     }
 
     /// Follows the end from now on if the cursor is there.
     fn follow(&mut self, pane: Pane) {
-        let is_at_end = self.scroll.cursor + 1 >= self.rows.len();
-        self.scroll.follows_end = is_at_end && pane != Pane::Payload;
+        let is_at_end = self.leaf.scroll.cursor + 1 >= self.leaf.rows.len();
+        self.leaf.scroll.follows_end = is_at_end && pane != Pane::Payload;
     }
 
     /// Brings the text up to date. Gives how many of its first lines are as they were.
@@ -181,61 +145,37 @@ impl Sheet {
             Pane::Reasoning => content::reasoning(show.flow),
             Pane::Output => {
                 let calls = Calls::answers(show.store, show.flow);
-                return self.output.update(&mut self.document, show.flow, &calls);
+                return self
+                    .output
+                    .update(&mut self.leaf.document, show.flow, &calls);
             }
             Pane::Frames => {
                 let turns: Vec<_> = turns(show).collect();
                 let hidden = show.store.turns(show.flow.id).len() - turns.len();
-                let document = &mut self.document;
+                let document = &mut self.leaf.document;
                 return self
                     .timeline
                     .update(document, show.flow, &turns, hidden, show.folds);
             }
         };
-        let pairs = self.document.lines.iter().zip(&document.lines);
+        let pairs = self.leaf.document.lines.iter().zip(&document.lines);
         let kept = pairs.take_while(|(old, new)| old == new).count();
-        self.document = document;
+        self.leaf.document = document;
         kept
     }
 
     /// Breaks the lines into rows, but for the first `kept`, which have theirs.
     fn wrap(&mut self, pane: Pane, kept: usize, width: u16) {
-        let rows = self.rows.partition_point(|row| row.line < kept);
-        self.rows.truncate(rows);
-        for (index, line) in self.document.lines.iter().enumerate().skip(kept) {
+        let rows = self.leaf.rows.partition_point(|row| row.line < kept);
+        self.leaf.rows.truncate(rows);
+        for (index, line) in self.leaf.document.lines.iter().enumerate().skip(kept) {
             if pane == Pane::Frames && line.frame.is_some() {
-                self.rows.push(cut_line(index, line));
+                self.leaf.rows.push(cut_line(index, line));
             } else {
-                self.rows.extend(wrap_line(index, line, width));
+                self.leaf.rows.extend(wrap_line(index, line, width));
             }
         }
     }
-}
-
-/// A line's text.
-#[must_use]
-pub fn text_of(line: &Line) -> String {
-    line.spans.iter().map(|span| span.text.as_str()).collect()
-}
-
-/// The one row of a line that is cut where the pane ends: the timeline is a table.
-fn cut_line(index: usize, line: &Line) -> Row {
-    Row {
-        line: index,
-        range: 0..line.spans.iter().map(|span| span.text.as_str().len()).sum(),
-        indent: 0,
-    }
-}
-
-/// The rows of a line.
-pub(super) fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<Item = Row> {
-    let wrap = Wrap::new(&text_of(line), usize::from(width), usize::from(line.indent));
-    let rows = wrap.rows().to_vec();
-    rows.into_iter().map(move |row| Row {
-        line: index,
-        range: row.range,
-        indent: row.indent as u16,
-    })
 }
 
 /// What of the flow a pane depends on. A request does not change while its answer streams.

@@ -6,19 +6,20 @@
 //! is touched here.
 
 pub mod action;
-pub mod documents;
+mod documents;
 pub mod focus;
 mod gauges;
 pub mod help;
 mod judge;
 pub mod keymap;
 pub mod layout;
+pub mod leaf;
 pub mod list;
 mod loading;
 mod mouse;
 mod msg;
 mod overlay;
-pub mod page;
+mod page;
 pub mod prompt;
 mod recall;
 mod relations;
@@ -50,6 +51,7 @@ use focus::Pane;
 use gauges::Gauges;
 use keymap::Count;
 use layout::{Layout, Wish};
+use leaf::Leaf;
 use list::List;
 use page::Page;
 use prompt::Prompt;
@@ -267,8 +269,9 @@ impl App {
 
     /// The text of a detail pane; `None` for the list.
     #[must_use]
-    pub fn sheet(&self, pane: Pane) -> Option<&Sheet> {
-        self.sheets.get((pane as usize).checked_sub(1)?)
+    pub fn sheet(&self, pane: Pane) -> Option<&Leaf> {
+        let sheet = self.sheets.get((pane as usize).checked_sub(1)?);
+        sheet.map(Sheet::leaf)
     }
 
     /// Where the panes sit.
@@ -309,8 +312,8 @@ impl App {
 
     /// The text of the diff, while it is on top.
     #[must_use]
-    pub fn page(&self) -> &Page {
-        &self.page
+    pub fn page(&self) -> &Leaf {
+        self.page.leaf()
     }
 
     /// The session tree.

@@ -46,7 +46,7 @@ impl App {
             Overlay::Quit => {}
             Overlay::Diff if by == 0 => {
                 if let Some(row) = row {
-                    let top = self.page.scroll().top;
+                    let top = self.page.leaf().scroll().top;
                     self.page.go(Motion::To(top + usize::from(row)));
                 }
             }
@@ -89,8 +89,8 @@ impl App {
             return;
         };
         let text = placed.inner();
-        let row = sheet.scroll().top + usize::from(position.y.saturating_sub(text.y));
-        if text.contains(position) && row < sheet.rows().len() {
+        let row = sheet.leaf().scroll().top + usize::from(position.y.saturating_sub(text.y));
+        if text.contains(position) && row < sheet.leaf().rows().len() {
             sheet.go(placed.pane, Motion::To(row));
             self.list.set_follows(false, &self.store);
         }

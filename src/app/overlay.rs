@@ -4,10 +4,10 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
 use super::action::Action;
-use super::documents::text_of;
 use super::focus::Pane;
 use super::keymap::Chord;
 use super::layout::Shape;
+use super::leaf::text_of;
 use super::page::Source;
 use super::scroll::Motion;
 use super::tree::Target;
@@ -204,7 +204,7 @@ impl App {
             Action::Open | Action::Fold => self.page.fold(),
             Action::Sessions => self.show_sessions(),
             Action::Copy => {
-                let line = self.page.current().map(text_of);
+                let line = self.page.leaf().current().map(text_of);
                 let text = line.map(|text| Effect::Copy(text.trim().to_owned()));
                 return text.into_iter().collect();
             }
@@ -217,12 +217,8 @@ impl App {
             | Action::NextCall
             | Action::PreviousCall
             | Action::NextAgent
-            | Action::PreviousAgent
-            | Action::Help
-            | Action::Interrupt
-            | Action::QuitNow
-            | Action::Redraw
-            | Action::Suspend => return self.act(action, count),
+            | Action::PreviousAgent => return self.act(action, count),
+            _ if action.is_everywhere() => return self.act(action, count),
             _ => {}
         }
         Vec::new()
@@ -245,11 +241,7 @@ impl App {
                     self.overlay = Some(Overlay::Diff);
                 }
             }
-            Action::Help
-            | Action::Interrupt
-            | Action::QuitNow
-            | Action::Redraw
-            | Action::Suspend => return self.act(action, count),
+            _ if action.is_everywhere() => return self.act(action, count),
             _ => {}
         }
         Vec::new()

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::Action;
-use super::documents::text_of;
 use super::focus::Pane;
 use super::keymap::Chord;
 use super::layout::Shape;
+use super::leaf::text_of;
 use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
 use super::search::Found;
@@ -258,16 +258,10 @@ impl App {
             self.list.fold(&self.store);
             return;
         };
-        let row = sheet.rows().get(sheet.scroll().cursor);
-        let line = row.map_or(0, |row| row.line);
-        let lines = sheet.document().lines.iter().enumerate().take(line + 1);
-        let heads = lines
-            .rev()
-            .find_map(|(line, head)| Some((line, head.fold.clone()?)));
-        if let Some((line, fold)) = heads {
-            let row = sheet.rows().partition_point(|row| row.line < line);
+        if let Some((row, fold)) = sheet.section() {
+            let key = fold.key.clone();
             self.go(Motion::To(row));
-            self.toggle(&fold.key);
+            self.toggle(&key);
         }
     }
 

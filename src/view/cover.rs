@@ -8,7 +8,7 @@ use super::pane::{draw_row, scrollbar};
 use super::put;
 use super::theme::{Theme, Ui};
 use crate::app::App;
-use crate::app::documents::{Row, text_of};
+use crate::app::leaf::{cut_line, text_of};
 use crate::content::{Line, Role, sessions_header, sessions_note, sessions_row};
 use crate::text::{truncate, width};
 
@@ -81,11 +81,7 @@ pub(super) fn sessions(app: &App, theme: &Theme, buf: &mut Buffer) {
 
 /// Draws a line that fits.
 fn whole(line: &Line, text: Rect, y: u16, theme: &Theme, buf: &mut Buffer) {
-    let row = Row {
-        line: 0,
-        range: 0..line.spans.iter().map(|span| span.text.as_str().len()).sum(),
-        indent: 0,
-    };
+    let row = cut_line(0, line);
     draw_row(line, &row, text.x, y, text.right(), theme, buf);
 }
 

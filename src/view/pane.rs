@@ -7,8 +7,8 @@ use ratatui::style::Style;
 use super::theme::{Theme, Ui};
 use super::{empty, put};
 use crate::app::App;
-use crate::app::documents::{Row, text_of};
 use crate::app::layout::Placed;
+use crate::app::leaf::{Row, text_of};
 use crate::content::Line;
 use crate::text::width;
 
