@@ -7,6 +7,7 @@
 
 pub mod action;
 mod documents;
+pub mod edit;
 pub mod focus;
 mod gauges;
 pub mod help;

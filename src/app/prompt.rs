@@ -3,8 +3,8 @@
 use std::ops::Range;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
-use tui_input::{Input, InputRequest};
 
+use super::edit::Edit;
 use crate::filter::{Filter, Op};
 use crate::flow::FlowId;
 
@@ -14,7 +14,7 @@ pub struct Prompt {
     /// What is asked.
     kind: Kind,
     /// What was typed.
-    input: Input,
+    input: Edit,
     /// What is wrong with it.
     problem: Option<Problem>,
     /// Whether that came of trying.
@@ -95,7 +95,7 @@ impl Prompt {
     fn new(kind: Kind, text: String) -> Self {
         let mut prompt = Self {
             kind,
-            input: Input::new(text),
+            input: Edit::new(text),
             problem: None,
             was_refused: false,
             history: Vec::new(),
@@ -115,7 +115,7 @@ impl Prompt {
     /// What was typed.
     #[must_use]
     pub fn text(&self) -> &str {
-        self.input.value()
+        self.input.text()
     }
 
     /// What is wrong with what was typed.
@@ -127,9 +127,7 @@ impl Prompt {
     /// How many bytes of the text are before the cursor.
     #[must_use]
     pub fn cursor(&self) -> usize {
-        let text = self.text();
-        let mut starts = text.char_indices().map(|(at, _)| at);
-        starts.nth(self.input.cursor()).unwrap_or(text.len())
+        self.input.cursor()
     }
 
     /// Takes a key.
@@ -146,11 +144,7 @@ impl Prompt {
         }
         if is_history_key(key) {
             self.recall(key.code == KeyCode::Up);
-        } else if let Some(request) = request(key) {
-            let is_insert = matches!(request, InputRequest::InsertChar(_));
-            if !is_insert || self.text().len() < MAX_TEXT {
-                self.input.handle(request);
-            }
+        } else if self.input.key(key) {
             self.validate();
         }
         Answer::Typing
@@ -174,20 +168,13 @@ impl Prompt {
             Some(back) => self.history.iter().rev().nth(back),
             None => Some(&self.typed),
         };
-        self.input = Input::new(text.cloned().unwrap_or_default());
+        self.input = Edit::new(text.cloned().unwrap_or_default());
         self.validate();
     }
 
     /// Takes pasted text, as much as fits; line breaks and other control characters become spaces.
     pub fn paste(&mut self, text: &str) {
-        let (before, after) = self.text().split_at(self.cursor());
-        let room = MAX_TEXT.saturating_sub(self.text().len());
-        let mut ends = (0..=room.min(text.len())).rev();
-        let end = ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
-        let pasted = text[..end].trim_end().replace(char::is_control, " ");
-        let cursor = self.input.cursor() + pasted.chars().count();
-        let whole = format!("{before}{pasted}{after}");
-        self.input = Input::new(whole).with_cursor(cursor);
+        self.input.paste(text);
         self.validate();
     }
 
@@ -204,7 +191,7 @@ impl Prompt {
     /// Looks for what is wrong with the text.
     fn validate(&mut self) {
         self.was_refused = false;
-        let text = self.input.value();
+        let text = self.input.text();
         self.problem = match &self.kind {
             Kind::Filter { .. } if text.trim().is_empty() => None,
             Kind::Filter { .. } => Filter::parse(text).err().map(|error| Problem {
@@ -236,38 +223,6 @@ fn is_history_key(key: KeyEvent) -> bool {
     matches!(key.code, KeyCode::Up | KeyCode::Down)
 }
 
-/// The edit that a key stands for, as in a shell.
-fn request(key: KeyEvent) -> Option<InputRequest> {
-    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
-    let is_alt = key.modifiers.contains(KeyModifiers::ALT);
-    Some(match key.code {
-        KeyCode::Char('a') if is_control => InputRequest::GoToStart,
-        KeyCode::Char('e') if is_control => InputRequest::GoToEnd,
-        KeyCode::Char('b') if is_control => InputRequest::GoToPrevChar,
-        KeyCode::Char('f') if is_control => InputRequest::GoToNextChar,
-        KeyCode::Char('h') if is_control => InputRequest::DeletePrevChar,
-        KeyCode::Char('d') if is_control => InputRequest::DeleteNextChar,
-        KeyCode::Char('u') if is_control => InputRequest::DeleteFromStart,
-        KeyCode::Char('k') if is_control => InputRequest::DeleteTillEnd,
-        KeyCode::Char('w') if is_control => InputRequest::DeletePrevWord,
-        KeyCode::Char('y') if is_control => InputRequest::Yank,
-        KeyCode::Char('b') if is_alt => InputRequest::GoToPrevWord,
-        KeyCode::Char('f') if is_alt => InputRequest::GoToNextWord,
-        KeyCode::Char('d') if is_alt => InputRequest::DeleteNextWord,
-        KeyCode::Char(char) if !is_control && !is_alt => InputRequest::InsertChar(char),
-        KeyCode::Backspace if is_alt => InputRequest::DeletePrevWord,
-        KeyCode::Backspace => InputRequest::DeletePrevChar,
-        KeyCode::Delete => InputRequest::DeleteNextChar,
-        KeyCode::Left if is_control => InputRequest::GoToPrevWord,
-        KeyCode::Left => InputRequest::GoToPrevChar,
-        KeyCode::Right if is_control => InputRequest::GoToNextWord,
-        KeyCode::Right => InputRequest::GoToNextChar,
-        KeyCode::Home => InputRequest::GoToStart,
-        KeyCode::End => InputRequest::GoToEnd,
-        _ => return None,
-    })
-}
-
 /// Operators that are asked for most, with arguments.
 const EXAMPLES: [(Op, &str); 5] = [
     (Op::Failed, ""),
@@ -276,8 +231,6 @@ const EXAMPLES: [(Op, &str); 5] = [
     (Op::Body, "text"),
     (Op::Url, "responses"),
 ];
-/// The longest text, in bytes, that can be typed or pasted.
-const MAX_TEXT: usize = 4 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use ratatui::buffer::Buffer;
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
@@ -29,46 +30,14 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         label,
         theme.ui(Ui::Accent),
     );
-    let room = usize::from(area.right().saturating_sub(start));
-    // One column more than the text has: for the cursor behind it, or a mark of what is missing.
-    let end = prompt.text().len();
-    let mut pieces = pieces(prompt);
-    pieces.push((end..end + 1, " ".to_owned()));
-    let columns = |to: usize| -> usize {
-        let before = pieces.iter().take_while(|(range, _)| range.end <= to);
-        before.map(|(_, text)| width(text)).sum()
+    let place = Rect {
+        x: start,
+        width: area.right().saturating_sub(start),
+        height: 1,
+        ..area
     };
-    let skip = (columns(prompt.cursor()) + 2).saturating_sub(room);
     let wrong = prompt.problem().map(|problem| problem.span.clone());
-    let mut column = 0;
-    for (range, text) in &pieces {
-        let at = column;
-        column += width(text);
-        if at < skip {
-            continue;
-        }
-        if column - skip > room {
-            break;
-        }
-        let x = start + (at - skip) as u16;
-        // What is missing at the end is marked behind it.
-        let is_wrong = |wrong: &Range<usize>| {
-            if range.start == end {
-                wrong.start >= end
-            } else {
-                wrong.contains(&range.start)
-            }
-        };
-        let style = if wrong.as_ref().is_some_and(is_wrong) {
-            theme.ui(Ui::PromptError)
-        } else {
-            theme.ui(Ui::Prompt)
-        };
-        put(buf, x, y, area.right(), text, style);
-        if range.contains(&prompt.cursor()) {
-            buf[(x, y)].modifier.toggle(Modifier::REVERSED);
-        }
-    }
+    line(prompt.text(), prompt.cursor(), wrong, place, theme, buf);
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
     let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
@@ -82,9 +51,64 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     );
 }
 
+/// Draws a text that is being typed, as much of it as fits around its cursor; `wrong` are bytes that
+/// are marked. Gives the column behind it.
+pub(super) fn line(
+    text: &str,
+    cursor: usize,
+    wrong: Option<Range<usize>>,
+    area: Rect,
+    theme: &Theme,
+    buf: &mut Buffer,
+) -> u16 {
+    let room = usize::from(area.width);
+    // One column more than the text has: for the cursor behind it, or a mark of what is missing.
+    let end = text.len();
+    let mut pieces = pieces(text);
+    pieces.push((end..end + 1, " ".to_owned()));
+    let columns = |to: usize| -> usize {
+        let before = pieces.iter().take_while(|(range, _)| range.end <= to);
+        before.map(|(_, text)| width(text)).sum()
+    };
+    let skip = (columns(cursor) + 2).saturating_sub(room);
+    let mut column = 0;
+    let mut drawn = area.x;
+    for (range, text) in &pieces {
+        let at = column;
+        column += width(text);
+        if at < skip {
+            continue;
+        }
+        if column - skip > room {
+            break;
+        }
+        let x = area.x + (at - skip) as u16;
+        // What is missing at the end is marked behind it.
+        let is_wrong = |wrong: &Range<usize>| {
+            if range.start == end {
+                wrong.start >= end
+            } else {
+                wrong.contains(&range.start)
+            }
+        };
+        let style = if wrong.as_ref().is_some_and(is_wrong) {
+            theme.ui(Ui::PromptError)
+        } else {
+            theme.ui(Ui::Prompt)
+        };
+        drawn = put(buf, x, area.y, area.right(), text, style);
+        if range.contains(&cursor)
+            && let Some(cell) = buf.cell_mut((x, area.y))
+        {
+            cell.modifier.toggle(Modifier::REVERSED);
+        }
+    }
+    drawn
+}
+
 /// The text's grapheme clusters, made safe, each with its bytes.
-fn pieces(prompt: &Prompt) -> Vec<(Range<usize>, String)> {
-    let text = Span::raw(prompt.text());
+fn pieces(text: &str) -> Vec<(Range<usize>, String)> {
+    let text = Span::raw(text);
     let mut at = 0;
     let graphemes = text.styled_graphemes(Style::default());
     graphemes

@@ -1,0 +1,94 @@
+//! A line of text that is typed, with the edits of a shell.
+
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
+use tui_input::{Input, InputRequest};
+
+/// The text, and where the cursor is in it.
+#[derive(Clone, Default, Debug)]
+pub struct Edit {
+    input: Input,
+}
+
+impl Edit {
+    /// A text to begin with, the cursor behind it.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self {
+            input: Input::new(text),
+        }
+    }
+
+    /// What was typed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        self.input.value()
+    }
+
+    /// How many bytes of the text are before the cursor.
+    #[must_use]
+    pub fn cursor(&self) -> usize {
+        let text = self.text();
+        let mut starts = text.char_indices().map(|(at, _)| at);
+        starts.nth(self.input.cursor()).unwrap_or(text.len())
+    }
+
+    /// Takes a key, if it is one that edits. Says whether it was; a text of [`MAX_TEXT`] bytes takes
+    /// no more.
+    pub(super) fn key(&mut self, key: KeyEvent) -> bool {
+        let Some(request) = request(key) else {
+            return false;
+        };
+        let is_insert = matches!(request, InputRequest::InsertChar(_));
+        if !is_insert || self.text().len() < MAX_TEXT {
+            self.input.handle(request);
+        }
+        true
+    }
+
+    /// Takes pasted text, as much as fits; line breaks and other control characters become spaces.
+    pub(super) fn paste(&mut self, text: &str) {
+        let (before, after) = self.text().split_at(self.cursor());
+        let room = MAX_TEXT.saturating_sub(self.text().len());
+        let mut ends = (0..=room.min(text.len())).rev();
+        let end = ends.find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        let pasted = text[..end].trim_end().replace(char::is_control, " ");
+        let cursor = self.input.cursor() + pasted.chars().count();
+        let whole = format!("{before}{pasted}{after}");
+        self.input = Input::new(whole).with_cursor(cursor);
+    }
+}
+
+/// The edit that a key stands for, as in a shell.
+fn request(key: KeyEvent) -> Option<InputRequest> {
+    let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+    let is_alt = key.modifiers.contains(KeyModifiers::ALT);
+    Some(match key.code {
+        KeyCode::Char('a') if is_control => InputRequest::GoToStart,
+        KeyCode::Char('e') if is_control => InputRequest::GoToEnd,
+        KeyCode::Char('b') if is_control => InputRequest::GoToPrevChar,
+        KeyCode::Char('f') if is_control => InputRequest::GoToNextChar,
+        KeyCode::Char('h') if is_control => InputRequest::DeletePrevChar,
+        KeyCode::Char('d') if is_control => InputRequest::DeleteNextChar,
+        KeyCode::Char('u') if is_control => InputRequest::DeleteFromStart,
+        KeyCode::Char('k') if is_control => InputRequest::DeleteTillEnd,
+        KeyCode::Char('w') if is_control => InputRequest::DeletePrevWord,
+        KeyCode::Char('y') if is_control => InputRequest::Yank,
+        KeyCode::Char('b') if is_alt => InputRequest::GoToPrevWord,
+        KeyCode::Char('f') if is_alt => InputRequest::GoToNextWord,
+        KeyCode::Char('d') if is_alt => InputRequest::DeleteNextWord,
+        KeyCode::Char(char) if !is_control && !is_alt => InputRequest::InsertChar(char),
+        KeyCode::Backspace if is_alt => InputRequest::DeletePrevWord,
+        KeyCode::Backspace => InputRequest::DeletePrevChar,
+        KeyCode::Delete => InputRequest::DeleteNextChar,
+        KeyCode::Left if is_control => InputRequest::GoToPrevWord,
+        KeyCode::Left => InputRequest::GoToPrevChar,
+        KeyCode::Right if is_control => InputRequest::GoToNextWord,
+        KeyCode::Right => InputRequest::GoToNextChar,
+        KeyCode::Home => InputRequest::GoToStart,
+        KeyCode::End => InputRequest::GoToEnd,
+        _ => return None,
+    })
+}
+
+/// The longest text, in bytes, that can be typed or pasted.
+const MAX_TEXT: usize = 4 << 10;
