@@ -21,7 +21,6 @@ mod support {
 mod tests {
     use std::net::SocketAddr;
     use std::path::Path;
-    use std::process::{Command, ExitStatus};
 
     use tempfile::TempDir;
 
@@ -145,131 +144,6 @@ mod tests {
             Sockets::Deflate,
         );
     }
-
-    #[test]
-    fn the_launcher_records_codex_169_by_itself() {
-        launched(Version::V0_169);
-    }
-
-    #[test]
-    fn the_launcher_records_codex_98_by_itself() {
-        launched(Version::V0_98);
-    }
-
-    /// `codextap codex exec …` without a codextap that runs: starts its own, and keeps everything.
-    fn launched(version: Version) {
-        let Some(codex) = version.find() else {
-            return;
-        };
-        let upstream = FakeUpstream::start(Scenario::Tools(1), Sockets::Deflate);
-        let place = Place::new();
-        let file = place.home.path().join("capture.jsonl");
-        let mut command = place.codextap(&["--api-upstream", &upstream.origin()]);
-        command.arg("--capture").arg(&file);
-        let (status, output, errors) = exec(command, &codex, &[PROMPT]);
-        assert!(status.success(), "{status}\n{output}\n{errors}");
-        assert!(output.trim_end().ends_with(FINAL_TEXT), "{output}");
-        assert!(errors.contains("codextap: captured to "), "{errors}");
-
-        upstream.log.wait_ended("between codextap and the upstream");
-        let capture = Capture::read(&file);
-        capture.assert_private();
-        let upgraded = upstream
-            .exchanges()
-            .iter()
-            .any(|far| far.upgraded.is_some());
-        capture.assert_exchanges(&upstream.exchanges(), &upstream.origin());
-        assert_eq!(upgraded, version == Version::V0_169, "as without codextap");
-        place.assert_untouched();
-    }
-
-    #[test]
-    fn the_launcher_passes_on_how_codex_failed() {
-        let Some(codex) = Version::V0_169.find() else {
-            return;
-        };
-        let place = Place::new();
-        let mut command = place.codextap(&["--api-upstream", "http://127.0.0.1:9"]);
-        command.args(["--capture", "none"]);
-        let (status, output, errors) = exec(command, &codex, &["--no-such-option"]);
-        assert_eq!(status.code(), Some(2), "{output}\n{errors}");
-        assert!(errors.contains("--no-such-option"), "{errors}");
-        place.assert_untouched();
-    }
-
-    #[test]
-    fn the_launcher_finds_a_codextap_that_runs() {
-        let Some(codex) = Version::V0_169.find() else {
-            return;
-        };
-        let upstream = FakeUpstream::start(Scenario::Text, Sockets::Deflate);
-        let place = Place::new();
-        let file = place.home.path().join("capture.jsonl");
-        let (codextap, _) = record(&upstream.origin(), &file, place.home.path());
-        // Told of no upstream, it takes the one that runs; OpenAI itself cannot be reached here.
-        let command = place.codextap(&[]);
-        let (status, output, errors) = exec(command, &codex, &[PROMPT]);
-        assert!(status.success(), "{status}\n{output}\n{errors}");
-        codextap.interrupt();
-        let (status, output, errors) = codextap.wait();
-        assert!(status.success(), "codextap: {status}\n{output}\n{errors}");
-        upstream.log.wait_ended("between codextap and the upstream");
-        Capture::read(&file).assert_exchanges(&upstream.exchanges(), &upstream.origin());
-        let state = place.home.path().join(".local/state/codextap");
-        let captures = std::fs::read_dir(state).unwrap().flatten();
-        let captures = captures.filter(|entry| entry.path().extension().is_some());
-        assert_eq!(captures.count(), 0, "no other capture was begun");
-        place.assert_untouched();
-    }
-
-    /// A home with a configuration of Codex in it.
-    struct Place {
-        home: TempDir,
-    }
-
-    impl Place {
-        fn new() -> Self {
-            let home = TempDir::new().unwrap();
-            std::fs::create_dir(home.path().join("project")).unwrap();
-            std::fs::create_dir(home.path().join(".codex")).unwrap();
-            std::fs::write(home.path().join(".codex/config.toml"), CONFIG).unwrap();
-            Self { home }
-        }
-
-        /// Codextap with its options up to the command.
-        fn codextap(&self, options: &[&str]) -> Command {
-            let program = Path::new(env!("CARGO_BIN_EXE_codextap"));
-            let mut command = isolated(program, self.home.path());
-            command
-                .args(options)
-                .current_dir(self.home.path().join("project"))
-                .env("CODEX_HOME", self.home.path().join(".codex"))
-                .env("CODEX_API_KEY", "sk-test-not-a-real-key");
-            command
-        }
-
-        /// Codex is configured as it was.
-        fn assert_untouched(&self) {
-            let codex_home = self.home.path().join(".codex");
-            let config = std::fs::read_to_string(codex_home.join("config.toml")).unwrap();
-            assert_eq!(config, CONFIG);
-            assert!(!codex_home.join("auth.json").exists());
-        }
-    }
-
-    /// Runs `codex exec` through codextap.
-    fn exec(
-        mut codextap: Command,
-        codex: &Path,
-        arguments: &[&str],
-    ) -> (ExitStatus, String, String) {
-        codextap.args(["codex", "--codex"]).arg(codex);
-        codextap.args(["exec", "--skip-git-repo-check", "-s", "danger-full-access"]);
-        Running::spawn(codextap.args(arguments)).wait()
-    }
-
-    const CONFIG: &str =
-        "[analytics]\nenabled = false\n\n[features]\nplugins = false\napps = false\n";
 
     /// When this fails, the fake upstream is at fault and not codextap.
     #[test]

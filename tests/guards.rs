@@ -370,3 +370,40 @@ async fn a_head_that_was_begun_must_end_and_one_that_was_not_may_wait() {
         .await;
     assert!(idle.head().await.starts_with("HTTP/1.1 404 "));
 }
+
+#[tokio::test]
+async fn who_shows_the_token_is_told_that_it_is_codextap_and_nobody_else_is() {
+    let server = Server::bind().await;
+    let token: Token = TOKEN.parse().unwrap();
+    let key = Token::random().unwrap();
+    let set = |config: &mut Config| {
+        (config.token, config.key) = (Some(token), Some(key.clone()));
+    };
+    let mut proxied = Proxied::with(&server.url(), Limits::default(), set).await;
+    let asked = |target: &str| format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n");
+    let own = asked(&format!("/{TOKEN}/.well-known/codextap?challenge=abc"));
+    for (request, expected) in [
+        (asked("/.well-known/codextap"), "HTTP/1.1 401 Unauthorized"),
+        (
+            format!("{own}Origin: http://page\r\n"),
+            "HTTP/1.1 403 Forbidden",
+        ),
+        (own.replace("GET", "POST"), "HTTP/1.1 404 Not Found"),
+    ] {
+        let (status, ..) = refused(&mut proxied, &format!("{request}\r\n")).await;
+        assert_eq!(status, expected);
+    }
+    proxied.events.clear();
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(&format!("{own}\r\n")).await;
+    let answer = String::from_utf8(client.rest().await).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    let told: serde_json::Value = serde_json::from_str(body).unwrap();
+    assert_eq!(told["proof"], key.prove("abc"));
+    assert_eq!(told["exchanges"], 3);
+    assert!(!answer.contains(TOKEN) && !answer.contains(key.as_str()));
+    // The next thing that the tap tells is of the next request.
+    let (_, _, story) = refused(&mut proxied, &format!("{}\r\n", asked("/other"))).await;
+    assert_eq!(story[1], "GET /other", "{story:?}");
+}

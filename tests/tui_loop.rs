@@ -85,6 +85,7 @@ mod tests {
                     Some((input, keys))
                 });
                 let devices = Devices {
+                    children: None,
                     input: Box::pin(keys),
                     events: Some(events),
                     loading: None,

@@ -24,7 +24,7 @@ pub enum Overlay {
         /// The first visible line.
         top: usize,
     },
-    /// Whether to quit although streams are live.
+    /// Whether to quit although streams are live or a child runs.
     Quit,
     /// What changed in the selected turn since the one before it.
     Diff,

@@ -62,6 +62,9 @@ pub struct Status {
     pub capture: Capture,
     /// The file that chosen flows go to as well, if there is one.
     pub stream: Option<Stream>,
+    /// How many children that others have started send their traffic here. The proxy outlives the
+    /// screen until they end.
+    pub children: usize,
     /// Why the proxy stopped, in one line, if it did.
     pub proxy_error: Option<String>,
 }

@@ -357,9 +357,10 @@ impl App {
         *share = share.saturating_add_signed(by).clamp(16, 76);
     }
 
-    /// Quits, or asks first if streams are live.
+    /// Quits, or asks first if streams are live or a child runs.
     pub(super) fn quit(&mut self) -> Vec<Effect> {
-        if self.options.is_proxy && self.list.totals().live > 0 {
+        let is_used = self.list.totals().live > 0 || self.status.children > 0;
+        if self.options.is_proxy && is_used {
             self.overlay = Some(Overlay::Quit);
             return Vec::new();
         }

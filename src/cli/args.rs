@@ -5,9 +5,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
+use super::codex::Login;
 use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
@@ -45,10 +47,22 @@ pub(super) enum Command {
             env = "CODEXTAP_CODEX"
         )]
         codex: String,
-        /// How Codex is logged in; read from its auth.json if left out.
+        /// How Codex is logged in; found out if left out.
         #[arg(long, value_enum)]
-        login: Option<LoginArg>,
+        login: Option<Login>,
         /// Arguments for Codex.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Run any command that way, with `OPENAI_BASE_URL` set
+    Run {
+        /// Which upstream its base URL is for.
+        #[arg(long, value_enum, default_value_t = Login::ApiKey)]
+        login: Login,
+        /// The command.
+        #[arg(value_name = "CMD")]
+        program: OsString,
+        /// Its arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
@@ -78,15 +92,6 @@ pub(super) enum Command {
     Sessions(Question),
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,
-}
-
-/// How Codex is logged in.
-#[derive(Clone, Copy, ValueEnum, Debug)]
-pub(super) enum LoginArg {
-    /// With an API key.
-    ApiKey,
-    /// With a ChatGPT account.
-    Chatgpt,
 }
 
 /// Options of every command.
@@ -174,6 +179,20 @@ pub(super) struct Common {
     /// How long it waits.
     #[command(flatten)]
     pub(super) limits: Limits,
+    /// `listen`, if it was given and is not the default.
+    #[arg(skip)]
+    pub(super) listen_given: Option<SocketAddr>,
+}
+
+impl Cli {
+    /// Reads the program's arguments.
+    pub(super) fn read() -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches()?;
+        let mut cli = Self::from_arg_matches(&matches)?;
+        let is_given = matches.value_source("listen") != Some(ValueSource::DefaultValue);
+        cli.common.listen_given = is_given.then_some(cli.common.listen);
+        Ok(cli)
+    }
 }
 
 impl Common {

@@ -1,23 +1,26 @@
 //! Arguments, wiring, exit codes: what turns the library into a program.
 //!
-//! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` passes Codex's own code on. A signal
+//! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` and `run` pass the child's own code on. A signal
 //! is a way to be done; a second one, which cuts what the first one waits for, is 128 and its number.
 
 mod access;
 mod args;
 mod captures;
+mod child;
 mod codex;
 pub mod demo;
 mod ending;
 mod error;
 mod export;
 mod keep;
+mod launch;
 mod limits;
 mod line;
 mod log;
 mod open;
 mod opening;
 mod output;
+mod presence;
 mod prices;
 mod printer;
 mod progress;
@@ -31,29 +34,22 @@ mod signals;
 mod station;
 mod threads;
 
-use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
-use std::process::{ExitCode, ExitStatus};
-
-use clap::Parser as _;
+use std::process::ExitCode;
 
 use crate::capture::{Choice, Recording, Stream, Written};
-use crate::config::{self, paths};
 use crate::filter::Filter;
 use crate::text::Clean;
-use args::{Cli, Command, Common, LoginArg};
-use codex::Login;
+use args::{Cli, Command, Common};
 use error::Error;
+use launch::Job;
 use log::Log;
-use signals::Signals;
-use station::{Plan, Station};
+use station::Plan;
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::try_parse() {
+    let cli = match Cli::read() {
         Ok(cli) => cli,
         Err(answer) if !answer.use_stderr() => {
             // Help or the version. A reader that went away has read enough.
@@ -65,7 +61,7 @@ pub fn main() -> ExitCode {
     let Cli { command, common } = cli;
     let command = command.unwrap_or(Command::Tui);
     // A Codex that runs has the terminal to itself.
-    let has_screen = matches!(command, Command::Codex { .. })
+    let has_screen = matches!(command, Command::Codex { .. } | Command::Run { .. })
         || std::io::stdout().is_terminal()
             && !matches!(
                 command,
@@ -136,95 +132,20 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
             login,
             arguments,
         } => {
-            return run_codex(&common, &codex, login, &arguments).await;
+            let job = Job::codex(&codex, login, &arguments).await;
+            return launch::launch(&common, &job).await;
+        }
+        Command::Run {
+            login,
+            program,
+            arguments,
+        } => {
+            let job = Job::command(&program, login, &arguments).await;
+            return launch::launch(&common, &job).await;
         }
     };
     // A first signal ends the program in good order, which is what it was asked for.
     Ok(cut.map_or(ExitCode::SUCCESS, |signal| signal_code(signal.as_raw())))
-}
-
-/// `codextap codex …`.
-async fn run_codex(
-    common: &Common,
-    program: &str,
-    login: Option<LoginArg>,
-    arguments: &[OsString],
-) -> Result<ExitCode, Error> {
-    let login = match login {
-        Some(LoginArg::ApiKey) => Login::ApiKey,
-        Some(LoginArg::Chatgpt) => Login::ChatGpt,
-        None => Login::detect(
-            codex_home().as_deref(),
-            config::environment("CODEX_API_KEY").is_some(),
-        ),
-    };
-    let no_proxy = config::environment("NO_PROXY").or_else(|| config::environment("no_proxy"));
-    let running = paths::state()
-        .ok()
-        .and_then(|state| runtime::find(&state.join("running"), common.listen));
-    if let Some(proxy) = running.filter(|_| !common.has_upstreams()) {
-        let told = [
-            ("--capture", common.capture.is_some()),
-            ("--filter", common.filter.is_some()),
-            ("--upstream-proxy", common.upstream_proxy.is_some()),
-        ];
-        for (flag, _) in told.iter().filter(|(_, told)| *told && !common.quiet) {
-            report(&format!(
-                "the codextap on {} records this; {flag} has no effect",
-                proxy.address
-            ));
-        }
-        let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await?;
-        return Ok(exit_code(status));
-    }
-    let choice = choice(common)?;
-    let plan = Plan {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        ..Plan::new(common)?
-    };
-    let station = Station::start(common, plan).await?;
-    station.tell_removed(common);
-    let (proxy, capture) = (station.running.clone(), station.capture.clone());
-    let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
-    // The child owns standard output.
-    let recording = tokio::spawn(async move {
-        let ending = async {
-            let _ = child_ended.await;
-            // Those of before were Codex's.
-            Signals::listen()
-        };
-        record::recording(station, ending, choice, |_| ()).await
-    });
-    let status = codex::run(program, arguments, &proxy, login, no_proxy.as_deref()).await;
-    drop(ended);
-    let recorded = recording
-        .await
-        .map_err(|error| Error::new(format!("recording: {error}")))?;
-    let status = status?;
-    recorded?;
-    // Without traffic there is none.
-    if let Some(capture) = capture.filter(|capture| !common.quiet && capture.exists()) {
-        report(&format!(
-            "captured to {0}; see it with `codextap open {0}`",
-            capture.display()
-        ));
-    }
-    Ok(exit_code(status))
-}
-
-/// Where Codex keeps its login.
-fn codex_home() -> Option<PathBuf> {
-    config::environment("CODEX_HOME")
-        .map(PathBuf::from)
-        .or_else(|| paths::home().ok().map(|home| home.join(".codex")))
-}
-
-/// The child's own code; 128 and the signal's number if one ended it, as shells tell it.
-fn exit_code(status: ExitStatus) -> ExitCode {
-    use std::os::unix::process::ExitStatusExt as _;
-    let ended = status.signal().map_or(ExitCode::FAILURE, signal_code);
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    code.map_or(ended, ExitCode::from)
 }
 
 /// The exit code of a program that a signal ended, as shells tell it.

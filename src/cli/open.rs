@@ -10,7 +10,7 @@ use super::args::Common;
 use super::error::Error;
 use super::line::FlowLine;
 use super::opening;
-use super::screen::{Source, result, show, theme};
+use super::screen::{Shown, Source, result, show, theme};
 use super::signals::Signals;
 use crate::app::{App, Loading as Taken, Options};
 use crate::capture::{Recording, Shelf};
@@ -57,7 +57,7 @@ pub(super) async fn open(
     };
     begin(&mut session, &mut loading).await?;
     let source = Source::Captures(loading);
-    let ended = show(common, session, source, &mut Signals::listen()).await?;
+    let Shown { ended, .. } = show(common, session, source, &mut Signals::listen()).await?;
     say_skipped(ended.session.app.loading());
     result(ended.end)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use jiff::tz::TimeZone;
 use rustix::process::Signal;
 use tokio::sync::mpsc::UnboundedReceiver;
+use tokio::sync::watch;
 
 use super::args::{Color, Common};
 use super::demo;
@@ -95,6 +96,7 @@ async fn watch(
     theme: Theme,
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
+    let mut children = station.children.clone();
     let mut signals = Signals::listen();
     let (events, mut recording, proxy) = station.into_parts();
     // Where there is no room for that, everything stays in memory.
@@ -105,31 +107,55 @@ async fn watch(
         recording,
         clock,
     };
-    let Ended {
-        mut session,
-        events,
-        end,
-        ..
-    } = show(common, session, Source::Tap(events), &mut signals).await?;
+    let source = Source::Tap(events, children.clone());
+    let Shown {
+        ended:
+            Ended {
+                mut session,
+                events,
+                end,
+                ..
+            },
+        signal,
+    } = show(common, session, source, &mut signals).await?;
     let mut cut = None;
     if let Some(mut events) = events {
-        let record = Record {
+        let mut record = Record {
             events: &mut events,
             recording: &mut session.recording,
             store: session.app.store_mut(),
             finished: |_: &mut Store, _| (),
         };
         // Whoever quits while streams are live was asked already.
-        let stage = match end {
+        let mut stage = match end {
             End::Quit => Stage::Closing,
             End::Told | End::Lost(_) => Stage::Draining,
         };
+        // A screen that was closed was not meant to take the child's upstream with it.
+        let is_left = signal.is_none_or(|signal| signal == Signal::HUP);
+        if is_left && *children.borrow() > 0 {
+            if !common.quiet {
+                super::report(LEFT);
+            }
+            stage = Stage::Draining;
+            let ended = async {
+                tokio::select! {
+                    _ = children.wait_for(|count| *count == 0) => {}
+                    _ = signals.next() => {}
+                }
+            };
+            record.until(ended).await;
+        }
         cut = record.end(proxy, stage, &mut signals, clock).await;
     }
     super::close(session.recording)?;
     result(end)?;
     Ok(cut)
 }
+
+/// What is said where a child goes on without the screen.
+const LEFT: &str =
+    "recording goes on until the child that runs through it ends; Ctrl-C ends it now";
 
 /// What a screen that ended this way comes to.
 pub(super) fn result(end: End) -> Result<(), Error> {
@@ -145,10 +171,17 @@ fn no_terminal(error: &io::Error) -> Error {
 
 /// Where flows come from.
 pub(super) enum Source {
-    /// A proxy.
-    Tap(tap::Receiver),
+    /// A proxy, and how many children of others send their traffic to it.
+    Tap(tap::Receiver, watch::Receiver<usize>),
     /// Captures that are being read.
     Captures(UnboundedReceiver<Loading>),
+}
+
+/// How a screen ended.
+pub(super) struct Shown {
+    pub(super) ended: Ended,
+    /// The signal that ended it, if one did.
+    pub(super) signal: Option<Signal>,
 }
 
 /// Runs the loop on the real terminal.
@@ -157,24 +190,26 @@ pub(super) async fn show(
     session: Session,
     source: Source,
     signals: &mut Signals,
-) -> Result<Ended, Error> {
+) -> Result<Shown, Error> {
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
-    let (events, loading) = match source {
-        Source::Tap(events) => (Some(events), None),
-        Source::Captures(loading) => (None, Some(loading)),
+    let (events, children, loading) = match source {
+        Source::Tap(events, children) => (Some(events), Some(children), None),
+        Source::Captures(loading) => (None, None, Some(loading)),
     };
     let devices = Devices {
         input: tui::input(),
         events,
         loading,
+        children,
         screen: &screen,
         terminal: Some(&terminal),
         size,
     };
+    let mut signal = None;
     let ending = async {
-        signals.next().await;
+        signal = Some(signals.next().await);
     };
     let ended = tui::run(session, devices, ending).await;
     screen.settle();
@@ -182,7 +217,7 @@ pub(super) async fn show(
     for failure in &ended.unsaved {
         super::report(failure);
     }
-    Ok(ended)
+    Ok(Shown { ended, signal })
 }
 
 /// The theme of the command line.

@@ -34,6 +34,8 @@ pub(super) struct Station {
     pub(super) capture: Option<PathBuf>,
     /// Captures of earlier runs that were removed.
     pub(super) removed: Removed,
+    /// How many children of others send their traffic here.
+    pub(super) children: watch::Receiver<usize>,
     /// Ends the proxy.
     stage: watch::Sender<Stage>,
     proxy: JoinHandle<()>,
@@ -123,10 +125,12 @@ impl Station {
         };
         let (tap, events) = tap::channel(common.keep.tap(), clock, redactor.clone());
         let limits = &common.limits;
+        let key = Token::random().map_err(|error| Error::new(error.to_string()))?;
         let config = proxy::Config {
             listen: plan.listen,
             routes: plan.routes,
             token: plan.token.clone(),
+            key: Some(key.clone()),
             hosts: common.access.allow_host.clone(),
             request_timeout: limits.request_timeout,
             connect_timeout: limits.connect_timeout,
@@ -158,7 +162,10 @@ impl Station {
         let running = Running {
             address: proxy.local_addr(),
             token: plan.token,
+            key,
+            started: clock.now().as_micros(),
         };
+        let children = proxy.children();
         recover(common);
         let (capture, hold, removed) = capture(common, clock.now())?;
         let writer = capture
@@ -185,6 +192,7 @@ impl Station {
             recording,
             capture,
             removed,
+            children,
             stage,
             proxy,
             threads,

@@ -14,6 +14,7 @@ use super::connector::Connector;
 use super::guard::Guard;
 use super::head::{Fault, RequestHead};
 use super::hop;
+use super::presence::Presence;
 use super::refusal::Refusal;
 use super::relay;
 use super::reply::Reply;
@@ -31,6 +32,7 @@ pub(super) struct Forwarder {
     pub(super) in_flight: InFlight,
     tap: Tap,
     guard: Guard,
+    pub(super) presence: Presence,
     /// How long a request's head may take from its first byte to its end.
     pub(super) request_timeout: Duration,
     pub(super) head_timeout: Option<Duration>,
@@ -51,6 +53,7 @@ impl Forwarder {
             upstreams: Upstreams::new(connector),
             in_flight: InFlight::default(),
             tap,
+            presence: Presence::new(config.key),
             guard: Guard::new(listen, config.hosts, config.token),
             request_timeout: config.request_timeout,
             head_timeout: config.head_timeout,
@@ -73,6 +76,12 @@ impl Forwarder {
         // Nobody behind this line sees the token.
         let admitted = self.guard.admit(&mut head, &self.routes);
         let head = &head;
+        if admitted.is_ok() && checked.is_ok() && self.presence.is_asked(head) {
+            let (source, sink) = (&mut client.source, &mut client.sink);
+            let presence = &self.presence;
+            return presence.answer(head, source, sink, &mut client.stage).await;
+        }
+        self.presence.count();
         let route = route::find(&self.routes, head.path());
         let origin = route.map_or_else(|| Arc::from(""), |route| Arc::clone(route.origin()));
         let exchange = self.tap.open(client.connection, client.addr, origin);

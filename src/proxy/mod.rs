@@ -29,6 +29,7 @@ mod listen;
 mod no_proxy;
 mod outer;
 mod pass;
+mod presence;
 mod refusal;
 mod relay;
 mod reply;
@@ -66,6 +67,9 @@ pub struct Config {
     pub routes: Vec<Route>,
     /// What each request must show. None is needed on a loopback address.
     pub token: Option<Token>,
+    /// What proves to others on this machine that it is this proxy that listens; without one, nobody
+    /// is told.
+    pub key: Option<Token>,
     /// Names that `Host` may have besides loopback's and the address listened on.
     pub hosts: Vec<String>,
     /// A PEM file of root certificates that upstreams may use besides the system's.
@@ -96,6 +100,7 @@ impl Default for Config {
             listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 8787)),
             routes: vec![Route::api(), Route::chatgpt()],
             token: None,
+            key: None,
             hosts: Vec::new(),
             upstream_ca: None,
             request_timeout: Duration::from_secs(60),
@@ -154,6 +159,12 @@ impl Proxy {
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.addr
+    }
+
+    /// How many children of others on this machine send their traffic here.
+    #[must_use]
+    pub fn children(&self) -> watch::Receiver<usize> {
+        self.forwarder.presence.children()
     }
 
     /// Serves until `stage` is [`Stage::Draining`] or its sender is gone, lets what is in flight go on

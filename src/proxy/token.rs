@@ -34,19 +34,21 @@ impl Token {
         SystemRandom::new()
             .fill(&mut bytes)
             .map_err(|_| TokenError::Randomness)?;
-        let mut text = String::with_capacity(2 * bytes.len());
-        for byte in bytes {
-            for digit in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(digit.into(), 16));
-            }
-        }
-        text.parse()
+        digits(&bytes).parse()
     }
 
     /// The secret itself.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What only a holder of this token can say to `challenge`: an HMAC-SHA-256 (RFC 2104), in
+    /// hexadecimal digits.
+    #[must_use]
+    pub fn prove(&self, challenge: &str) -> String {
+        let key = hmac::Key::new(hmac::HMAC_SHA256, self.0.as_bytes());
+        digits(hmac::sign(&key, challenge.as_bytes()).as_ref())
     }
 
     /// Whether `shown` is this token. How long it takes tells nothing about the token: hashes of
@@ -78,6 +80,17 @@ impl fmt::Debug for Token {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Token")
     }
+}
+
+/// `bytes` in hexadecimal digits.
+fn digits(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(2 * bytes.len());
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.extend(char::from_digit(digit.into(), 16));
+        }
+    }
+    text
 }
 
 /// The request field that may carry the token.

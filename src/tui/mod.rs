@@ -22,7 +22,7 @@ use std::time::Duration;
 use crossterm::event::Event as Input;
 use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
@@ -57,6 +57,8 @@ pub struct Devices<'a, K> {
     pub events: Option<tap::Receiver>,
     /// What is read of captures; `None` when there is none to read.
     pub loading: Option<mpsc::UnboundedReceiver<Loading>>,
+    /// How many children of others send their traffic to the proxy; `None` when there is no proxy.
+    pub children: Option<watch::Receiver<usize>>,
     /// Takes the frames.
     pub screen: &'a Screen,
     /// The real terminal, to be released while the program is suspended.
@@ -164,7 +166,7 @@ where
     let mut size = devices.size;
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
-    tell_status(session);
+    tell_status(session, devices.children.as_ref());
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
@@ -198,6 +200,9 @@ where
                 Some(news) => messages.extend(loaded(news, &mut session.recording)),
                 None => devices.loading = None,
             },
+            is_open = changed(&mut devices.children) => if !is_open {
+                devices.children = None;
+            },
             is_open = receive(&mut devices.events, &mut arrived), if !has_queued => {
                 if !is_open {
                     devices.events = None;
@@ -222,7 +227,7 @@ where
             // On a screen that rested, the last tick is long ago.
             messages.insert(0, Msg::Tick(session.clock.now()));
         }
-        pace.is_dirty |= tell_status(session);
+        pace.is_dirty |= tell_status(session, devices.children.as_ref());
         for message in messages {
             if let Msg::Resize(columns, rows) = message {
                 size = (columns, rows);
@@ -290,13 +295,15 @@ fn work(session: &mut Session) -> bool {
     true
 }
 
-/// Tells the app how writing goes; says whether that is news.
-fn tell_status(session: &mut Session) -> bool {
+/// Tells the app how writing goes and who sends; says whether that is news.
+fn tell_status(session: &mut Session, children: Option<&watch::Receiver<usize>>) -> bool {
     let capture = capture_status(&mut session.recording);
     let stream = session.recording.stream().map(stream_status);
     let status = session.app.status_mut();
-    let is_news = (&status.capture, &status.stream) != (&capture, &stream);
-    (status.capture, status.stream) = (capture, stream);
+    let children = children.map_or(0, |children| *children.borrow());
+    let told = (&status.capture, &status.stream, status.children);
+    let is_news = told != (&capture, &stream, children);
+    (status.capture, status.stream, status.children) = (capture, stream, children);
     is_news
 }
 
@@ -321,6 +328,15 @@ fn stream_status(stream: &mut Stream) -> app::Stream {
 async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Event>) -> bool {
     match events {
         Some(events) => events.recv_many(arrived).await > 0,
+        None => std::future::pending().await,
+    }
+}
+
+/// Resolves once the number of children has changed; `false` when it will not change any more.
+/// Without a proxy, never.
+async fn changed(children: &mut Option<watch::Receiver<usize>>) -> bool {
+    match children {
+        Some(children) => children.changed().await.is_ok(),
         None => std::future::pending().await,
     }
 }

@@ -93,19 +93,16 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
-/// Whether to quit although streams are live.
+/// Whether to quit although streams are live or a child runs.
 fn quit(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
-    let live = app.list().totals().live;
-    let what = match live {
-        1 => "1 stream is live".to_owned(),
-        live => format!("{live} streams are live"),
+    let text = match (app.status().children, app.list().totals().live) {
+        (0, 1) => "1 stream is live. Codex will lose it.".to_owned(),
+        (0, live) => format!("{live} streams are live. Codex will lose them."),
+        (1, _) => "1 child runs. It is recorded to its end.".to_owned(),
+        (count, _) => format!("{count} children run, recorded to their end."),
     };
     let inner = popup("Quit", 40, 3, area, theme, buf);
     let style = theme.ui(Ui::Overlay);
-    let text = format!(
-        "{what}. Codex will lose {}.",
-        if live == 1 { "it" } else { "them" }
-    );
     put(buf, inner.x, inner.y, inner.right(), &text, style);
     let key = style.patch(theme.ui(Ui::Accent));
     let y = inner.y + 2;

@@ -334,7 +334,7 @@ fn interferes(name: &OsString) -> bool {
 }
 
 /// A login that no server would accept: the tokens are not signed.
-fn auth() -> Value {
+pub(crate) fn auth() -> Value {
     let part = |value: Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let claims = json!({
         "email": "dev@example.com", "sub": "user-test", "iat": 1_700_000_000,

@@ -1,28 +1,29 @@
-//! `codextap codex …`: Codex with its model traffic sent through a codextap.
+//! What a Codex is told so that its model traffic comes through a codextap.
 //!
 //! The built-in provider is pointed here by an override on Codex's own command line, so nothing of
 //! the user's configuration is read or changed, and `codex resume` lists stay whole. Which override
 //! a Codex understands depends on its version, and the path on how it is logged in.
 
-use std::ffi::OsString;
-use std::io::IsTerminal as _;
-use std::net::{IpAddr, Ipv4Addr};
-use std::path::Path;
-use std::process::{ExitStatus, Stdio};
+mod settings;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use clap::ValueEnum;
 use tokio::process::Command;
 
-use super::error::Error;
+pub(super) use self::settings::{Arguments, Settings};
 use super::runtime::Running;
-use super::signals::Signals;
+use crate::config::{self, paths};
 
 /// How Codex authenticates, which decides the upstream it talks to.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]
 pub(super) enum Login {
-    /// With an API key: `…/v1` at the API.
+    /// With an API key: `…/v1` at the API
     ApiKey,
-    /// With a ChatGPT account: `…/backend-api/codex` at ChatGPT.
+    /// With a ChatGPT account: `…/backend-api/codex` at ChatGPT
+    #[value(name = "chatgpt")]
     ChatGpt,
 }
 
@@ -49,15 +50,51 @@ impl Login {
         }
     }
 
+    /// The same for a Codex with these arguments. One that keeps its login where only it can read
+    /// (`cli_auth_credentials_store`) is asked.
+    pub(super) async fn of(program: &str, arguments: &Arguments, settings: &Settings) -> Self {
+        let home = home();
+        let has_key = arguments.reads_key() && config::environment("CODEX_API_KEY").is_some();
+        let store = settings.text(&["cli_auth_credentials_store"]);
+        let is_kept = store.is_some_and(|(store, _)| matches!(store, "keyring" | "auto"));
+        let has_file = || {
+            home.as_deref()
+                .is_some_and(|home| home.join("auth.json").exists())
+        };
+        if is_kept && !has_key && !has_file() {
+            let status = answer(program, &["login", "status"]).await;
+            let is_chatgpt = status.is_some_and(|status| status.contains("ChatGPT"));
+            return if is_chatgpt {
+                Self::ChatGpt
+            } else {
+                Self::ApiKey
+            };
+        }
+        Self::detect(home.as_deref(), has_key)
+    }
+
     /// Codex's base URL for a proxy at `proxy`.
     #[must_use]
     pub(super) fn base_url(self, proxy: &Running) -> String {
-        let path = match self {
+        proxy.url() + self.path()
+    }
+
+    /// What stands behind the proxy's URL.
+    #[must_use]
+    pub(super) fn path(self) -> &'static str {
+        match self {
             Self::ApiKey => "/v1",
             Self::ChatGpt => "/backend-api/codex",
-        };
-        proxy.url() + path
+        }
     }
+}
+
+/// Where Codex keeps its settings, login and sessions.
+#[must_use]
+pub(super) fn home() -> Option<PathBuf> {
+    config::environment("CODEX_HOME")
+        .map(PathBuf::from)
+        .or_else(|| paths::home().ok().map(|home| home.join(".codex")))
 }
 
 /// The arguments and variables that point Codex at a base URL.
@@ -70,6 +107,17 @@ pub(super) struct Overrides {
 }
 
 impl Overrides {
+    /// For a program that reads what OpenAI's own libraries read.
+    #[must_use]
+    pub(super) fn of_any(base_url: &str, host: IpAddr, no_proxy: Option<&str>) -> Self {
+        let mut variables = direct(host, no_proxy);
+        variables.push(("OPENAI_BASE_URL", base_url.to_owned()));
+        Self {
+            arguments: Vec::new(),
+            variables,
+        }
+    }
+
     /// For a Codex of this version (`None` if it did not tell) that goes to `base_url` on `host`,
     /// with the value of `NO_PROXY` as it is now.
     #[must_use]
@@ -79,22 +127,10 @@ impl Overrides {
         host: IpAddr,
         no_proxy: Option<&str>,
     ) -> Self {
-        let mut variables = Vec::new();
-        let mut direct = vec!["127.0.0.1".to_owned(), "localhost".to_owned()];
-        if host != Ipv4Addr::LOCALHOST {
-            direct.push(host.to_string());
-        }
-        direct.splice(
-            0..0,
-            no_proxy
-                .filter(|hosts| !hosts.is_empty())
-                .map(str::to_owned),
-        );
-        let no_proxy = direct.join(",");
-        variables.push(("no_proxy", no_proxy.clone()));
-        variables.push(("NO_PROXY", no_proxy));
-        if version.is_some_and(|version| version < FIRST_WITH_SETTING) {
-            variables.push(("OPENAI_BASE_URL", base_url.to_owned()));
+        let Self { mut variables, .. } = Self::of_any(base_url, host, no_proxy);
+        if version.is_none_or(|version| version >= FIRST_WITH_SETTING) {
+            // It would only reach the commands that Codex runs.
+            variables.retain(|(name, _)| *name != "OPENAI_BASE_URL");
         }
         // Given to old versions too, which ignore it: without any `-c`, a background Codex server
         // that does not see these variables would do the talking.
@@ -106,73 +142,44 @@ impl Overrides {
     }
 }
 
-/// Runs `codex` with its traffic sent to `proxy`; the terminal and the exit status are Codex's own.
-///
-/// # Errors
-/// When Codex cannot be started.
-pub(super) async fn run(
-    program: &str,
-    arguments: &[OsString],
-    proxy: &Running,
-    login: Login,
-    no_proxy: Option<&str>,
-) -> Result<ExitStatus, Error> {
-    let fail = |error: std::io::Error| {
-        Error::new(format!("cannot run {program}: {error}"))
-            .hint("install it with `npm install -g @openai/codex`, or name it with --codex PATH")
-    };
-    // From here on a signal is Codex's to act on: the recording ends when Codex does.
-    let mut signals = Signals::listen();
-    let base_url = login.base_url(proxy);
-    let host = proxy.reachable().ip();
-    let overrides = Overrides::new(version(program).await, &base_url, host, no_proxy);
-    let mut child = Command::new(program)
-        .args(&overrides.arguments)
-        .args(arguments)
-        .envs(overrides.variables)
-        // It is in the base URL, which the commands that Codex runs do not get.
-        .env_remove("CODEXTAP_TOKEN")
-        .spawn()
-        .map_err(fail)?;
-    loop {
-        let signal = tokio::select! {
-            status = child.wait() => return status.map_err(fail),
-            signal = signals.next() => signal,
-        };
-        if signal == Signal::INT && has_terminal() {
-            // Ctrl-C: the terminal has told Codex itself.
-            continue;
-        }
-        let pid = child
-            .id()
-            .and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-        if let Some(pid) = pid {
-            // A child that ended in this moment needs no signal.
-            let _ = kill_process(pid, signal);
-        }
+/// The variables that keep clients from asking an outer proxy for `host` and for loopback, with the
+/// value of `NO_PROXY` as it is now.
+#[must_use]
+fn direct(host: IpAddr, no_proxy: Option<&str>) -> Vec<(&'static str, String)> {
+    let mut hosts = Vec::new();
+    hosts.extend(
+        no_proxy
+            .filter(|hosts| !hosts.is_empty())
+            .map(str::to_owned),
+    );
+    hosts.extend(["127.0.0.1".to_owned(), "localhost".to_owned()]);
+    if host != Ipv4Addr::LOCALHOST {
+        hosts.push(host.to_string());
     }
+    let hosts = hosts.join(",");
+    vec![("no_proxy", hosts.clone()), ("NO_PROXY", hosts)]
 }
 
-/// Whether Codex has a terminal, whose Ctrl-C it hears as this program does.
-fn has_terminal() -> bool {
-    std::io::stdin().is_terminal()
-        || std::io::stdout().is_terminal()
-        || std::io::stderr().is_terminal()
+/// What `codex --version` prints.
+pub(super) async fn version(program: &str) -> Option<String> {
+    answer(program, &["--version"]).await
 }
 
-/// Major and minor version, as `codex --version` tells them.
-async fn version(program: &str) -> Option<(u32, u32)> {
+/// What a command of Codex prints.
+async fn answer(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
-        .arg("--version")
+        .args(arguments)
         .stdin(Stdio::null())
         .output()
         .await
         .ok()?;
-    parse_version(&String::from_utf8_lossy(&output.stdout))
+    let text = [output.stdout, output.stderr].concat();
+    Some(String::from_utf8_lossy(&text).trim().to_owned())
 }
 
 /// Finds the version in `codex-cli 0.169.0`.
-fn parse_version(text: &str) -> Option<(u32, u32)> {
+#[must_use]
+pub(super) fn parse_version(text: &str) -> Option<(u32, u32)> {
     let number = text
         .split_whitespace()
         .find(|word| word.starts_with(|c: char| c.is_ascii_digit()))?;
@@ -182,7 +189,7 @@ fn parse_version(text: &str) -> Option<(u32, u32)> {
 
 /// The first minor version that is taken to read `openai_base_url`; older ones read
 /// `OPENAI_BASE_URL`.
-const FIRST_WITH_SETTING: (u32, u32) = (0, 110);
+pub(super) const FIRST_WITH_SETTING: (u32, u32) = (0, 110);
 
 #[cfg(test)]
 mod tests {
