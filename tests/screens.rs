@@ -14,6 +14,8 @@ mod overlays;
 mod panes;
 #[path = "screens/scene.rs"]
 mod scene;
+#[path = "screens/search.rs"]
+mod search;
 
 use std::fmt::Write as _;
 
@@ -378,6 +380,8 @@ fn screen(scene: &mut Scene, size: (u16, u16), keys: &str, theme: &str) -> Buffe
     let theme = Theme::load(theme, &[]).unwrap().loaded();
     scene.app.prepare(size);
     scene.press(keys);
+    scene.app.prepare(size);
+    scene.search();
     scene.app.prepare(size);
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
     terminal

@@ -159,7 +159,12 @@ actions! {
     NextTab "next-tab" "tab" ["]"] Anywhere Go "Show the next tab of the payload";
     PreviousTab "previous-tab" "tab" ["["] Anywhere Go "Show the previous tab of the payload";
 
-    Filter "filter" "filter" ["/", "f"] Anywhere Choose "Filter the list";
+    Search "search" "search" ["/"] Anywhere Choose
+        "Search the text of the pane, or filter the list";
+    NextMatch "next-match" "next match" ["n"] Detail Choose "Go to the next match";
+    PreviousMatch "previous-match" "previous match" ["N"] Detail Choose
+        "Go to the previous match";
+    Filter "filter" "filter" ["f"] Anywhere Choose "Filter the list";
     ToggleFilter "toggle-filter" "no filter" ["\\"] Anywhere Choose
         "Clear the filter; again restores it";
     Mark "mark" "mark" ["space", "m"] Anywhere Choose
@@ -229,6 +234,7 @@ impl Action {
                 Self::NextTab,
                 Self::Open,
                 Self::Back,
+                Self::Search,
                 Self::NextFlow,
                 Self::Copy,
                 Self::Zoom,
@@ -236,6 +242,7 @@ impl Action {
             ],
             Pane::Output | Pane::Reasoning | Pane::Frames => &[
                 Self::Back,
+                Self::Search,
                 Self::NextFlow,
                 Self::Last,
                 Self::Copy,

@@ -28,16 +28,30 @@ pub(super) struct Sheet {
 /// What a document is built from: as long as it is equal, so is the document.
 #[derive(Clone, PartialEq, Eq, Debug)]
 struct Source {
-    /// The flow.
-    flow: FlowId,
-    /// The payload's tab; `None` for the other panes, which have none.
-    tab: Option<Tab>,
+    /// What it says.
+    version: Version,
     /// The open and closed sections.
     folds: Folds,
     /// Columns for the text.
     width: u16,
+}
+
+/// Tells apart what a pane says, whatever is folded away.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Version {
+    /// The flow.
+    pub(super) flow: FlowId,
+    /// The payload's tab; `None` for the other panes, which have none.
+    pub(super) tab: Option<Tab>,
     /// Tells states of the flow apart, as far as they matter to the pane.
-    stamp: [u64; 6],
+    pub(super) stamp: [u64; 6],
+}
+
+impl Version {
+    /// Whether it is of the same text, which may have grown.
+    pub(super) fn is_of(&self, other: &Self) -> bool {
+        (self.flow, self.tab) == (other.flow, other.tab)
+    }
 }
 
 /// What the panes show of a flow.
@@ -65,22 +79,34 @@ impl Sheet {
         &self.leaf
     }
 
+    /// The same, for the cursor to be put somewhere.
+    pub(super) fn leaf_mut(&mut self) -> &mut Leaf {
+        &mut self.leaf
+    }
+
+    /// What the text says; `None` before the first time.
+    pub(super) fn version(&self) -> Option<Version> {
+        self.source.as_ref().map(|source| source.version)
+    }
+
     /// Builds what changed, for a pane with room for `width` columns and `height` rows.
     pub(super) fn prepare(&mut self, pane: Pane, show: Show<'_>, width: u16, height: u16) {
         self.leaf.height = usize::from(height);
         let mut source = Source {
-            flow: show.flow.id,
-            tab: (pane == Pane::Payload).then_some(show.tab),
+            version: Version {
+                flow: show.flow.id,
+                tab: (pane == Pane::Payload).then_some(show.tab),
+                stamp: stamp(pane, show),
+            },
             folds: show.folds.clone(),
             width,
-            stamp: stamp(pane, show),
         };
         if let Some(old) = self.source.as_ref().filter(|_| show.is_paused) {
-            source.stamp = old.stamp;
+            source.version.stamp = old.version.stamp;
         }
         if self.source.as_ref() != Some(&source) {
-            let of_tab = |source: &Source| (source.flow, source.tab);
-            let is_new = self.source.as_ref().map(of_tab) != Some(of_tab(&source));
+            let old = self.source.as_ref();
+            let is_new = old.is_none_or(|old| !old.version.is_of(&source.version));
             let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
             let line = self
                 .leaf
@@ -133,18 +159,14 @@ impl Sheet {
         let document = match pane {
             Pane::Requests => Document::default(),
             Pane::Payload => {
-                let calls = match show.tab {
-                    Tab::Request => Calls::made(show.store, show.flow),
-                    Tab::Response => Calls::answers(show.store, show.flow),
-                    Tab::Headers | Tab::Raw => Calls::default(),
-                };
+                let calls = calls(pane, show);
                 let Show { store, flow, .. } = show;
                 let around = show.relations.around(store, flow, calls, show.prices);
                 content::payload(flow, &around, show.tab, show.folds)
             }
             Pane::Reasoning => content::reasoning(show.flow),
             Pane::Output => {
-                let calls = Calls::answers(show.store, show.flow);
+                let calls = calls(pane, show);
                 return self
                     .output
                     .update(&mut self.leaf.document, show.flow, &calls);
@@ -208,8 +230,17 @@ fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
     }
 }
 
+/// The tool calls that a pane tells of, which the flow shares with others.
+pub(super) fn calls(pane: Pane, show: Show<'_>) -> Calls {
+    match (pane, show.tab) {
+        (Pane::Payload, Tab::Request) => Calls::made(show.store, show.flow),
+        (Pane::Payload, Tab::Response) | (Pane::Output, _) => Calls::answers(show.store, show.flow),
+        _ => Calls::default(),
+    }
+}
+
 /// The turns of a connection.
-fn turns(show: Show<'_>) -> impl Iterator<Item = &Flow> {
+pub(super) fn turns(show: Show<'_>) -> impl Iterator<Item = &Flow> {
     let is_connection = show.flow.kind == FlowKind::Ws;
     is_connection
         .then(|| show.store.turns(show.flow.id))

@@ -71,6 +71,20 @@ impl Leaf {
         self.rows.partition_point(|row| row.line < line)
     }
 
+    /// The row of a line that shows its byte at `offset`.
+    pub(super) fn row_at(&self, line: usize, offset: usize) -> usize {
+        let first = self.row_of(line);
+        let rows = self.rows.iter().skip(first);
+        let before = rows.take_while(|row| row.line == line && row.range.end <= offset);
+        (first + before.count()).min(self.row_of(line + 1).saturating_sub(1).max(first))
+    }
+
+    /// Puts the cursor onto a row.
+    pub(super) fn put(&mut self, row: usize) {
+        self.scroll.follows_end = false;
+        self.go(Motion::To(row));
+    }
+
     /// Moves the cursor.
     pub(super) fn go(&mut self, motion: Motion) {
         self.scroll.go(motion, self.rows.len(), self.height);

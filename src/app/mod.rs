@@ -8,6 +8,7 @@
 pub mod action;
 mod documents;
 pub mod edit;
+mod find;
 pub mod focus;
 mod gauges;
 pub mod help;
@@ -27,7 +28,9 @@ mod relations;
 pub mod scroll;
 mod search;
 mod seek;
+mod snapshot;
 mod status;
+mod text_search;
 pub mod toast;
 pub mod tree;
 mod update;
@@ -41,13 +44,14 @@ use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
+pub use find::{Hits, MOST_HITS, TextSearch};
 pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
 pub use overlay::Overlay;
 pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
 
-use documents::{Sheet, Show};
+use documents::Sheet;
 use focus::Pane;
 use gauges::Gauges;
 use keymap::Count;
@@ -58,6 +62,7 @@ use page::Page;
 use prompt::Prompt;
 use recall::Recall;
 use relations::Relations;
+use text_search::Finders;
 use toast::Toast;
 use tree::Tree;
 
@@ -96,6 +101,8 @@ pub struct App {
     folds: Folds,
     /// Groups of frames that were opened or closed, and of which flow.
     frame_folds: (Option<FlowId>, Folds),
+    /// The searches in the detail panes.
+    finders: Box<Finders>,
     /// The filter in force, as text; empty for none.
     filter: String,
     /// Filters that were asked for, the newest last.
@@ -144,6 +151,7 @@ impl App {
             tab: Tab::default(),
             folds: Folds::default(),
             frame_folds: (None, Folds::default()),
+            finders: Box::default(),
             filter: String::new(),
             history: Vec::new(),
             cleared_filter: String::new(),
@@ -264,6 +272,9 @@ impl App {
         }
         while let Some(search) = self.recall.search(&self.store, &self.list) {
             effects.push(Effect::Search(search));
+        }
+        while let Some(search) = self.search_texts() {
+            effects.push(Effect::SearchText(search));
         }
         effects
     }
@@ -394,30 +405,10 @@ impl App {
             if self.frame_folds.0 != selected {
                 self.frame_folds = (selected, Folds::default());
             }
-            let Some(sheet) = self.sheets.get_mut(pane as usize - 1) else {
-                continue;
-            };
-            let Some(flow) = selected.and_then(|id| self.store.get(id)) else {
-                sheet.clear();
-                continue;
-            };
             if pane == Pane::Payload && self.tab.interprets() {
                 self.relations.prepare(&self.store);
             }
-            let show = Show {
-                store: &self.store,
-                relations: &self.relations,
-                prices: &self.options.prices,
-                flow,
-                tab: self.tab,
-                folds: match pane {
-                    Pane::Frames => &self.frame_folds.1,
-                    _ => &self.folds,
-                },
-                is_paused: self.is_paused,
-            };
-            let text = placed.text();
-            sheet.prepare(pane, show, text.width, text.height);
+            self.prepare_sheet(placed);
         }
         self.layout = layout;
         self.prepare_overlay();

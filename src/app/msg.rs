@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::find::{Hits, TextSearch};
 use super::search::{Found, Search};
 use crate::capture::Piece;
 use crate::filter::Filter;
@@ -38,6 +39,8 @@ pub enum Msg {
     Recalled(Vec<(FlowId, Result<Box<Flow>, String>)>),
     /// A search came to its end.
     Found(Found),
+    /// The text of a pane was searched.
+    Hits(Hits),
 }
 
 /// Something that the loop does for the app.
@@ -63,6 +66,8 @@ pub enum Effect {
     Read(Vec<FlowId>),
     /// Have the filter look at flows that are no longer in memory as a whole.
     Search(Search),
+    /// Search the text of a pane.
+    SearchText(TextSearch),
     /// Put text into the clipboard.
     Copy(String),
     /// Set the terminal's title.

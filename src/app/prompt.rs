@@ -5,7 +5,8 @@ use std::ops::Range;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::edit::Edit;
-use crate::filter::{Filter, Op};
+use super::focus::Pane;
+use crate::filter::{Filter, Needle, Op, ParseError};
 use crate::flow::FlowId;
 
 /// A question with a line to type the answer into.
@@ -35,6 +36,11 @@ pub enum Kind {
         /// The filter's text before.
         before: String,
     },
+    /// What to look for in the text of a pane.
+    Search {
+        /// The pane.
+        pane: Pane,
+    },
     /// A file to save flows to.
     Save {
         /// The flows.
@@ -53,6 +59,15 @@ pub struct Problem {
     pub span: Range<usize>,
     /// What is wrong, in one line.
     pub message: String,
+}
+
+impl From<ParseError> for Problem {
+    fn from(error: ParseError) -> Self {
+        Self {
+            span: error.span,
+            message: error.message,
+        }
+    }
 }
 
 /// What a key did to a prompt.
@@ -76,6 +91,15 @@ impl Prompt {
         Self {
             history,
             ..Self::new(kind, before)
+        }
+    }
+
+    /// Asks for what to look for in `pane`; `history` has what was looked for, the newest last.
+    #[must_use]
+    pub fn search(pane: Pane, history: Vec<String>) -> Self {
+        Self {
+            history,
+            ..Self::new(Kind::Search { pane }, String::new())
         }
     }
 
@@ -196,8 +220,9 @@ impl Prompt {
             Kind::Filter { .. } if text.trim().is_empty() => None,
             Kind::Filter { .. } => Filter::parse(text).err().map(|error| Problem {
                 span: error.span.start.min(text.len())..error.span.end.min(text.len()),
-                message: error.message,
+                ..Problem::from(error)
             }),
+            Kind::Search { .. } => Needle::parse(text).err().map(Problem::from),
             Kind::Save { .. } | Kind::Stream if text.trim().is_empty() => Some(Problem {
                 span: 0..0,
                 message: "expected a file name".to_owned(),

@@ -26,6 +26,39 @@ pub(super) struct Relations {
     stamp: Option<u64>,
 }
 
+/// What is known around a flow at one moment.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Kept {
+    /// Of which flow.
+    of: Option<FlowId>,
+    related: Option<Related>,
+    before: Option<Arc<Flow>>,
+    effective: [Option<Arc<Effective>>; 2],
+}
+
+impl Kept {
+    /// What the panes are to be told about `flow` besides tool `calls`.
+    pub(super) fn around<'a>(
+        &'a self,
+        flow: &Flow,
+        calls: Calls,
+        prices: &'a Prices,
+    ) -> Around<'a> {
+        let is_own = self.of == Some(flow.id);
+        let related = self.related.as_ref().filter(|_| is_own);
+        let [before_asked, asked] = &self.effective;
+        Around {
+            calls,
+            turn: related.map(|related| &related.turn),
+            turn_before: related.and_then(|related| related.before.as_ref()),
+            flow_before: self.before.as_deref().filter(|_| related.is_some()),
+            asked: asked.as_deref().filter(|_| is_own),
+            asked_before: before_asked.as_deref().filter(|_| is_own),
+            prices: Some(prices),
+        }
+    }
+}
+
 /// What decides which flows are related: none of it changes with what streams.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 struct Key {
@@ -112,6 +145,17 @@ impl Relations {
             asked: asked.as_deref().filter(|_| is_own),
             asked_before: before_asked.as_deref().filter(|_| is_own),
             prices: Some(prices),
+        }
+    }
+
+    /// What is known now.
+    pub(super) fn keep(&self, store: &Store) -> Kept {
+        let before = self.related.as_ref().and_then(Related::before);
+        Kept {
+            of: self.seen.and_then(|key| key.selected),
+            related: self.related.clone(),
+            before: before.and_then(|id| store.shared(id)),
+            effective: self.effective.clone(),
         }
     }
 

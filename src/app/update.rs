@@ -74,6 +74,10 @@ impl App {
                 self.found(found);
                 Vec::new()
             }
+            Msg::Hits(hits) => {
+                self.take_hits(hits);
+                Vec::new()
+            }
         };
         let title = self.title();
         if title != self.title {
@@ -165,9 +169,10 @@ impl App {
             Action::Sessions => self.show_sessions(),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
-            Action::Filter => {
-                self.prompt = Some(Prompt::filter(self.filter.clone(), self.history.clone()));
-            }
+            Action::Search => self.begin_search(),
+            Action::NextMatch => self.step_match(times, true),
+            Action::PreviousMatch => self.step_match(times, false),
+            Action::Filter => self.ask_filter(),
             Action::ToggleFilter => self.toggle_filter(),
             Action::Mark => self.list.mark(&self.store),
             Action::Range => self.list.toggle_range(),
@@ -242,6 +247,8 @@ impl App {
     fn back(&mut self) -> bool {
         if self.list.has_range() {
             self.list.toggle_range();
+        } else if self.end_search() {
+            // The pane stays as it is, without the marks.
         } else if self.wish.is_zoomed {
             self.wish.is_zoomed = false;
         } else if self.focus().is_detail() {
@@ -267,10 +274,7 @@ impl App {
 
     /// Opens or closes a section of the focused pane.
     fn toggle(&mut self, key: &str) {
-        match self.focus() {
-            Pane::Frames => self.frame_folds.1.toggle(key),
-            _ => self.folds.toggle(key),
-        }
+        self.folds_of_mut(self.focus()).toggle(key);
     }
 
     /// Shows another tab of the payload.
@@ -280,6 +284,11 @@ impl App {
             return;
         }
         self.tab = Tab::ALL[(self.tab as usize + by) % Tab::ALL.len()];
+    }
+
+    /// Asks for a filter.
+    pub(super) fn ask_filter(&mut self) {
+        self.prompt = Some(Prompt::filter(self.filter.clone(), self.history.clone()));
     }
 
     /// Clears the filter, or restores the one that was cleared.
@@ -378,10 +387,10 @@ impl App {
                 Vec::new()
             }
             Answer::Left => {
-                if let Some(Kind::Filter { before }) =
-                    self.prompt.take().map(|prompt| prompt.kind().clone())
-                {
-                    self.apply_filter(&before);
+                match self.prompt.take().map(|prompt| prompt.kind().clone()) {
+                    Some(Kind::Filter { before }) => self.apply_filter(&before),
+                    Some(Kind::Search { pane }) => self.leave_search(pane),
+                    Some(Kind::Save { .. } | Kind::Stream) | None => {}
                 }
                 Vec::new()
             }
@@ -402,6 +411,10 @@ impl App {
                     self.history.push(text.to_owned());
                 }
                 self.apply_filter(text);
+                Vec::new()
+            }
+            Kind::Search { pane } => {
+                self.keep_search(*pane, prompt.text());
                 Vec::new()
             }
             Kind::Save { flows, .. } => {
@@ -440,7 +453,7 @@ impl App {
                 let reason = reason(&path, &error);
                 let what = match prompt.kind() {
                     Kind::Stream => "stream",
-                    Kind::Save { .. } | Kind::Filter { .. } => "save",
+                    Kind::Save { .. } | Kind::Filter { .. } | Kind::Search { .. } => "save",
                 };
                 prompt.refuse(format!("cannot {what}: {reason}"));
                 self.prompt = Some(prompt);
@@ -483,10 +496,14 @@ impl App {
         let Some(prompt) = &self.prompt else {
             return;
         };
-        let is_filter = matches!(prompt.kind(), Kind::Filter { .. });
-        if is_filter && prompt.problem().is_none() {
-            let text = prompt.text().to_owned();
-            self.apply_filter(&text);
+        if prompt.problem().is_some() {
+            return;
+        }
+        let text = prompt.text().to_owned();
+        match prompt.kind() {
+            Kind::Filter { .. } => self.apply_filter(&text),
+            Kind::Search { pane } => self.preview_search(*pane, &text),
+            Kind::Save { .. } | Kind::Stream => {}
         }
     }
 

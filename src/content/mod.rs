@@ -271,13 +271,24 @@ pub struct Fold {
 pub struct Folds {
     /// Keys of folds that were toggled away from their default.
     pub toggled: HashSet<String>,
+    /// Whether the default is to be open, for every fold.
+    is_unfolded: bool,
 }
 
 impl Folds {
+    /// All sections open.
+    #[must_use]
+    pub fn unfolded() -> Self {
+        Self {
+            is_unfolded: true,
+            ..Self::default()
+        }
+    }
+
     /// Whether the section `key` is open, when it is `by_default` open.
     #[must_use]
     pub fn is_open(&self, key: &str, by_default: bool) -> bool {
-        self.toggled.contains(key) != by_default
+        self.toggled.contains(key) != (by_default || self.is_unfolded)
     }
 
     /// Opens a closed section, closes an open one.

@@ -18,6 +18,7 @@
 
 mod lex;
 mod matches;
+mod needle;
 mod parse;
 mod pattern;
 
@@ -25,6 +26,8 @@ use std::fmt;
 use std::ops::Range;
 
 use crate::flow::{Flow, Summary};
+pub use needle::Needle;
+
 use pattern::{Code, Pattern};
 
 /// An expression that chooses flows. The default one chooses all.

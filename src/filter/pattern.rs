@@ -1,6 +1,7 @@
 //! What terms compare with: regular expressions and status codes.
 
 use std::fmt;
+use std::ops::Range;
 
 use regex::bytes::{Regex, RegexBuilder};
 
@@ -28,6 +29,19 @@ impl Pattern {
             regex,
             is_plain: text.bytes().all(is_plain),
         })
+    }
+
+    /// Its text.
+    pub(super) fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Where it matches in `line`, from left to right, but for matches of nothing.
+    pub(super) fn find_in<'a>(&'a self, line: &'a str) -> impl Iterator<Item = Range<usize>> + 'a {
+        let found = self.regex.find_iter(line.as_bytes());
+        found
+            .map(|found| found.range())
+            .filter(|found| !found.is_empty())
     }
 
     /// Whether it matches somewhere in `bytes`.

@@ -152,6 +152,12 @@ impl Effects {
                     let _ = done.send(Msg::Found(search.run(&files)));
                 });
             }
+            Effect::SearchText(search) => {
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = done.send(Msg::Hits(search.run()));
+                });
+            }
             Effect::Copy(text) => {
                 screen.send(clipboard(&text).as_bytes());
                 let _ = self.done.send(Msg::Done(Outcome::Copied {

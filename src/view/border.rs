@@ -5,12 +5,13 @@ use ratatui::layout::Rect;
 use ratatui::style::Style;
 use ratatui::symbols::merge::MergeStrategy;
 
+use super::prompt::matches;
 use super::put;
 use super::theme::{Theme, Ui};
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
-use crate::text::{truncate, width};
+use crate::text::{Clean, truncate, width};
 
 /// Draws the borders and titles of all panes. The focused pane comes last, so that its colour is
 /// whole.
@@ -82,6 +83,34 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
         };
         label(buf, area, tab.title(), style);
     }
+    if let Some(text) = search(app, placed.pane) {
+        let bottom = placed.area.bottom() - 1;
+        let tabs = |y| {
+            placed
+                .tabs()
+                .iter()
+                .find(|(_, area)| area.y == y)
+                .map(|(_, area)| area.x)
+        };
+        let room = |x: u16, y| {
+            tabs(y)
+                .unwrap_or(placed.area.right() - 1)
+                .saturating_sub(x + 1)
+        };
+        // Below, only where no other pane has its title.
+        let is_lowest = bottom + 1 == app.layout().status.y;
+        let below = placed.area.x + 2;
+        let (x, y) = if room(left, placed.area.y) < 12 && is_lowest {
+            (below, bottom)
+        } else {
+            (left, placed.area.y)
+        };
+        let text = truncate(&text, usize::from(room(x, y)).saturating_sub(2));
+        if width(&text) > 2 {
+            let area = Rect::new(x, y, width(&text) as u16 + 2, 1);
+            label(buf, area, &text, theme.ui(Ui::Accent));
+        }
+    }
     if placed.pane == Pane::Requests {
         let room = usize::from(placed.area.right().saturating_sub(left + 5));
         let text = numbers(app);
@@ -93,6 +122,16 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
             label(buf, area, &text, theme.ui(Ui::Tab));
         }
     }
+}
+
+/// What is looked for in a pane, and which match of how many the cursor is on.
+fn search(app: &App, pane: Pane) -> Option<String> {
+    let sought = Clean::new(app.sought(pane)?);
+    let sought = truncate(sought.as_str(), 24);
+    Some(match app.match_count(pane) {
+        Some((current, count)) => format!("{} /{sought}", matches(current, count)),
+        None => format!("… /{sought}"),
+    })
 }
 
 /// Writes a title with a blank on either side.

@@ -1,5 +1,7 @@
 //! A pane that shows a document: its rows, the cursor's line, and where in the text the window is.
 
+use std::ops::Range;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -7,6 +9,7 @@ use ratatui::style::Style;
 use super::theme::{Theme, Ui};
 use super::{empty, put};
 use crate::app::App;
+use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::app::leaf::{Row, text_of};
 use crate::content::Line;
@@ -24,6 +27,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
     let text = placed.text();
     let scroll = sheet.scroll();
     let is_focused = app.focus() == placed.pane;
+    let mut matches = Matches::of(app, placed.pane);
     for ((index, row), y) in sheet
         .rows()
         .iter()
@@ -53,6 +57,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
             put(buf, x, y, x + 1, sign, theme.ui(Ui::Fold));
         }
         draw_row(line, row, text.x, y, text.right(), theme, buf);
+        matches.mark(line, row, (text.x, y, text.right()), theme, buf);
     }
     scrollbar(
         placed.area,
@@ -62,6 +67,71 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         theme,
         buf,
     );
+}
+
+/// What the search of a pane found in the lines that are drawn.
+struct Matches<'a> {
+    app: &'a App,
+    pane: Pane,
+    /// The match that the cursor is on.
+    current: Option<(usize, Range<usize>)>,
+    /// The last line that was looked at: its number, its text and what was found in it.
+    seen: Option<(usize, String, Vec<Range<usize>>)>,
+}
+
+impl<'a> Matches<'a> {
+    fn of(app: &'a App, pane: Pane) -> Self {
+        Self {
+            app,
+            pane,
+            current: app.current_match(pane),
+            seen: None,
+        }
+    }
+
+    /// Marks what was found in a row that was drawn from column `x` up to `end`.
+    fn mark(
+        &mut self,
+        line: &Line,
+        row: &Row,
+        (x, y, end): (u16, u16, u16),
+        theme: &Theme,
+        buf: &mut Buffer,
+    ) {
+        if self.app.sought(self.pane).is_none() {
+            return;
+        }
+        if self.seen.as_ref().is_none_or(|seen| seen.0 != row.line) {
+            let text = text_of(line);
+            let found = self.app.matches_in(self.pane, &text);
+            self.seen = Some((row.line, text, found));
+        }
+        let Some((number, text, found)) = &self.seen else {
+            return;
+        };
+        let first = usize::from(x.saturating_add(row.indent));
+        for range in found {
+            let from = range.start.max(row.range.start);
+            let to = range.end.min(row.range.end);
+            let (Some(before), Some(piece)) = (text.get(row.range.start..from), text.get(from..to))
+            else {
+                continue;
+            };
+            let start = first + width(before);
+            if start >= usize::from(end) {
+                return;
+            }
+            let is_current = |(line, at): &(usize, Range<usize>)| line == number && at == range;
+            let ui = if self.current.as_ref().is_some_and(is_current) {
+                Ui::MatchCurrent
+            } else {
+                Ui::Match
+            };
+            let columns = width(piece).min(usize::from(end) - start);
+            let area = Rect::new(start as u16, y, columns as u16, 1);
+            buf.set_style(area.intersection(buf.area), theme.ui(ui));
+        }
+    }
 }
 
 /// Draws a row of a line.

@@ -9,8 +9,8 @@ use ratatui::text::Span;
 
 use super::put;
 use super::theme::{Theme, Ui};
-use crate::app::App;
 use crate::app::prompt::{Kind, Prompt, examples};
+use crate::app::{App, MOST_HITS};
 use crate::text::{Clean, truncate, width};
 
 /// Draws the prompt, with a cursor of its own: the terminal's is hidden.
@@ -18,7 +18,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let area = app.layout().status;
     let y = area.y;
     let label = match prompt.kind() {
-        Kind::Filter { .. } => "/ ",
+        Kind::Filter { .. } | Kind::Search { .. } => "/ ",
         Kind::Save { .. } => "save to ",
         Kind::Stream => "stream to ",
     };
@@ -106,6 +106,13 @@ pub(super) fn line(
     drawn
 }
 
+/// Which match of how many: `3/17`.
+pub(super) fn matches(current: Option<usize>, count: usize) -> String {
+    let current = current.map_or_else(|| "–".to_owned(), |current| current.to_string());
+    let more = if count >= MOST_HITS { "+" } else { "" };
+    format!("{current}/{count}{more}")
+}
+
 /// The text's grapheme clusters, made safe, each with its bytes.
 fn pieces(text: &str) -> Vec<(Range<usize>, String)> {
     let text = Span::raw(text);
@@ -133,6 +140,17 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
                 "{shown} of {} · Enter keeps, Esc restores",
                 app.list().totals().flows
             )
+        }
+        Kind::Search { .. } if prompt.text().is_empty() => {
+            "a regular expression; capitals matter once there is one".to_owned()
+        }
+        Kind::Search { pane } => {
+            let found = match app.match_count(*pane) {
+                None => "searching…".to_owned(),
+                Some((_, 0)) => "no match".to_owned(),
+                Some((current, count)) => matches(current, count),
+            };
+            format!("{found} · Enter keeps, Esc restores")
         }
         Kind::Save { flows, is_marked } => {
             let what = if *is_marked { "marked" } else { "shown" };

@@ -118,6 +118,10 @@ ui! {
     Tree = "ui.tree",
     /// The sign of a section that opens and closes.
     Fold = "ui.fold",
+    /// What a search found.
+    Match = "ui.match",
+    /// The match that the cursor is on.
+    MatchCurrent = "ui.match.current",
     /// The part of a text that is visible.
     Scrollbar = "ui.scrollbar",
     /// The bottom line.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use codextap::app::{App, Capture, Msg, Options};
+use codextap::app::{App, Capture, Effect, Msg, Options};
 use codextap::flow::Recorder;
 use codextap::responses::Prices;
 use codextap::tap::{
@@ -78,7 +78,7 @@ impl Scene {
     }
 
     /// Presses keys: characters, or names in angle brackets (`<enter>`, `<esc>`, `<tab>`, `<c-d>`).
-    pub(crate) fn press(&mut self, keys: &str) -> Vec<codextap::app::Effect> {
+    pub(crate) fn press(&mut self, keys: &str) -> Vec<Effect> {
         let mut effects = Vec::new();
         let mut rest = keys;
         while let Some(first) = rest.chars().next() {
@@ -108,6 +108,15 @@ impl Scene {
             effects.extend(self.app.update(Msg::Key(KeyEvent::new(code, modifiers))));
         }
         effects
+    }
+
+    /// Searches the texts that are to be searched, as the loop would.
+    pub(crate) fn search(&mut self) {
+        for effect in self.app.recall() {
+            if let Effect::SearchText(search) = effect {
+                self.app.update(Msg::Hits(search.run()));
+            }
+        }
     }
 
     /// Does something with the mouse at a column and row.
@@ -155,6 +164,14 @@ impl Scene {
             self.end();
             self.pass(900);
         }
+    }
+
+    /// One more event of the turn that streams.
+    pub(crate) fn one_more_event(&mut self) {
+        let event = json!({"type": "response.output_item.added", "output_index": 3, "item":
+            {"type": "message", "id": "msg_2", "role": "assistant", "content": []}});
+        self.data(Direction::In, format!("data: {event}\n\n").as_bytes());
+        self.app.update(Msg::Changed);
     }
 
     /// A turn, then one that goes on from it: overloaded at first, then answered by another model,
