@@ -7,6 +7,9 @@ mod places;
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/recorder.rs"]
 mod recorder;
+#[cfg(test)]
+#[path = "secrets/shapes.rs"]
+mod shapes;
 
 #[cfg(test)]
 mod tests {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::journal::Journal;
 use super::writer::{Entry, News};
 use super::{Choice, Hold, Shelf, Spillway, Status, Stream, Writer};
-use crate::flow::{FlowId, Recorder, Store};
+use crate::flow::{Flow, FlowId, Recorder, Store};
 use crate::tap::{At, Backlog, Event, Redactor};
 
 /// Records a run: the one place that sees every event and every finished flow.
@@ -272,13 +272,27 @@ impl Recording {
             _ => true,
         };
         let (finished, left_out): (Vec<_>, Vec<_>) = finished.into_iter().partition(is_chosen);
-        for flow in finished.iter().filter_map(|id| store.shared(*id)) {
+        for id in &finished {
+            let redactor = self.recorder.redactor();
+            if let Some(journal) = &mut self.journal {
+                // What the journal has of the flow so far is as it came, and so is the rest.
+                journal.end(store, redactor, *id);
+            }
+            let masked = store
+                .get(*id)
+                .and_then(|flow| flow.without_pieces(redactor));
+            if let Some(masked) = masked {
+                store.change(*id, |flow| {
+                    let revision = flow.revision;
+                    *flow = Flow { revision, ..masked };
+                });
+            }
+            let Some(flow) = store.shared(*id) else {
+                continue;
+            };
             let stream = self.stream.as_mut().filter(|stream| stream.has(&flow));
             if self.writer.is_none() && stream.is_none() {
                 continue;
-            }
-            if let Some(journal) = &mut self.journal {
-                journal.end(store, self.recorder.redactor(), flow.id);
             }
             match Entry::of(&flow, store) {
                 Ok(line) => {

@@ -1,6 +1,6 @@
 //! Masking what a capture was recorded with in plain: `--no-redact` then is not for what leaves the machine.
 
-use crate::flow::{Body, Flow, Op};
+use crate::flow::Flow;
 use crate::tap::{Direction, Field, Redactor, Value, field, is_form};
 
 /// The flow with every credential masked, as live recording masks them. One that was masked
@@ -26,7 +26,7 @@ pub fn mask(mut flow: Flow, redactor: &Redactor) -> Flow {
         flow.turn = None;
         flow.replay();
     }
-    flow
+    flow.without_pieces(redactor).unwrap_or(flow)
 }
 
 fn fields(fields: &mut [Field], redactor: &Redactor) {
@@ -39,15 +39,15 @@ fn fields(fields: &mut [Field], redactor: &Redactor) {
 
 /// Masks the body of one direction, and tells whether there was anything to mask.
 fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
-    let (request, response) = (&mut flow.request, &mut flow.response);
+    let (request, response) = (&flow.request, &flow.response);
     let (fields, body) = match dir {
         Direction::Out => (
             request.head.as_ref().map(|head| &*head.fields),
-            &mut request.body,
+            &request.body,
         ),
         Direction::In => (
             response.head.as_ref().map(|head| &*head.fields),
-            &mut response.body,
+            &response.body,
         ),
     };
     let content_type = fields.and_then(|fields| field(fields, "content-type"));
@@ -56,26 +56,7 @@ fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
     if *redactor.bytes(body.bytes(), is_form) == *body.bytes() {
         return false;
     }
-    let mut new = Body::default();
-    let mut done = 0;
-    for frame in &mut flow.frames {
-        if frame.dir != dir || frame.op == Op::Gap || frame.span.start < done {
-            continue;
-        }
-        let (start, end) = (frame.span.start, frame.span.end.min(body.bytes().len()));
-        new.push(body.bytes().get(done..start).unwrap_or_default());
-        let bytes = body.bytes().get(start..end).unwrap_or_default();
-        frame.span = new.push(&masked(bytes));
-        done = end.max(start);
-    }
-    new.push(&masked(body.bytes().get(done..).unwrap_or_default()));
-    new.coding = body.coding.take();
-    new.wire_len = body.wire_len;
-    new.digest = body.digest.take();
-    new.missed = body.missed;
-    new.leave(body.rest());
-    new.is_complete = body.is_complete;
-    *body = new;
+    flow.rewrite(dir, |_, bytes| masked(bytes));
     true
 }
 
@@ -86,7 +67,7 @@ mod tests {
     use http::{HeaderValue, Version};
 
     use super::*;
-    use crate::flow::{FlowId, FlowKind, Frame};
+    use crate::flow::{FlowId, FlowKind, Frame, Op};
     use crate::tap::{At, RequestHead};
 
     #[test]

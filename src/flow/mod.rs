@@ -15,6 +15,7 @@ mod http;
 pub mod lineage;
 mod lint;
 mod phases;
+mod pieces;
 mod recorder;
 mod related;
 pub mod sessions;

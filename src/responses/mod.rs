@@ -6,6 +6,7 @@
 //! times. Whatever is unknown is kept verbatim: no event, item or member is dropped.
 
 mod assembly;
+mod delta;
 mod error;
 mod event;
 mod failure;
@@ -24,6 +25,7 @@ mod turn;
 mod usage;
 mod verbatim;
 
+pub use delta::{Delta, Target};
 pub use error::ParseError;
 pub use event::{Event, event_name};
 pub use failure::Failure;

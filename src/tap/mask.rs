@@ -11,14 +11,13 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::secret::{Redactor, is_secret_member};
+use super::names::is_secret_member;
+use super::secret::Redactor;
 
-/// JSON text with its secrets masked; borrowed when there was none. `may_go_on` says that what follows
-/// may make it an OAuth request.
-pub(super) fn json<'a>(text: &'a str, may_go_on: bool, redactor: &Redactor) -> Cow<'a, str> {
+/// JSON text with its secrets masked; borrowed when there was none. An OAuth request (RFC 6749 §4), a grant, has
+/// a code that is a credential; elsewhere codes are of errors.
+pub(super) fn json<'a>(text: &'a str, is_grant: bool, redactor: &Redactor) -> Cow<'a, str> {
     let mut masked = String::new();
-    // An OAuth request (RFC 6749 §4) has a code that is a credential; elsewhere codes are of errors.
-    let is_grant = may_go_on || memmem::find(text.as_bytes(), GRANT.as_bytes()).is_some();
     let is_secret = |name: &str| is_secret_member(name) || is_grant && name == "code";
     // Everything before `kept` is in `masked` already, changed or not.
     let mut kept = 0;

@@ -16,8 +16,10 @@ mod head;
 mod lane;
 mod mask;
 mod multipart;
+mod names;
 mod partial;
 mod secret;
+mod shape;
 mod url;
 
 pub use backlog::Backlog;
@@ -30,4 +32,4 @@ pub use exchange::{Exchange, error_chain};
 pub use head::{Field, RequestHead, ResponseHead, Value, field, fields, is_form};
 pub use lane::Lane;
 pub use partial::Partial;
-pub use secret::{Redactor, SECRET_MEMBERS, Secret};
+pub use secret::{Redactor, Secret};

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::secret::is_secret_member;
+use super::names::is_secret_member;
 
 /// A field whose value is a credential.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -10,6 +10,7 @@ use memchr::memmem;
 
 use super::mask::{self, LONGEST_NAME};
 use super::secret::Redactor;
+use super::shape::{self, Signs};
 use super::{multipart, url};
 
 /// The beginning of a text, masked.
@@ -35,7 +36,7 @@ impl Redactor {
             0
         } else {
             let end = bytes.len().saturating_sub(reach(&known));
-            unescaped(bytes, end)
+            shape::word(bytes, unescaped(bytes, end))
         };
         at = boundary(bytes, at);
         let mut partial = Partial {
@@ -77,8 +78,11 @@ impl Redactor {
     /// no text has thousands of texts in it.
     pub(super) fn may_be_in(&self, bytes: &[u8]) -> bool {
         let holds = |secret: &String| memmem::find(bytes, secret.as_bytes()).is_some();
-        self.is_active()
-            && (url::may_be_in(bytes) || mask::may_be_in(bytes) || self.known().iter().any(holds))
+        let has_sign = || {
+            let signs = Signs::of(bytes);
+            signs.url || signs.shape
+        };
+        self.is_active() && (has_sign() || mask::may_be_in(bytes) || self.known().iter().any(holds))
     }
 
     /// Masks bytes, of which only some may be text. Those that are none are kept, and so do not hide the
@@ -113,7 +117,8 @@ impl Redactor {
     /// The end of a text, masked with all that may be the beginning of a secret.
     fn cut_off(&self, text: &str, is_form: bool, known: &[String]) -> String {
         let begun = known.iter().filter_map(|secret| begins(text, secret));
-        let hidden = begun.chain(open_authority(text)).min();
+        let open = open_authority(text).into_iter().chain(shape::begun(text));
+        let hidden = begun.chain(open).min();
         let (plain, hidden) = text.split_at(hidden.unwrap_or(text.len()));
         let mut masked = if is_form {
             self.form(plain).into_owned()
@@ -145,7 +150,7 @@ fn settled(text: &str, is_form: bool, known: &[String]) -> usize {
         if is_form {
             at = text[..at].rfind('&').map_or(0, |sign| sign + 1);
         } else {
-            at = unescaped(text.as_bytes(), at);
+            at = unescaped(text.as_bytes(), shape::word(text.as_bytes(), at));
         }
         let straddled = members
             .iter()
@@ -249,6 +254,7 @@ mod tests {
         r#"and then some","access_token":"sEcReT-1","set-cookie" : [ "sEcReT-2=a" , "sEcReT-3" ],"#,
         r#""inner":"{\"refresh_token\":\"sEcReT-4\",\"x\":1}","url":"https://sEcReT-5:pw@host.example/path","#,
         r#""link":"https://host.example/?next=https://h/?a=b&token=sEcReT-6","slashes":"https:\/\/h\/?c=d\u0026api_key=sEcReT-7","#,
+        r#""shapes":"task-sk-1 sk-sEcReT-89abcdef01234567.\nsess-sEcReT-89abcdef01234567 eyJsEcReT-9ab.eyJsEcReT-9ab","#,
         r#""echo":"the key is lEaRnEd-credential!","end":"and a long and quiet end, long enough that all of "#,
         r#"what came before it is settled by the time that it is here","z":[1,2,3]}"#,
     );
@@ -358,7 +364,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_text_is_masked_in_parts_as_it_is_as_a_whole(
-            text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password": ?"|://|:\\/\\/|\?token=|@|/|lEaRnEd-credential|.{1,90}){0,30}"#,
+            text in r#"([{}\[\]:,"\\ né]|api_key|"cookie"|\\"api_key\\":\\"|"password": ?"|://|:\\/\\/|\?token=|@|/|lEaRnEd-credential|sk-[a-z0-9-]{12,40}|\\\\n|eyJ[a-z.]{20,30}|.{1,90}){0,30}"#,
             cuts in proptest::collection::vec(0..400_usize, 1..6),
         ) {
             let redactor = redactor();

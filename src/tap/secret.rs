@@ -5,10 +5,10 @@
 //! marks within a run, and no character of the secret can be read off it.
 //!
 //! Masked are: credential header fields; in URLs, wherever they stand, user-info and secret parameters of
-//! the query and the fragment, percent-encoded URLs within them included; and, in JSON text, the members
-//! that [`SECRET_MEMBERS`] lists, at any depth and inside JSON that is itself a string, and fields of
-//! `multipart/form-data` of the same names. A credential that was seen in a header field is masked in later
-//! bodies too, under whatever name.
+//! the query and the fragment, percent-encoded URLs within them included; in JSON text, the members
+//! that `names` lists, at any depth and inside JSON that is itself a string, and fields of
+//! `multipart/form-data` of the same names; and in any text keys and tokens that show by their shape. A
+//! credential that was seen in a header field is masked in later bodies too, under whatever name.
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -22,6 +22,8 @@ use ring::hmac;
 use ring::rand::SystemRandom;
 
 use super::head::Value;
+use super::names::{is_lasting, is_secret_field};
+use super::shape::{self, Signs};
 use super::{multipart, url};
 
 /// What is shown in place of a credential. It holds no part of the credential itself.
@@ -119,10 +121,8 @@ impl Redactor {
         let masked = match name {
             // What a browser has in place of `Authorization` on a WebSocket of the Realtime API.
             "sec-websocket-protocol" => {
-                match self.marked(&masked, keys_behind(PROTOCOL_KEY, &masked)) {
-                    Cow::Borrowed(_) => masked,
-                    Cow::Owned(protocols) => protocols.into(),
-                }
+                let keys = shape::protocol_keys(&masked);
+                self.marked_more(masked, keys)
             }
             "location" | "content-location" | "referer" => match self.target(&masked) {
                 Cow::Borrowed(_) => masked,
@@ -145,6 +145,8 @@ impl Redactor {
             return Cow::Borrowed(target);
         }
         let target = self.marked(target, url::in_target(target));
+        let shapes = shape::in_text(&target);
+        let target = self.marked_more(target, shapes);
         match self.mask_seen(&target) {
             Some(masked) => Cow::Owned(masked),
             None => target,
@@ -169,7 +171,15 @@ impl Redactor {
         Cow::Owned(masked)
     }
 
-    /// JSON text with the values of [`SECRET_MEMBERS`] masked and every other byte kept.
+    /// The same of a text that may have been masked already.
+    fn marked_more<'a>(&self, text: Cow<'a, str>, secrets: Vec<Range<usize>>) -> Cow<'a, str> {
+        match self.marked(&text, secrets) {
+            Cow::Borrowed(_) => text,
+            Cow::Owned(masked) => masked.into(),
+        }
+    }
+
+    /// JSON text with the credentials in it masked and every other byte kept.
     ///
     /// Text that is no JSON is scanned the same way: whatever looks like a secret member in it is masked.
     #[must_use]
@@ -182,17 +192,20 @@ impl Redactor {
         if !self.is_active() {
             return Cow::Borrowed(text);
         }
-        let mut masked = super::mask::json(text, may_go_on, self);
-        let values = multipart::in_text(&masked).into_iter();
-        let values = values.filter_map(|secret| secret.value).collect();
-        if let Cow::Owned(text) = self.marked(&masked, values) {
-            masked = Cow::Owned(text);
+        let signs = Signs::of(text.as_bytes());
+        let mut masked = super::mask::json(text, may_go_on || signs.grant, self);
+        if signs.field {
+            let values = multipart::in_text(&masked).into_iter();
+            let values = values.filter_map(|secret| secret.value).collect();
+            masked = self.marked_more(masked, values);
         }
-        if let Cow::Owned(text) = self.marked(&masked, url::in_text(&masked)) {
-            masked = Cow::Owned(text);
+        if signs.url {
+            let secrets = url::in_text(&masked);
+            masked = self.marked_more(masked, secrets);
         }
-        if let Cow::Owned(text) = self.marked(&masked, keys_behind(EPHEMERAL_KEY, &masked)) {
-            masked = Cow::Owned(text);
+        if signs.shape {
+            let secrets = shape::in_text(&masked);
+            masked = self.marked_more(masked, secrets);
         }
         match self.mask_seen(&masked) {
             Some(masked) => Cow::Owned(masked),
@@ -277,6 +290,12 @@ impl Redactor {
         format!("{MARK}{hash:08x}>")
     }
 
+    /// Whether a text has a mark in it.
+    #[must_use]
+    pub fn has_mark(text: &str) -> bool {
+        memmem::find(text.as_bytes(), MARK.as_bytes()).is_some()
+    }
+
     /// Masks a credential but keeps its authentication scheme (RFC 9110 §11.4).
     fn credential(&self, value: &str) -> String {
         match value.split_once(' ') {
@@ -298,117 +317,12 @@ impl Default for Redactor {
     }
 }
 
-/// Whether the whole value of the header field `name` is a credential.
-fn is_secret_field(name: &str) -> bool {
-    matches!(
-        name,
-        "authorization"
-            | "cookie"
-            | "set-cookie"
-            | "chatgpt-account-id"
-            | "x-codex-turn-state"
-            | "x-codex-installation-id"
-            | "x-oai-attestation"
-            | "ocp-apim-subscription-key"
-    ) || ["api-key", "-token", "-secret", "-authorization"]
-        .iter()
-        .any(|end| name.ends_with(end))
-}
-
-/// Whether the credential in the header field `name` stays the same over many requests.
-fn is_lasting(name: &str) -> bool {
-    matches!(
-        name,
-        "authorization" | "api-key" | "x-api-key" | "chatgpt-account-id"
-    )
-}
-
-/// Whether a query parameter called `name` carries a credential.
-pub(super) fn is_secret_parameter(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    is_secret_member(name)
-        || matches!(lower.as_str(), "key" | "sig" | "code")
-        || [
-            "token",
-            "secret",
-            "signature",
-            "password",
-            "api-key",
-            "api_key",
-        ]
-        .iter()
-        .any(|end| lower.ends_with(end))
-}
-
-/// Where the keys of the Realtime API stand, each behind `start`.
-fn keys_behind(start: &[u8], text: &str) -> Vec<Range<usize>> {
-    let starts = memmem::find_iter(text.as_bytes(), start).map(|at| at + start.len());
-    starts.map(|at| at..token_end(text, at)).collect()
-}
-
-/// Where the token (RFC 9110 §5.6.2) that begins at `start` ends.
-fn token_end(text: &str, start: usize) -> usize {
-    let is_token = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_.~+/=".contains(byte);
-    start
-        + text.as_bytes()[start..]
-            .iter()
-            .take_while(|byte| is_token(byte))
-            .count()
-}
-
-/// Whether a JSON member called `name` carries a credential.
-pub(super) fn is_secret_member(name: &str) -> bool {
-    SECRET_MEMBERS
-        .iter()
-        .any(|secret| secret.eq_ignore_ascii_case(name))
-}
-
-/// JSON members whose string value is masked.
-pub const SECRET_MEMBERS: [&str; 31] = [
-    "access_token",
-    "accesstoken",
-    "account_id",
-    "api_key",
-    "apikey",
-    "auth_token",
-    "authorization",
-    "aws_secret_access_key",
-    "chatgpt-account-id",
-    "chatgpt_account_id",
-    "client_assertion",
-    "client_secret",
-    "clientsecret",
-    "code_verifier",
-    "cookie",
-    "device_code",
-    "id_token",
-    "idtoken",
-    "installation_id",
-    "OPENAI_API_KEY",
-    "password",
-    "private_key",
-    "refresh_token",
-    "refreshtoken",
-    "secret_access_key",
-    "session_token",
-    "set-cookie",
-    "user_code",
-    "x-codex-installation-id",
-    "x-codex-turn-state",
-    "x-api-key",
-];
-
 /// Shorter values are not looked for: they would be found in ordinary words.
 const SHORTEST_SEEN: usize = 8;
 /// Longer ones neither: they are no credential of any service known.
 const LONGEST_SEEN: usize = 8192;
 /// How many credentials are remembered.
 const MOST_SEEN: usize = 32;
-
-/// How a key for browsers begins, as a string of JSON (API reference, "Create client secret").
-const EPHEMERAL_KEY: &[u8] = b"\"ek_";
-/// What stands before a key among the subprotocols of a WebSocket.
-const PROTOCOL_KEY: &[u8] = b"openai-insecure-api-key.";
 
 /// How every mark begins.
 const MARK: &str = "<redacted:";

@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use memchr::memmem;
 
-use super::secret::is_secret_parameter;
+use super::names::is_secret_parameter;
 
 /// The credentials in the URLs of a text, in order.
 pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
@@ -46,12 +46,6 @@ pub(super) fn around(text: &str, at: usize) -> Option<usize> {
         (at < end(bytes, colon + sign.len())).then_some(colon)
     };
     SIGNS.iter().filter_map(|sign| begin(sign)).max()
-}
-
-/// Whether the bytes have a sign that a URL may stand there.
-pub(super) fn may_be_in(bytes: &[u8]) -> bool {
-    let has = |sign: &&str| memmem::find(bytes, sign.as_bytes()).is_some();
-    SIGNS.iter().any(has)
 }
 
 /// The credentials in a request target or a URL reference that is all of the text, in order.

@@ -43,13 +43,15 @@ impl Garden {
         garden.multipart();
         garden.stream();
         garden.socket();
+        garden.shapes();
+        garden.pieces();
         garden.refused();
         garden.twins();
         garden
     }
 
     /// A new secret for a place.
-    fn plant(&mut self, place: &str) -> String {
+    pub(crate) fn plant(&mut self, place: &str) -> String {
         let number = self.planted.len();
         let secret = format!("zq{number:03}-Secret.Value_{number:03}~x");
         self.planted.push(Planted {
@@ -60,7 +62,7 @@ impl Garden {
         secret
     }
 
-    fn exchange(&mut self, path: &str, request: Message, response: Message) {
+    pub(crate) fn exchange(&mut self, path: &str, request: Message, response: Message) {
         let target = if request.target.is_empty() {
             path
         } else {
@@ -200,6 +202,8 @@ impl Garden {
             "code_verifier",
             "session_token",
             "auth_token",
+            "auth",
+            "secret",
         ] {
             let secret = self.plant(&format!("query {name}"));
             write!(query, "&{name}={secret}").unwrap();
@@ -496,20 +500,10 @@ impl Garden {
             });
         }
     }
-
-    /// One secret in three places.
-    fn twins(&mut self) {
-        let secret = self.plant("twins");
-        let mut request =
-            Message::json(&format!(r#"{{"api_key":"{secret}","echo":"so {secret}"}}"#));
-        request.target = format!("/v1/twins?api_key={secret}");
-        request.field("X-Api-Key", &secret);
-        self.exchange("/v1/twins", request, Message::default());
-    }
 }
 
 /// Members of JSON that are credentials.
-const MEMBERS: [&str; 20] = [
+const MEMBERS: [&str; 23] = [
     "access_token",
     "account_id",
     "api_key",
@@ -530,20 +524,23 @@ const MEMBERS: [&str; 20] = [
     "x-api-key",
     "aws_secret_access_key",
     "session_token",
+    "token",
+    "Secret",
+    "API-Key",
 ];
 
 /// A message that is being written.
 #[derive(Default)]
 pub(crate) struct Message {
-    target: String,
-    fields: String,
-    trailers: Vec<(String, String)>,
-    content: &'static str,
-    body: Vec<u8>,
+    pub(crate) target: String,
+    pub(crate) fields: String,
+    pub(crate) trailers: Vec<(String, String)>,
+    pub(crate) content: &'static str,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Message {
-    fn json(body: &str) -> Self {
+    pub(crate) fn json(body: &str) -> Self {
         Self {
             content: "application/json",
             body: body.as_bytes().to_vec(),
@@ -551,7 +548,7 @@ impl Message {
         }
     }
 
-    fn field(&mut self, name: &str, value: &str) {
+    pub(crate) fn field(&mut self, name: &str, value: &str) {
         write!(self.fields, "{name}: {value}\r\n").unwrap();
     }
 

@@ -1,0 +1,300 @@
+//! Credentials that show by how they look, wherever they stand: keys that begin as those of OpenAI, GitHub,
+//! GitLab and Slack do, and JSON Web Tokens (RFC 7519 §3).
+//!
+//! A key is its beginning and then [`SHORTEST`] or more letters, digits, `-` and `_`, a digit among them, so that
+//! no word with a hyphen is taken for one. One that is longer than [`LONGEST`] is masked up to there.
+
+use std::ops::Range;
+use std::sync::LazyLock;
+
+use memchr::memmem;
+use regex::bytes::Regex;
+
+/// Signs that a text may have a credential, found in one pass over it.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Signs {
+    /// `://`, plain or as JSON may have it.
+    pub(super) url: bool,
+    /// A field of `multipart/form-data`.
+    pub(super) field: bool,
+    /// An OAuth request.
+    pub(super) grant: bool,
+    /// The beginning of a key or a token.
+    pub(super) shape: bool,
+}
+
+impl Signs {
+    /// The signs in a text.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let Some(pattern) = &*PATTERN else {
+            return Self {
+                url: true,
+                field: true,
+                grant: true,
+                shape: true,
+            };
+        };
+        let mut signs = Self::default();
+        for found in pattern.find_iter(text) {
+            match found.as_bytes() {
+                [b':', ..] => signs.url = true,
+                [b'f', ..] => signs.field = true,
+                [b'g', b'r', ..] => signs.grant = true,
+                _ => signs.shape = true,
+            }
+        }
+        signs
+    }
+}
+
+/// The keys and tokens in a text, in order.
+pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    let signs = PATTERN.iter().flat_map(|pattern| pattern.find_iter(bytes));
+    let keys = signs.filter_map(|sign| {
+        let start = STARTS
+            .iter()
+            .find(|start| start.as_bytes() == sign.as_bytes())?;
+        Some(sign.start()..whole(bytes, sign.start(), start)?)
+    });
+    let mut found: Vec<Range<usize>> = keys.collect();
+    found.extend(protocol_keys(text));
+    found.sort_unstable_by_key(|key| key.start);
+    // What is part of a token is no token of its own.
+    let mut done = 0;
+    found.retain(|key| {
+        let is_first = key.start >= done;
+        done = done.max(key.end);
+        is_first
+    });
+    found
+}
+
+/// Where the word begins that `at` stands in, which may be part of a key or token.
+pub(super) fn word(bytes: &[u8], at: usize) -> usize {
+    let before = bytes[..at].iter().rev().take(LONGEST);
+    let word = before.take_while(|byte| is_token(**byte) || **byte == b'%');
+    match word.count() {
+        // No key begins within what is that long.
+        LONGEST => at,
+        before => at - before,
+    }
+}
+
+/// Where a key or token begins that may go on behind the end of the text.
+pub(super) fn begun(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    let near = bytes.len().saturating_sub(LONGEST);
+    let open = |start: &&str| {
+        let starts = memmem::find_iter(&bytes[near..], start.as_bytes()).map(|at| near + at);
+        starts
+            .filter(|at| is_beginning(bytes, *at))
+            .find(|at| bytes[*at..].iter().all(|byte| is_token(*byte)))
+    };
+    STARTS.iter().filter_map(|start| open(&start)).min()
+}
+
+/// Where the key or token ends that begins at `at`, if it is one.
+fn whole(bytes: &[u8], at: usize, start: &str) -> Option<usize> {
+    if !is_beginning(bytes, at) {
+        return None;
+    }
+    let is_web_token = start == WEB_TOKEN;
+    let goes_on = |byte: &&u8| is_token(**byte) && (is_web_token || **byte != b'.');
+    let run = bytes[at..].iter().take(LONGEST).take_while(goes_on);
+    let mut end = at + run.count();
+    while bytes[..end].ends_with(b".") {
+        end -= 1;
+    }
+    let body = &bytes[at + start.len()..end];
+    let is_one = if is_web_token {
+        // A header, its claims, and mostly a signature.
+        body.contains(&b'.')
+            && body
+                .split(|byte| *byte == b'.')
+                .all(|part| part.len() >= PART)
+    } else {
+        body.len() >= SHORTEST && body.iter().any(u8::is_ascii_digit)
+    };
+    is_one.then_some(end)
+}
+
+/// Whether no word goes on at `at`; behind an escape of JSON or of a URL one begins.
+fn is_beginning(bytes: &[u8], at: usize) -> bool {
+    let is_hex = |digits: &[u8]| digits.iter().all(u8::is_ascii_hexdigit);
+    match &bytes[..at] {
+        [.., b'\\', b'n' | b'r' | b't' | b'b' | b'f'] | [] => true,
+        [.., b'\\', b'u', a, b, c, d] if is_hex(&[*a, *b, *c, *d]) => true,
+        // `%25` is the sign itself.
+        [rest @ .., a, b] if is_hex(&[*a, *b]) && unencoded(rest).ends_with(b"%") => true,
+        [.., before] => !is_token(*before) || *before == b'.',
+    }
+}
+
+/// What stands before the digits of repeated percent signs.
+fn unencoded(mut bytes: &[u8]) -> &[u8] {
+    while let Some(before) = bytes.strip_suffix(b"25") {
+        bytes = before;
+    }
+    bytes
+}
+
+/// Whether a key or token may have the byte: base64url (RFC 4648 §5), and dots between parts.
+fn is_token(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// The keys of the Realtime API among the subprotocols of a WebSocket.
+pub(super) fn protocol_keys(text: &str) -> Vec<Range<usize>> {
+    let bytes = text.as_bytes();
+    // A token (RFC 9110 §5.6.2), or nearly.
+    let is_key = |byte: &u8| is_token(*byte) || b"~+/=".contains(byte);
+    memmem::find_iter(bytes, PROTOCOL_KEY.as_bytes())
+        .map(|at| {
+            let start = at + PROTOCOL_KEY.len();
+            let key = bytes[start..].iter().take_while(|byte| is_key(byte));
+            start..start + key.count()
+        })
+        .collect()
+}
+
+/// What finds all signs. A text without any is passed over many bytes at once.
+static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let others = ["://", r":\/\/", "form-data;", "grant_type"];
+    let signs: Vec<String> = others
+        .iter()
+        .chain(&STARTS)
+        .map(|sign| regex::escape(sign))
+        .collect();
+    Regex::new(&signs.join("|")).ok()
+});
+
+/// How keys and tokens begin.
+const STARTS: [&str; 13] = [
+    "sk-",
+    "sess-",
+    "ek_",
+    "ghp_",
+    "gho_",
+    "ghu_",
+    "ghs_",
+    "ghr_",
+    "github_pat_",
+    "glpat-",
+    "xoxb-",
+    "xoxp-",
+    WEB_TOKEN,
+];
+/// How a JSON Web Token begins: `{"` in base64url.
+const WEB_TOKEN: &str = "eyJ";
+/// What stands before a key among the subprotocols of a WebSocket.
+const PROTOCOL_KEY: &str = "openai-insecure-api-key.";
+/// The shortest key, in bytes behind its beginning.
+const SHORTEST: usize = 16;
+/// The shortest part of a token, in bytes.
+const PART: usize = 10;
+/// The longest key or token, in bytes.
+const LONGEST: usize = 8192;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn found(text: &str) -> Vec<&str> {
+        in_text(text).into_iter().map(|key| &text[key]).collect()
+    }
+
+    #[test]
+    fn keys_and_tokens_are_found_wherever_they_stand() {
+        let key = "sk-proj-Ab3_dE5-gH7iJ9kL";
+        let token = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.dGhlLXNpZ25hdHVyZQ";
+        for text in [
+            format!("the key is {key}."),
+            format!("OPENAI_API_KEY={key} codex"),
+            format!(r#"{{"output":"key:\n{key}\nsess-"}}"#),
+            format!(r#"{{"output":"\u0022{key}\u0022"}}"#),
+            format!("x%3D{key}%26y"),
+            format!("x%253D{key}"),
+        ] {
+            assert_eq!(found(&text), [key], "{text}");
+        }
+        assert_eq!(found(&format!("Bearer {token}, and so on")), [token]);
+        assert_eq!(found(&format!("cookie={token}.")), [token]);
+        let others = [
+            "sess-0123456789abcdefGHIJ",
+            "ghp_0123456789abcdefGHIJ",
+            "github_pat_0123456789abcdefGHIJ",
+            "ek_68af296e8e408191",
+            "openai-insecure-api-key.sk-0123456789abcdefGHIJ",
+        ];
+        for text in others {
+            assert_eq!(found(text).len(), 1, "{text}");
+        }
+    }
+
+    #[test]
+    fn words_are_no_keys() {
+        for text in [
+            "",
+            "sk-",
+            "a task-0123456789abcdefGHIJ and a disk-0123456789abcdefGHIJ",
+            "sk-folding-cube-of-a-spinner",
+            "sk-short1",
+            "eyJhbGciOiJIUzI1NiJ9 and eyJhbGciOiJIUzI1NiJ9.x",
+            "sk-<redacted:01234567>0123456789abcdef",
+        ] {
+            assert_eq!(found(text), [""; 0], "{text}");
+        }
+    }
+
+    #[test]
+    fn signs_are_those_of_a_text() {
+        for (text, expected) in [
+            ("plain \"text\": a/b", Signs::default()),
+            (
+                "https://h",
+                Signs {
+                    url: true,
+                    ..Signs::default()
+                },
+            ),
+            (
+                r"https:\/\/h",
+                Signs {
+                    url: true,
+                    ..Signs::default()
+                },
+            ),
+            (
+                "form-data; x",
+                Signs {
+                    field: true,
+                    ..Signs::default()
+                },
+            ),
+            (
+                "grant_type",
+                Signs {
+                    grant: true,
+                    ..Signs::default()
+                },
+            ),
+            (
+                "ghp_",
+                Signs {
+                    shape: true,
+                    ..Signs::default()
+                },
+            ),
+            (
+                "eyJ",
+                Signs {
+                    shape: true,
+                    ..Signs::default()
+                },
+            ),
+        ] {
+            assert_eq!(Signs::of(text.as_bytes()), expected, "{text}");
+        }
+    }
+}
