@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::{Flow, Op};
-use crate::responses::{Delta, ItemKind, Target, Turn};
+use crate::responses::{Delta, EventKind, ItemKind, Target, Turn};
 use crate::tap::{Direction, Redactor};
 
 /// A text, and the pieces that it came in.
@@ -31,7 +31,7 @@ impl Flow {
         }
         let mut texts: BTreeMap<Target, Joined> = BTreeMap::new();
         for (number, frame) in self.frames.iter().enumerate() {
-            let is_delta = frame.event.is_some_and(|event| event.is_delta());
+            let is_delta = frame.event.is_some_and(EventKind::is_delta);
             if frame.dir == Direction::In
                 && is_delta
                 && let Some(delta) = self.event_text(number).and_then(|json| Delta::of(&json))

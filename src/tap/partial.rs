@@ -10,7 +10,7 @@ use memchr::memmem;
 
 use super::mask::{self, LONGEST_NAME};
 use super::secret::Redactor;
-use super::shape::{self, Signs};
+use super::shape::{self, Sign, Signs};
 use super::{multipart, url};
 
 /// The beginning of a text, masked.
@@ -80,7 +80,7 @@ impl Redactor {
         let holds = |secret: &String| memmem::find(bytes, secret.as_bytes()).is_some();
         let has_sign = || {
             let signs = Signs::of(bytes);
-            signs.url || signs.shape
+            signs.has(Sign::Url) || signs.has(Sign::Shape)
         };
         self.is_active() && (has_sign() || mask::may_be_in(bytes) || self.known().iter().any(holds))
     }

@@ -23,7 +23,7 @@ use ring::rand::SystemRandom;
 
 use super::head::Value;
 use super::names::{is_lasting, is_secret_field};
-use super::shape::{self, Signs};
+use super::shape::{self, Sign, Signs};
 use super::{multipart, url};
 
 /// What is shown in place of a credential. It holds no part of the credential itself.
@@ -193,17 +193,17 @@ impl Redactor {
             return Cow::Borrowed(text);
         }
         let signs = Signs::of(text.as_bytes());
-        let mut masked = super::mask::json(text, may_go_on || signs.grant, self);
-        if signs.field {
+        let mut masked = super::mask::json(text, may_go_on || signs.has(Sign::Grant), self);
+        if signs.has(Sign::Field) {
             let values = multipart::in_text(&masked).into_iter();
             let values = values.filter_map(|secret| secret.value).collect();
             masked = self.marked_more(masked, values);
         }
-        if signs.url {
+        if signs.has(Sign::Url) {
             let secrets = url::in_text(&masked);
             masked = self.marked_more(masked, secrets);
         }
-        if signs.shape {
+        if signs.has(Sign::Shape) {
             let secrets = shape::in_text(&masked);
             masked = self.marked_more(masked, secrets);
         }

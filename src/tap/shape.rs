@@ -10,40 +10,39 @@ use std::sync::LazyLock;
 use memchr::memmem;
 use regex::bytes::Regex;
 
-/// Signs that a text may have a credential, found in one pass over it.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct Signs {
+/// A sign that a text may have a credential.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Sign {
     /// `://`, plain or as JSON may have it.
-    pub(super) url: bool,
+    Url = 1,
     /// A field of `multipart/form-data`.
-    pub(super) field: bool,
+    Field = 2,
     /// An OAuth request.
-    pub(super) grant: bool,
+    Grant = 4,
     /// The beginning of a key or a token.
-    pub(super) shape: bool,
+    Shape = 8,
 }
 
+/// The signs in a text, found in one pass over it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Signs(u8);
+
 impl Signs {
-    /// The signs in a text.
     pub(super) fn of(text: &[u8]) -> Self {
         let Some(pattern) = &*PATTERN else {
-            return Self {
-                url: true,
-                field: true,
-                grant: true,
-                shape: true,
-            };
+            return Self(u8::MAX);
         };
-        let mut signs = Self::default();
-        for found in pattern.find_iter(text) {
-            match found.as_bytes() {
-                [b':', ..] => signs.url = true,
-                [b'f', ..] => signs.field = true,
-                [b'g', b'r', ..] => signs.grant = true,
-                _ => signs.shape = true,
-            }
-        }
-        signs
+        let found = pattern.find_iter(text).map(|found| match found.as_bytes() {
+            [b':', ..] => Sign::Url,
+            [b'f', ..] => Sign::Field,
+            [b'g', b'r', ..] => Sign::Grant,
+            _ => Sign::Shape,
+        });
+        Self(found.fold(0, |signs, sign| signs | sign as u8))
+    }
+
+    pub(super) fn has(self, sign: Sign) -> bool {
+        self.0 & sign as u8 != 0
     }
 }
 
@@ -91,7 +90,7 @@ pub(super) fn begun(text: &str) -> Option<usize> {
             .filter(|at| is_beginning(bytes, *at))
             .find(|at| bytes[*at..].iter().all(|byte| is_token(*byte)))
     };
-    STARTS.iter().filter_map(|start| open(&start)).min()
+    STARTS.iter().filter_map(open).min()
 }
 
 /// Where the key or token ends that begins at `at`, if it is one.
@@ -250,51 +249,15 @@ mod tests {
     #[test]
     fn signs_are_those_of_a_text() {
         for (text, expected) in [
-            ("plain \"text\": a/b", Signs::default()),
-            (
-                "https://h",
-                Signs {
-                    url: true,
-                    ..Signs::default()
-                },
-            ),
-            (
-                r"https:\/\/h",
-                Signs {
-                    url: true,
-                    ..Signs::default()
-                },
-            ),
-            (
-                "form-data; x",
-                Signs {
-                    field: true,
-                    ..Signs::default()
-                },
-            ),
-            (
-                "grant_type",
-                Signs {
-                    grant: true,
-                    ..Signs::default()
-                },
-            ),
-            (
-                "ghp_",
-                Signs {
-                    shape: true,
-                    ..Signs::default()
-                },
-            ),
-            (
-                "eyJ",
-                Signs {
-                    shape: true,
-                    ..Signs::default()
-                },
-            ),
+            ("plain \"text\": a/b", 0),
+            ("https://h", Sign::Url as u8),
+            (r"https:\/\/h", Sign::Url as u8),
+            ("form-data; x", Sign::Field as u8),
+            ("grant_type", Sign::Grant as u8),
+            ("ghp_", Sign::Shape as u8),
+            ("eyJ://", Sign::Shape as u8 | Sign::Url as u8),
         ] {
-            assert_eq!(Signs::of(text.as_bytes()), expected, "{text}");
+            assert_eq!(Signs::of(text.as_bytes()), Signs(expected), "{text}");
         }
     }
 }
