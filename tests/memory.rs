@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use codextap::app::{App, Effect, Msg, Options, Search};
 use codextap::capture::{self, Existing, Intake, Recording, Shelf, Start, Writer};
-use codextap::filter::Filter;
+use codextap::filter::{Filter, Standing};
 use codextap::flow::{FlowId, FlowKind, Store, Summary};
 use codextap::tap::{At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
@@ -213,7 +213,7 @@ fn the_panes_and_the_filter_have_flows_read_back() {
     let expected = whole
         .flows()
         .into_iter()
-        .filter(|flow| filter.matches(flow, false));
+        .filter(|flow| filter.matches(flow, Standing::default()));
     let expected: Vec<FlowId> = expected.map(|flow| flow.id).collect();
     let is_found = |id: &FlowId| {
         let summary = app.store().summary(*id).unwrap();
@@ -351,8 +351,12 @@ fn a_line_tells_what_its_flow_would() {
         let summary = Summary::of(flow);
         for text in texts {
             let filter = Filter::parse(text).unwrap();
-            if let Some(told) = filter.judge_line(&summary, line.as_bytes(), false) {
-                assert_eq!(told, filter.matches(flow, false), "{text}: {line}");
+            if let Some(told) = filter.judge_line(&summary, line.as_bytes(), Standing::default()) {
+                assert_eq!(
+                    told,
+                    filter.matches(flow, Standing::default()),
+                    "{text}: {line}"
+                );
                 spared += usize::from(text == "~b absent");
             }
         }
@@ -367,7 +371,8 @@ fn a_line_that_spells_its_text_otherwise_is_decoded() {
     let flow = store.flows()[1];
     let line = text_of(flow, &store);
     let filter = Filter::parse("~bs ping").unwrap();
-    let told = |line: &str| filter.judge_line(&Summary::of(flow), line.as_bytes(), false);
+    let told =
+        |line: &str| filter.judge_line(&Summary::of(flow), line.as_bytes(), Standing::default());
     assert_eq!(told(&line.replace("ping", "pong")), Some(false));
     assert_eq!(told(&line.replace("ping", r"\u0070ing")), None);
     assert_eq!(told(&line), None);

@@ -3,7 +3,7 @@
 use super::action::{Action, Topic};
 use super::focus::Pane;
 use super::keymap::Keymap;
-use crate::filter::OPERATORS;
+use crate::filter::{FIELDS, FLAGS, FRAME_FIELDS, Field, OPERATORS, PARTS};
 
 /// A line of the help overlay.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -52,13 +52,32 @@ pub fn lines(pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
     lines.push(HelpLine::Heading(
         "Filter: all of these joined by blanks, |, ! and ( )",
     ));
-    for operator in &OPERATORS {
+    let entry = |keys: String, description| HelpLine::Entry { keys, description };
+    lines.extend(OPERATORS.iter().map(|operator| {
         let keys = format!("~{} {}", operator.name, operator.argument.as_str());
-        lines.push(HelpLine::Entry {
-            keys: keys.trim_end().to_owned(),
-            description: operator.doc,
-        });
+        entry(keys.trim_end().to_owned(), operator.doc)
+    }));
+    for (heading, fields) in [
+        ("Filter: fields of flows, by : = ~ < <= > >=", FIELDS),
+        ("Filter: fields of a frame, in frame( )", FRAME_FIELDS),
+    ] {
+        lines.push(HelpLine::Blank);
+        lines.push(HelpLine::Heading(heading));
+        let usage = |field: &Field| format!("{}{}", field.name, field.value.usage());
+        lines.extend(fields.iter().map(|field| entry(usage(field), field.doc)));
     }
+    lines.push(HelpLine::Blank);
+    lines.push(HelpLine::Heading("Filter: flags and parts"));
+    lines.extend(
+        FLAGS
+            .iter()
+            .map(|it| entry(format!("is:{}", it.name), it.doc)),
+    );
+    lines.extend(
+        PARTS
+            .iter()
+            .map(|it| entry(format!("has:{}", it.name), it.doc)),
+    );
     lines
 }
 

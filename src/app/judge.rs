@@ -159,7 +159,8 @@ impl Judge {
             }
             spent += HEADS;
             self.unread.remove(&id);
-            match filter.judge(&summary, flow, marks.contains(&id)) {
+            let standing = filter.standing(store, id, marks.contains(&id));
+            match filter.judge(&summary, flow, standing) {
                 Some(found) => has_changed |= self.decide(id, summary.text_len, found),
                 None if store.place(id).is_some() => {
                     self.unread.insert(id);

@@ -35,11 +35,13 @@ pub mod toast;
 pub mod tree;
 mod update;
 
+use std::sync::Arc;
+
 use ratatui::layout::Rect;
 
 use crate::capture::Piece;
 use crate::content::{Folds, Tab};
-use crate::filter::Filter;
+use crate::filter::{Basis, Filter};
 use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
@@ -138,7 +140,7 @@ impl App {
         let mut app = Self {
             store: Store::default(),
             status: Status::default(),
-            now: At::default(),
+            now: options.now,
             recall: Recall::default(),
             relations: Relations::default(),
             gauges: Gauges::default(),
@@ -447,7 +449,11 @@ impl App {
         let filter = match text {
             "" => None,
             _ => match Filter::parse(text) {
-                Ok(filter) => Some(filter),
+                Ok(filter) => Some(filter.on(Basis {
+                    prices: Arc::clone(&self.options.prices),
+                    zone: self.options.time_zone.clone(),
+                    now: self.now,
+                })),
                 Err(_) => return,
             },
         };

@@ -13,7 +13,7 @@ use super::scroll::Motion;
 use super::tree::Target;
 use super::{App, Effect, help};
 use crate::content;
-use crate::filter::{Filter, Op};
+use crate::filter::{Filter, Key};
 use crate::flow::{Calls, FlowId};
 
 /// What is on top of the panes.
@@ -249,21 +249,21 @@ impl App {
 
     /// Goes to the turn under the tree's cursor, or shows what is of the session or thread there.
     fn choose(&mut self) {
-        let (op, id) = match self.tree.target() {
+        let (key, id) = match self.tree.target() {
             Some(Target::Turn(flow)) => {
                 self.overlay = None;
                 self.show_flow(flow);
                 return;
             }
-            Some(Target::Session(id)) => (Op::Session, id),
-            Some(Target::Thread(id)) => (Op::Thread, id),
+            Some(Target::Session(id)) => (Key::Session, id),
+            Some(Target::Thread(id)) => (Key::Thread, id),
             None => return,
         };
         if id.is_empty() {
             self.note("no id is told to filter by".to_owned());
             return;
         }
-        if let Some(filter) = Filter::exactly(op, &id) {
+        if let Some(filter) = Filter::exactly(key, &id) {
             self.overlay = None;
             self.focus_on(Pane::Requests);
             self.apply_filter(&filter.to_string());

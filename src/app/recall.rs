@@ -128,7 +128,7 @@ impl Recall {
                 id,
                 place,
                 summary,
-                is_marked: list.is_marked(id),
+                standing: filter.standing(store, id, list.is_marked(id)),
             });
             if size > BATCH {
                 break;

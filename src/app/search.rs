@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::capture::Shelf;
-use crate::filter::Filter;
+use crate::filter::{Filter, Standing};
 use crate::flow::{FlowId, Place, Summary};
 
 /// Flows to be judged by a filter.
@@ -22,7 +22,7 @@ pub(super) struct Sought {
     pub(super) id: FlowId,
     pub(super) place: Place,
     pub(super) summary: Arc<Summary>,
-    pub(super) is_marked: bool,
+    pub(super) standing: Standing,
 }
 
 /// What came of a [`Search`].
@@ -52,15 +52,15 @@ impl Search {
         let Sought {
             place,
             summary,
-            is_marked,
+            standing,
             ..
         } = sought;
         let line = files.line(*place)?;
-        if let Some(found) = self.filter.judge_line(summary, &line, *is_marked) {
+        if let Some(found) = self.filter.judge_line(summary, &line, *standing) {
             return Ok(found);
         }
         let flow = Shelf::decode(&line, *place, &summary.name)?;
-        let found = self.filter.judge(summary, Some(&flow), *is_marked);
+        let found = self.filter.judge(summary, Some(&flow), *standing);
         Ok(found.unwrap_or_default())
     }
 }

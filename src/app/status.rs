@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::keymap::Keymap;
 use crate::responses::Prices;
+use crate::tap::At;
 
 /// What does not change while the program runs.
 #[derive(Clone, Debug)]
@@ -31,6 +32,8 @@ pub struct Options {
     pub filter: Option<String>,
     /// What models cost.
     pub prices: Arc<Prices>,
+    /// The moment of the start.
+    pub now: At,
     /// How many bytes of flows that stand in the capture stay in memory all the same.
     pub cache: u64,
 }
@@ -48,6 +51,7 @@ impl Default for Options {
             keymap: Keymap::default(),
             filter: None,
             prices: Arc::default(),
+            now: At::default(),
             cache: CACHE,
         }
     }

@@ -139,6 +139,7 @@ fn context(flow: &Flow) -> Option<Context<'_>> {
         response: text(told.response),
         served: text(told.served),
         tier: text(told.tier),
+        effort: text(told.effort),
     })
 }
 
@@ -364,8 +365,15 @@ fn outcome(turn: &Turn) -> Outcome<'_> {
         status: turn.status.as_str().into(),
         usage: turn.usage,
         calls: Some(turn.calls().count() as u32),
+        tools: Some(tools(turn)),
         failure: turn.failure.as_ref().map(|failure| failure.name().into()),
     }
+}
+
+fn tools(turn: &Turn) -> Vec<Text<'static>> {
+    let tools = flow::tools_of(turn);
+    let names = tools.split('\n').filter(|_| !tools.is_empty());
+    names.map(|name| name.to_owned().into()).collect()
 }
 
 fn timings(flow: &Flow) -> Timings {

@@ -1,10 +1,11 @@
 //! A line's summary, read without decoding its bodies, frames and events: what opening a large
 //! capture needs of every line.
 
+use std::fmt;
 use std::sync::Arc;
 
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::VERSION;
 use super::decode::{self, Entry, entry};
@@ -66,6 +67,8 @@ struct Glance<'a> {
     failures: Vec<Failure<'a>>,
     #[serde(default)]
     timings: Timings,
+    #[serde(default)]
+    frames: Option<Count>,
     #[serde(borrow, default)]
     close: Option<Close<'a>>,
 }
@@ -85,7 +88,33 @@ struct Half<'a> {
     wire: u64,
     /// Written only where there are some.
     #[serde(default)]
-    events: Option<IgnoredAny>,
+    events: Option<Count>,
+}
+
+/// How many elements a list has, which are passed over.
+#[derive(Default)]
+struct Count(u32);
+
+impl<'de> Deserialize<'de> for Count {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Count;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Count, A::Error> {
+                let mut count = 0;
+                while list.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(Count(count))
+            }
+        }
+        deserializer.deserialize_seq(Elements)
+    }
 }
 
 /// The summary of the flow that a line holds; or what is wrong with the line, in a few words.
@@ -131,6 +160,14 @@ impl Glance<'_> {
             return None;
         }
         let told = self.context.as_ref();
+        // Written since effort and tools are told.
+        let tools = match self.outcome.as_ref().map(|outcome| &outcome.tools) {
+            Some(Some(names)) => joined(names),
+            Some(None) => return None,
+            None => Box::default(),
+        };
+        let events = self.response.as_ref().and_then(|it| it.events.as_ref());
+        let frames = self.frames.as_ref().or(events).map_or(0, |count| count.0);
         let failures: Result<Vec<_>, _> = self.failures.iter().map(decode::failure).collect();
         let failures = failures.ok()?;
         let started = self.started.0;
@@ -142,7 +179,6 @@ impl Glance<'_> {
             .and_then(|outcome| Some(outcome.failure.as_ref()?.as_str().to_owned()))
             .or_else(|| Some(failures.first()?.to_string()));
         let wire = |half: &Half<'_>| half.wire;
-        let owned = |text: Option<&Text<'_>>| text.map(|text| text.as_str().to_owned());
         let connection = match kind {
             FlowKind::WsTurn { .. } => Some(self.ws.as_ref()?.as_str().to_owned()),
             FlowKind::Http | FlowKind::Ws => None,
@@ -170,26 +206,15 @@ impl Glance<'_> {
             status,
             model: self.model.as_ref().map(|model| model.as_str().into()),
             gist: self.gist.as_str().into(),
-            identity: Identity {
-                session: owned(self.session.as_ref()),
-                thread: owned(self.thread.as_ref()),
-                turn: owned(self.turn.as_ref()),
-                agent: match self.agent.as_ref().map(Text::as_str) {
-                    None => Agent::Unknown,
-                    Some(name) => Agent::from_name(name),
-                },
-                is_agent_inferred: told.is_some_and(|told| told.agent_inferred),
-                label: owned(told.and_then(|told| told.label.as_ref())),
-                parent: owned(told.and_then(|told| told.parent.as_ref())),
-                window: told.and_then(|told| told.window),
-                purpose: owned(self.purpose.as_ref()),
-            },
+            identity: self.identity(),
             context: told
                 .filter(|_| is_told)
                 .map(|told| Box::new(Context::from(told))),
             turn,
             usage: outcome.and_then(|outcome| outcome.usage),
             calls: outcome.map_or(Some(0), |outcome| outcome.calls)?,
+            tools,
+            frames,
             first_delta: self
                 .timings
                 .first_delta
@@ -207,6 +232,31 @@ impl Glance<'_> {
             connection,
         })
     }
+
+    fn identity(&self) -> Identity {
+        let told = self.context.as_ref();
+        let owned = |text: Option<&Text<'_>>| text.map(|text| text.as_str().to_owned());
+        Identity {
+            session: owned(self.session.as_ref()),
+            thread: owned(self.thread.as_ref()),
+            turn: owned(self.turn.as_ref()),
+            agent: match self.agent.as_ref().map(Text::as_str) {
+                None => Agent::Unknown,
+                Some(name) => Agent::from_name(name),
+            },
+            is_agent_inferred: told.is_some_and(|told| told.agent_inferred),
+            label: owned(told.and_then(|told| told.label.as_ref())),
+            parent: owned(told.and_then(|told| told.parent.as_ref())),
+            window: told.and_then(|told| told.window),
+            purpose: owned(self.purpose.as_ref()),
+        }
+    }
+}
+
+/// The names of tools as a summary has them.
+fn joined(names: &[Text<'_>]) -> Box<str> {
+    let names: Vec<&str> = names.iter().map(Text::as_str).collect();
+    names.join("\n").into()
 }
 
 /// How the flow's bytes travelled.
@@ -235,6 +285,7 @@ impl From<&record::Context<'_>> for Context {
             response: boxed(&told.response),
             served: boxed(&told.served),
             tier: boxed(&told.tier),
+            effort: boxed(&told.effort),
         }
     }
 }

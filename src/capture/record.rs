@@ -278,6 +278,9 @@ pub(super) struct Context<'a> {
     pub(super) served: Option<Text<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) tier: Option<Text<'a>>,
+    /// `reasoning.effort`.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) effort: Option<Text<'a>>,
 }
 
 /// How a model response ended.
@@ -291,6 +294,9 @@ pub(super) struct Outcome<'a> {
     /// How many tool calls there are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) calls: Option<u32>,
+    /// The names of the tools that they are of, each once; an empty one at the end says that some are left out.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) tools: Option<Vec<Text<'a>>>,
     /// What failed: a code or, without one, a message.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) failure: Option<Text<'a>>,

@@ -268,7 +268,7 @@ impl Recording {
             return finished;
         }
         let is_chosen = |id: &FlowId| match (&self.choice, store.get(*id)) {
-            (Some(choice), Some(flow)) => choice.has(flow),
+            (Some(choice), Some(flow)) => choice.has(flow, store),
             _ => true,
         };
         let (finished, left_out): (Vec<_>, Vec<_>) = finished.into_iter().partition(is_chosen);
@@ -290,7 +290,10 @@ impl Recording {
             let Some(flow) = store.shared(*id) else {
                 continue;
             };
-            let stream = self.stream.as_mut().filter(|stream| stream.has(&flow));
+            let stream = self
+                .stream
+                .as_mut()
+                .filter(|stream| stream.has(&flow, store));
             if self.writer.is_none() && stream.is_none() {
                 continue;
             }

@@ -8,21 +8,24 @@ use std::path::Path;
 
 use super::writer::Entry;
 use super::{Error, Writer, Written};
-use crate::flow::Flow;
+use crate::flow::{Flow, Store};
 
 /// Says of a flow that ended whether it is meant.
-pub struct Choice(Box<dyn Fn(&Flow) -> bool + Send>);
+pub struct Choice(Box<Passes>);
+
+/// Says whether a flow of a store passes.
+type Passes = dyn Fn(&Flow, &Store) -> bool + Send;
 
 impl Choice {
-    /// Those that pass this.
+    /// Those that pass this, which is told the store that they are of.
     #[must_use]
-    pub fn new(passes: impl Fn(&Flow) -> bool + Send + 'static) -> Self {
+    pub fn new(passes: impl Fn(&Flow, &Store) -> bool + Send + 'static) -> Self {
         Self(Box::new(passes))
     }
 
     /// Whether the flow is meant.
-    pub(super) fn has(&self, flow: &Flow) -> bool {
-        (self.0)(flow)
+    pub(super) fn has(&self, flow: &Flow, store: &Store) -> bool {
+        (self.0)(flow, store)
     }
 }
 
@@ -69,8 +72,8 @@ impl Stream {
     }
 
     /// Whether the flow is to be written.
-    pub(super) fn has(&self, flow: &Flow) -> bool {
-        self.choice.has(flow)
+    pub(super) fn has(&self, flow: &Flow, store: &Store) -> bool {
+        self.choice.has(flow, store)
     }
 
     /// Takes a line, without its line break.

@@ -155,7 +155,9 @@ impl Captures {
         let Some(summary) = self.store.summary(id) else {
             return Ok(None);
         };
-        let known = filter.map_or(Some(true), |filter| filter.judge(&summary, None, false));
+        let standing = filter.map(|filter| filter.standing(&self.store, id, false));
+        let standing = standing.unwrap_or_default();
+        let known = filter.map_or(Some(true), |it| it.judge(&summary, None, standing));
         if known == Some(false) {
             return Ok(None);
         }
@@ -163,7 +165,7 @@ impl Captures {
         let mut flow = read.map_err(Error::new)?;
         (flow.id, flow.kind) = (id, summary.kind);
         let is_chosen =
-            known == Some(true) || filter.is_some_and(|filter| filter.matches(&flow, false));
+            known == Some(true) || filter.is_some_and(|filter| filter.matches(&flow, standing));
         Ok(is_chosen.then_some(flow))
     }
 }

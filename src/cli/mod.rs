@@ -37,8 +37,11 @@ mod threads;
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
+use jiff::tz::TimeZone;
+
 use crate::capture::{Choice, Recording, Stream, Written};
-use crate::filter::Filter;
+use crate::filter::{Basis, Filter, Flag, Standing};
+use crate::tap::Clock;
 use crate::text::Clean;
 use args::{Cli, Command, Common};
 use error::Error;
@@ -158,15 +161,31 @@ fn filter(common: &Common) -> Result<Option<Filter>, Error> {
     let Some(text) = &common.filter else {
         return Ok(None);
     };
-    Filter::parse(text).map(Some).map_err(|error| {
+    let filter = Filter::parse(text).map_err(|error| {
         Error::usage(format!("--filter: {error}")).hint(pointer(text, &error.span))
-    })
+    })?;
+    Ok(Some(filter.on(Basis {
+        prices: prices::load(common)?.into(),
+        zone: TimeZone::system(),
+        now: Clock::start().now(),
+    })))
 }
 
 /// The flows that the filter of the command line chooses. Nothing is marked where there is no screen.
 fn choice(common: &Common) -> Result<Option<Choice>, Error> {
-    let filter = filter(common)?;
-    Ok(filter.map(|filter| Choice::new(move |flow| filter.matches(flow, false))))
+    let Some(filter) = filter(common)? else {
+        return Ok(None);
+    };
+    if filter.asks(Flag::Retry) {
+        // Of flows that ended nothing is kept.
+        return Err(Error::usage(
+            "--filter: is:retry asks for the flows before, which are not kept here",
+        )
+        .hint("record all of them, then codextap open FILE --filter is:retry"));
+    }
+    Ok(Some(Choice::new(move |flow, _| {
+        filter.matches(flow, Standing::default())
+    })))
 }
 
 /// The filter's text with the part marked that the error is about.

@@ -49,6 +49,7 @@ pub(super) async fn open(
             time_zone: TimeZone::system(),
             prices,
             cache: common.keep.cache(),
+            now: Clock::start().now(),
             ..Options::default()
         }),
         theme,
@@ -147,12 +148,13 @@ pub(super) fn is_chosen(
     store: &Store,
     shelf: &Shelf,
 ) -> Result<bool, Error> {
-    if let Some(is_chosen) = filter.judge(summary, store.get(summary.id), false) {
+    let standing = filter.standing(store, summary.id, false);
+    if let Some(is_chosen) = filter.judge(summary, store.get(summary.id), standing) {
         return Ok(is_chosen);
     }
     let Some(place) = store.place(summary.id) else {
         return Ok(false);
     };
     let flow = shelf.read(place, &summary.name).map_err(Error::new)?;
-    Ok(filter.matches(&flow, false))
+    Ok(filter.matches(&flow, standing))
 }

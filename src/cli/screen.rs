@@ -252,6 +252,7 @@ fn options(common: &Common, station: &Station, upstreams: String, prices: Prices
         filter: common.filter.clone(),
         prices: prices.into(),
         cache: common.keep.cache(),
+        now: station.clock.now(),
         ..Options::default()
     }
 }

@@ -1,7 +1,9 @@
 //! Whether a flow is one of those that an expression chooses.
 
-use super::pattern::Pattern;
-use super::{Expr, Op};
+use super::expr::Expr;
+use super::operator::Op;
+use super::pattern::{Code, Pattern};
+use super::{Basis, Standing, fields, frame};
 use crate::flow::{Flow, FlowKind, Summary};
 use crate::responses::{Item, ItemKind, Part};
 use crate::tap::Field;
@@ -15,38 +17,41 @@ pub(super) struct Subject<'a> {
     pub(super) flow: Option<&'a Flow>,
     /// The flow's line in a capture, where that was read.
     pub(super) line: Option<&'a [u8]>,
-    /// Whether the user marked it.
-    pub(super) is_marked: bool,
+    /// What neither tells.
+    pub(super) standing: Standing,
+    /// What costs and times are told by.
+    pub(super) basis: &'a Basis,
 }
 
-/// Whether `expr` chooses the flow; `None` if that depends on what is not in memory.
-pub(super) fn expr(expr: &Expr, subject: Subject<'_>) -> Option<bool> {
-    let member = |inner: &Expr| self::expr(inner, subject);
-    match expr {
-        Expr::And(members) => all(members, member),
-        Expr::Or(members) => all(members, |inner| member(inner).map(|is| !is)).map(|is| !is),
-        Expr::Not(inner) => member(inner).map(|is| !is),
+/// Whether an expression that is made of no others chooses the flow; `None` if that depends on what is not in
+/// memory.
+pub(super) fn leaf(leaf: &Expr, subject: Subject<'_>) -> Option<bool> {
+    match leaf {
         Expr::Is(op) => Some(is(*op, subject)),
         Expr::Has(op, pattern) => has(*op, pattern, subject),
-        Expr::Status(code) => {
-            let status = subject.summary.status;
-            Some(status.is_some_and(|status| code.includes(status)))
-        }
+        Expr::Status(code) => Some(is_status(*code, subject.summary)),
         Expr::Word(pattern) => word(pattern, subject),
+        Expr::Field(key, test) => fields::field(*key, test, subject),
+        Expr::Frame(inner) => frames(inner, subject),
+        Expr::And(_) | Expr::Or(_) | Expr::Not(_) => {
+            leaf.ask(&mut |inner| self::leaf(inner, subject))
+        }
     }
 }
 
-/// Whether all members hold. One that does not decides, whatever is unknown of the others.
-fn all(members: &[Expr], mut member: impl FnMut(&Expr) -> Option<bool>) -> Option<bool> {
-    let mut all = Some(true);
-    for inner in members {
-        match member(inner) {
-            Some(true) => {}
-            Some(false) => return Some(false),
-            None => all = None,
-        }
+/// Whether the HTTP status is meant.
+pub(super) fn is_status(code: Code, summary: &Summary) -> bool {
+    summary.status.is_some_and(|status| code.includes(status))
+}
+
+/// Whether a frame passes the expression.
+fn frames(inner: &Expr, subject: Subject<'_>) -> Option<bool> {
+    if subject.summary.frames == 0 {
+        return Some(false);
     }
-    all
+    let flow = subject.flow?;
+    let mut frames = flow.frames.iter();
+    Some(frames.any(|frame| frame::chooses(inner, flow, frame)))
 }
 
 /// An operator without an argument.
@@ -56,7 +61,7 @@ fn is(op: Op, subject: Subject<'_>) -> bool {
         Op::All => true,
         Op::Failed => summary.is_error(),
         Op::Http => summary.kind == FlowKind::Http,
-        Op::Marked => subject.is_marked,
+        Op::Marked => subject.standing.is_marked,
         Op::Unanswered => summary.status.is_none(),
         Op::Answered => summary.status.is_some(),
         Op::WebSocket => summary.kind != FlowKind::Http,
@@ -174,16 +179,26 @@ fn word(pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
 
 /// The texts of an item that a reader sees assembled: what was said and what was thought.
 fn written(item: &Item) -> impl Iterator<Item = &Part> {
-    let (first, second): (&[Part], &[Part]) = match &item.kind {
-        ItemKind::Message { parts, .. } => (parts, &[]),
+    said(item).iter().chain(thought(item))
+}
+
+/// What was said.
+pub(super) fn said(item: &Item) -> &[Part] {
+    match &item.kind {
+        ItemKind::Message { parts, .. } => parts,
+        _ => &[],
+    }
+}
+
+/// What was thought.
+pub(super) fn thought(item: &Item) -> impl Iterator<Item = &Part> {
+    let (summary, content): (&[Part], &[Part]) = match &item.kind {
         ItemKind::Reasoning {
             summary, content, ..
         } => (summary, content),
-        ItemKind::Call(_) | ItemKind::Output(_) | ItemKind::Tools(_) | ItemKind::Other { .. } => {
-            (&[], &[])
-        }
+        _ => (&[], &[]),
     };
-    first.iter().chain(second)
+    summary.iter().chain(content)
 }
 
 /// Whether a header line, as `name: value`, matches.

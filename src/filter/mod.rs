@@ -1,4 +1,4 @@
-//! Which flows: expressions such as `~m post & (error | ~c 5xx) !~u analytics`.
+//! Which flows: expressions such as `model:gpt in>50k (~c 5xx | is:failed) !~u analytics`.
 //!
 //! The grammar, loosest first. `&` may be left out between terms; a doubled `&&` or `||` is one.
 //!
@@ -7,33 +7,87 @@
 //! or     = and { "|" and }
 //! and    = not { [ "&" ] not }
 //! not    = { "!" } term
-//! term   = "(" or ")" | operator [ argument ] | word
+//! term   = "(" or ")" | "frame(" or ")" | operator [ argument ] | field sign value | "@" name | word
+//! sign   = ":" | "=" | "~" | "<" | "<=" | ">" | ">="
 //! ```
 //!
-//! Operators begin with `~` and mean what they mean in mitmproxy; [`OPERATORS`] lists them. A word
+//! Operators begin with `~` and mean what they mean in mitmproxy; [`OPERATORS`] lists them. [`FIELDS`] has the
+//! named fields; within `frame( )` terms are words and [`FRAME_FIELDS`], and one frame must pass them all. `@name`
+//! stands for a saved filter ([`Names`]). A word
 //! is text without blanks and parentheses, or text in quotes, in which a backslash keeps the
 //! quote or a backslash after it from being special. `&`, `|` and `!` are operators only where
-//! a term may begin or end: `a|b` and `x&y` are words. Words and arguments are regular expressions,
-//! smart-case: letters match in both cases unless the pattern has a capital letter.
+//! a term may begin or end: `a|b` and `x&y` are words. Words and arguments are regular expressions; what follows
+//! a field's `:` or `=` is text as it is. All are smart-case: letters match in both cases unless the pattern has a
+//! capital letter.
 
+mod amount;
+mod expr;
+mod field;
+mod fields;
+mod frame;
 mod lex;
 mod matches;
+mod names;
+mod near;
 mod needle;
+mod operator;
 mod parse;
 mod pattern;
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
 
-use crate::flow::{Flow, Summary};
+use jiff::tz::TimeZone;
+
+use crate::flow::{Flow, FlowId, Store, Summary, is_retry};
+use crate::responses::Prices;
+use crate::tap::At;
+use expr::{Expr, Test};
+use pattern::{How, Pattern};
+
+pub use field::{Choice, FIELDS, FLAGS, FRAME_FIELDS, Field, Flag, Key, PARTS, Part, Value};
+pub use frame::FrameFilter;
+pub use names::Names;
 pub use needle::Needle;
-
-use pattern::{Code, Pattern};
+pub use operator::{Argument, OPERATORS, Op, Operator};
 
 /// An expression that chooses flows. The default one chooses all.
-#[derive(Clone, PartialEq, Default, Debug)]
+#[derive(Clone, Default, Debug)]
 pub struct Filter {
     root: Option<Expr>,
+    basis: Arc<Basis>,
+}
+
+/// What costs and times are told by.
+#[derive(Clone, Debug)]
+pub struct Basis {
+    /// What models cost.
+    pub prices: Arc<Prices>,
+    /// The zone of the user's clock.
+    pub zone: TimeZone,
+    /// When the filter was given: `since:` counts back from there.
+    pub now: At,
+}
+
+/// No prices, UTC, and the beginning of time.
+impl Default for Basis {
+    fn default() -> Self {
+        Self {
+            prices: Arc::default(),
+            zone: TimeZone::UTC,
+            now: At::default(),
+        }
+    }
+}
+
+/// What a filter may ask of a flow that the flow itself does not tell.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Standing {
+    /// Whether the user marked it.
+    pub is_marked: bool,
+    /// Whether it is one more attempt at a turn that failed before.
+    pub is_retry: bool,
 }
 
 impl Filter {
@@ -42,59 +96,113 @@ impl Filter {
     /// # Errors
     /// [`ParseError`] names the part that does not fit and says what was expected in its place.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        parse::filter(text).map(|root| Self { root })
+        Self::parse_with(text, &Names::default())
     }
 
-    /// The expression that chooses what `op`, which takes a regular expression, finds to be just `text`.
-    #[must_use]
-    pub fn exactly(op: Op, text: &str) -> Option<Self> {
-        let pattern = Pattern::new(&format!("^{}$", regex::escape(text))).ok()?;
-        Some(Self {
-            root: Some(Expr::Has(op, pattern)),
+    /// The same of an expression that may name others.
+    ///
+    /// # Errors
+    /// [`ParseError`] for an unknown name and for names that stand for each other, too.
+    pub fn parse_with(text: &str, names: &Names) -> Result<Self, ParseError> {
+        let root = parse::filter(text, names)?;
+        Ok(Self {
+            root,
+            basis: Arc::default(),
         })
     }
 
-    /// Whether the expression chooses `flow`; `is_marked` is what [`Op::Marked`] asks for.
+    /// The expression, told what costs and times are told by.
     #[must_use]
-    pub fn matches(&self, flow: &Flow, is_marked: bool) -> bool {
-        let chosen = self.judge(&Summary::of(flow), Some(flow), is_marked);
+    pub fn on(self, basis: Basis) -> Self {
+        Self {
+            basis: Arc::new(basis),
+            ..self
+        }
+    }
+
+    /// The expression that chooses flows whose field, which is a text, is just `text`.
+    #[must_use]
+    pub fn exactly(key: Key, text: &str) -> Option<Self> {
+        let pattern = Pattern::of(text, How::Whole).ok()?;
+        Some(Self {
+            root: Some(Expr::Field(key, Test::Text(pattern))),
+            ..Self::default()
+        })
+    }
+
+    /// Whether the expression chooses `flow`.
+    #[must_use]
+    pub fn matches(&self, flow: &Flow, standing: Standing) -> bool {
+        let chosen = self.judge(&Summary::of(flow), Some(flow), standing);
         chosen.unwrap_or_default()
     }
 
     /// The same of a flow that need not be in memory as a whole; `None` if that decides.
     #[must_use]
-    pub fn judge(&self, summary: &Summary, flow: Option<&Flow>, is_marked: bool) -> Option<bool> {
-        self.ask(matches::Subject {
-            summary,
-            flow,
-            line: None,
-            is_marked,
-        })
+    pub fn judge(
+        &self,
+        summary: &Summary,
+        flow: Option<&Flow>,
+        standing: Standing,
+    ) -> Option<bool> {
+        self.ask(summary, flow, None, standing)
     }
 
     /// The same of a flow that stands in a capture as `line`, which is looked at as it is; `None` if the
     /// line must be decoded.
     #[must_use]
-    pub fn judge_line(&self, summary: &Summary, line: &[u8], is_marked: bool) -> Option<bool> {
-        self.ask(matches::Subject {
-            summary,
-            flow: None,
-            line: Some(line),
-            is_marked,
-        })
+    pub fn judge_line(&self, summary: &Summary, line: &[u8], standing: Standing) -> Option<bool> {
+        self.ask(summary, None, Some(line), standing)
     }
 
-    fn ask(&self, subject: matches::Subject<'_>) -> Option<bool> {
-        match &self.root {
-            None => Some(true),
-            Some(root) => matches::expr(root, subject),
+    fn ask(
+        &self,
+        summary: &Summary,
+        flow: Option<&Flow>,
+        line: Option<&[u8]>,
+        standing: Standing,
+    ) -> Option<bool> {
+        let Some(root) = &self.root else {
+            return Some(true);
+        };
+        let subject = matches::Subject {
+            summary,
+            flow,
+            line,
+            standing,
+            basis: &self.basis,
+        };
+        root.ask(&mut |leaf| matches::leaf(leaf, subject))
+    }
+
+    /// What the expression may ask of a flow of the store that the flow itself does not tell.
+    #[must_use]
+    pub fn standing(&self, store: &Store, id: FlowId, is_marked: bool) -> Standing {
+        Standing {
+            is_marked,
+            is_retry: self.asks(Flag::Retry) && is_retry(store, id),
         }
+    }
+
+    /// Whether it asks for this flag.
+    #[must_use]
+    pub fn asks(&self, flag: Flag) -> bool {
+        let is_asked =
+            |leaf: &Expr| matches!(leaf, Expr::Field(_, Test::Flag(asked)) if *asked == flag);
+        self.root.as_ref().is_some_and(|root| root.has(&is_asked))
     }
 
     /// Whether it chooses every flow because nothing was asked for.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.root.is_none()
+    }
+}
+
+/// Filters are equal when they ask for the same.
+impl PartialEq for Filter {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
     }
 }
 
@@ -114,284 +222,6 @@ pub struct ParseError {
     /// What was expected, in one line.
     pub message: String,
 }
-
-/// An expression. `And` and `Or` have at least two members.
-#[derive(Clone, PartialEq, Debug)]
-enum Expr {
-    And(Vec<Expr>),
-    Or(Vec<Expr>),
-    Not(Box<Expr>),
-    /// An operator without an argument.
-    Is(Op),
-    /// An operator with a pattern.
-    Has(Op, Pattern),
-    /// `~c`.
-    Status(Code),
-    /// A word on its own.
-    Word(Pattern),
-}
-
-impl fmt::Display for Expr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::And(members) => join(f, members, " & "),
-            Self::Or(members) => join(f, members, " | "),
-            Self::Not(inner) => {
-                f.write_str("!")?;
-                inner.fmt_inside(f)
-            }
-            Self::Is(op) => write!(f, "~{}", op.name()),
-            Self::Has(op, pattern) => write!(f, "~{} {pattern}", op.name()),
-            Self::Status(code) => write!(f, "~c {code}"),
-            Self::Word(pattern) => pattern.fmt(f),
-        }
-    }
-}
-
-impl Expr {
-    /// Writes it as a member of another expression: in parentheses where it has members itself.
-    fn fmt_inside(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::And(_) | Self::Or(_) => write!(f, "({self})"),
-            _ => write!(f, "{self}"),
-        }
-    }
-}
-
-fn join(f: &mut fmt::Formatter<'_>, members: &[Expr], between: &str) -> fmt::Result {
-    for (n, member) in members.iter().enumerate() {
-        if n > 0 {
-            f.write_str(between)?;
-        }
-        member.fmt_inside(f)?;
-    }
-    Ok(())
-}
-
-/// An operator.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Op {
-    /// `~all`
-    All,
-    /// `~b`
-    Body,
-    /// `~bq`
-    RequestBody,
-    /// `~bs`
-    ResponseBody,
-    /// `~c`
-    Status,
-    /// `~d`
-    Domain,
-    /// `~e`
-    Failed,
-    /// `~h`
-    Header,
-    /// `~hq`
-    RequestHeader,
-    /// `~hs`
-    ResponseHeader,
-    /// `~http`
-    Http,
-    /// `~m`
-    Method,
-    /// `~marked`
-    Marked,
-    /// `~q`
-    Unanswered,
-    /// `~s`
-    Answered,
-    /// `~session`
-    Session,
-    /// `~src`
-    Source,
-    /// `~t`
-    Type,
-    /// `~thread`
-    Thread,
-    /// `~tq`
-    RequestType,
-    /// `~ts`
-    ResponseType,
-    /// `~u`
-    Url,
-    /// `~websocket`
-    WebSocket,
-}
-
-impl Op {
-    /// Its row in [`OPERATORS`].
-    #[must_use]
-    pub fn operator(self) -> Option<&'static Operator> {
-        OPERATORS.iter().find(|operator| operator.op == self)
-    }
-
-    fn name(self) -> &'static str {
-        self.operator().map_or("", |operator| operator.name)
-    }
-}
-
-/// What there is to know of an operator: help, completion and the documentation come from it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Operator {
-    /// Which one it is.
-    pub op: Op,
-    /// Its name, without the `~`.
-    pub name: &'static str,
-    /// What follows it.
-    pub argument: Argument,
-    /// What it chooses, in a few words.
-    pub doc: &'static str,
-}
-
-/// What follows an operator.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Argument {
-    /// Nothing.
-    None,
-    /// A regular expression.
-    Regex,
-    /// A status code, or a class of them such as `4xx`.
-    Code,
-}
-
-impl Argument {
-    /// The argument as help spells it; empty where there is none.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "",
-            Self::Regex => "REGEX",
-            Self::Code => "CODE",
-        }
-    }
-}
-
-const fn operator(op: Op, name: &'static str, argument: Argument, doc: &'static str) -> Operator {
-    Operator {
-        op,
-        name,
-        argument,
-        doc,
-    }
-}
-
-/// Every operator, by name.
-pub const OPERATORS: [Operator; 23] = [
-    operator(Op::All, "all", Argument::None, "every flow"),
-    operator(
-        Op::Body,
-        "b",
-        Argument::Regex,
-        "body of the request or the response, messages included",
-    ),
-    operator(
-        Op::RequestBody,
-        "bq",
-        Argument::Regex,
-        "body of the request",
-    ),
-    operator(
-        Op::ResponseBody,
-        "bs",
-        Argument::Regex,
-        "body of the response",
-    ),
-    operator(
-        Op::Status,
-        "c",
-        Argument::Code,
-        "HTTP status, such as 404 or 4xx",
-    ),
-    operator(
-        Op::Domain,
-        "d",
-        Argument::Regex,
-        "host and port of the upstream",
-    ),
-    operator(
-        Op::Failed,
-        "e",
-        Argument::None,
-        "the exchange broke or was refused, or the turn failed",
-    ),
-    operator(
-        Op::Header,
-        "h",
-        Argument::Regex,
-        "a header line (name: value) of the request or the response",
-    ),
-    operator(
-        Op::RequestHeader,
-        "hq",
-        Argument::Regex,
-        "a header line of the request",
-    ),
-    operator(
-        Op::ResponseHeader,
-        "hs",
-        Argument::Regex,
-        "a header line of the response",
-    ),
-    operator(
-        Op::Http,
-        "http",
-        Argument::None,
-        "a request and its response, no WebSocket",
-    ),
-    operator(Op::Method, "m", Argument::Regex, "method"),
-    operator(Op::Marked, "marked", Argument::None, "marked in the list"),
-    operator(Op::Unanswered, "q", Argument::None, "no response yet"),
-    operator(Op::Answered, "s", Argument::None, "has a response"),
-    operator(
-        Op::Session,
-        "session",
-        Argument::Regex,
-        "Codex's id of the session",
-    ),
-    operator(
-        Op::Source,
-        "src",
-        Argument::Regex,
-        "address and port of the client",
-    ),
-    operator(
-        Op::Type,
-        "t",
-        Argument::Regex,
-        "Content-Type of the request or the response",
-    ),
-    operator(
-        Op::Thread,
-        "thread",
-        Argument::Regex,
-        "Codex's id of the thread: one agent's conversation",
-    ),
-    operator(
-        Op::RequestType,
-        "tq",
-        Argument::Regex,
-        "Content-Type of the request",
-    ),
-    operator(
-        Op::ResponseType,
-        "ts",
-        Argument::Regex,
-        "Content-Type of the response",
-    ),
-    operator(
-        Op::Url,
-        "u",
-        Argument::Regex,
-        "URL: the upstream's, with path and query",
-    ),
-    operator(
-        Op::WebSocket,
-        "websocket",
-        Argument::None,
-        "a WebSocket connection or a turn on one",
-    ),
-];
 
 #[cfg(test)]
 mod tests;

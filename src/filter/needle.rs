@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::ParseError;
-use super::pattern::Pattern;
+use super::pattern::{How, Pattern};
 
 /// A regular expression to be found in lines of text.
 #[derive(Clone, PartialEq, Debug)]
@@ -15,10 +15,12 @@ impl Needle {
     /// # Errors
     /// [`ParseError`] says what is wrong with the expression.
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Pattern::new(text).map(Self).map_err(|message| ParseError {
-            span: 0..text.len(),
-            message,
-        })
+        Pattern::of(text, How::Regex)
+            .map(Self)
+            .map_err(|message| ParseError {
+                span: 0..text.len(),
+                message,
+            })
     }
 
     /// Its text.

@@ -3,20 +3,51 @@
 use std::ops::Range;
 use std::vec::IntoIter;
 
-use super::lex::{Kind, Token, tokens};
-use super::pattern::{Code, Pattern};
-use super::{Argument, Expr, OPERATORS, Operator, ParseError};
+use super::amount::{Amount, Moment, Order};
+use super::expr::{Expr, Test};
+use super::field::{Choice, FLAGS, Field, PARTS, Value};
+use super::lex::{Kind, Scope, Sign, Token, tokens};
+use super::near::nearest;
+use super::operator::{Argument, OPERATORS, Op, Operator, find};
+use super::pattern::{Code, How, Pattern};
+use super::{Names, ParseError};
 
 /// The expression that `text` is; `None` when it is blank.
-pub(super) fn filter(text: &str) -> Result<Option<Expr>, ParseError> {
-    let tokens = tokens(text)?;
+pub(super) fn filter(text: &str, names: &Names) -> Result<Option<Expr>, ParseError> {
+    let mut saved = Saved {
+        names,
+        path: Vec::new(),
+        count: 0,
+    };
+    expression(text, Scope::Flow, 0, &mut saved)
+}
+
+/// The expression about frames that `text` is; `None` when it is blank.
+pub(super) fn frames(text: &str) -> Result<Option<Expr>, ParseError> {
+    let mut saved = Saved {
+        names: &Names::default(),
+        path: Vec::new(),
+        count: 0,
+    };
+    expression(text, Scope::Frame, 0, &mut saved)
+}
+
+fn expression(
+    text: &str,
+    scope: Scope,
+    depth: usize,
+    saved: &mut Saved<'_>,
+) -> Result<Option<Expr>, ParseError> {
+    let tokens = tokens(text, scope)?;
     if tokens.is_empty() {
         return Ok(None);
     }
     let mut parser = Parser {
         tokens: tokens.into_iter().peekable(),
         end: text.len(),
-        depth: 0,
+        scope,
+        depth,
+        saved,
     };
     let expr = parser.or()?;
     match parser.tokens.next() {
@@ -25,16 +56,28 @@ pub(super) fn filter(text: &str) -> Result<Option<Expr>, ParseError> {
     }
 }
 
+/// What names stand for, and which of them are being read.
+struct Saved<'a> {
+    names: &'a Names,
+    /// The names that the text being read is within.
+    path: Vec<String>,
+    /// How many names were read.
+    count: usize,
+}
+
 /// Reads tokens by recursive descent, one method per rule of the grammar.
-struct Parser {
+struct Parser<'s, 'a> {
     tokens: std::iter::Peekable<IntoIter<Token>>,
     /// The length of the text: where something is missing at the end.
     end: usize,
+    /// What terms may ask about.
+    scope: Scope,
     /// How many parentheses are open.
     depth: usize,
+    saved: &'s mut Saved<'a>,
 }
 
-impl Parser {
+impl Parser<'_, '_> {
     /// `and { "|" and }`
     fn or(&mut self) -> Result<Expr, ParseError> {
         let first = self.and()?;
@@ -55,7 +98,7 @@ impl Parser {
                 Some(Kind::And) => {
                     self.tokens.next();
                 }
-                Some(Kind::Not | Kind::Open | Kind::Operator(_) | Kind::Word(_)) => {}
+                Some(_) => {}
             }
             members.push(self.not()?);
         }
@@ -75,16 +118,31 @@ impl Parser {
         })
     }
 
-    /// `"(" or ")" | operator [ argument ] | word`
+    /// `"(" or ")" | "frame(" or ")" | operator [ argument ] | field | name | word`
     fn term(&mut self) -> Result<Expr, ParseError> {
-        let Some(token) = self.tokens.next() else {
-            return Err(error(self.end..self.end, EXPECTED_TERM));
+        let expected = match self.scope {
+            Scope::Flow => EXPECTED_TERM,
+            Scope::Frame => EXPECTED_FRAME,
         };
+        let Some(token) = self.tokens.next() else {
+            return Err(error(self.end..self.end, expected));
+        };
+        let span = token.span;
         match token.kind {
-            Kind::Open => self.group(&token.span),
-            Kind::Operator(name) => self.operator(&name, token.span),
-            Kind::Word(text) => pattern(&text, token.span).map(Expr::Word),
-            Kind::And | Kind::Or | Kind::Not | Kind::Close => Err(error(token.span, EXPECTED_TERM)),
+            Kind::Open => self.group(&span),
+            Kind::Word(text) => pattern(&text, How::Regex, span).map(Expr::Word),
+            Kind::Field { row, sign, value } => field(row, sign, &value, span),
+            Kind::Frame => {
+                let outer = std::mem::replace(&mut self.scope, Scope::Frame);
+                let inner = self.group(&span)?;
+                self.scope = outer;
+                Ok(Expr::Frame(Box::new(inner)))
+            }
+            Kind::Operator(name) if self.scope == Scope::Flow => self.operator(&name, span),
+            Kind::Name(name) if self.scope == Scope::Flow => self.saved(&name, span),
+            Kind::Operator(_) | Kind::Name(_) | Kind::And | Kind::Or | Kind::Not | Kind::Close => {
+                Err(error(span, expected))
+            }
         }
     }
 
@@ -110,7 +168,7 @@ impl Parser {
 
     /// What follows an operator's name.
     fn operator(&mut self, name: &str, span: Range<usize>) -> Result<Expr, ParseError> {
-        let Some(operator) = OPERATORS.iter().find(|operator| operator.name == name) else {
+        let Some(operator) = find(name) else {
             let known: Vec<String> = OPERATORS
                 .iter()
                 .map(|operator| format!("~{}", operator.name))
@@ -133,7 +191,8 @@ impl Parser {
                 )
             }),
             Argument::None | Argument::Regex => {
-                pattern(&text, span).map(|pattern| Expr::Has(operator.op, pattern))
+                let pattern = pattern(&text, How::Regex, span);
+                pattern.map(|pattern| Expr::Has(operator.op, pattern))
             }
         }
     }
@@ -158,10 +217,116 @@ impl Parser {
         }
     }
 
+    /// What a saved filter stands for.
+    fn saved(&mut self, name: &str, span: Range<usize>) -> Result<Expr, ParseError> {
+        let Some(text) = self.saved.names.get(name) else {
+            let known = || self.saved.names.iter().map(|(name, _)| name);
+            let advice = match (nearest(name, known()), known().next()) {
+                (Some(near), _) => format!("did you mean @{near}?"),
+                (None, Some(_)) => {
+                    let known: Vec<String> = known().map(|name| format!("@{name}")).collect();
+                    format!("expected one of {}", known.join(" "))
+                }
+                (None, None) => "none is saved".to_owned(),
+            };
+            return Err(error(
+                span,
+                format!("unknown filter @{name:.40}: {advice} (a word stands in quotes)"),
+            ));
+        };
+        if let Some(first) = self.saved.path.iter().position(|outer| outer == name) {
+            let circle = &self.saved.path[first..];
+            let circle: Vec<String> = circle.iter().map(|name| format!("@{name}")).collect();
+            let message = format!("{} → @{name} never ends", circle.join(" → "));
+            return Err(error(span, message));
+        }
+        self.saved.count += 1;
+        if self.saved.count > MAX_NAMES {
+            return Err(error(span, "expected fewer filters in each other"));
+        }
+        self.saved.path.push(name.to_owned());
+        let expr = expression(text, Scope::Flow, self.depth, self.saved);
+        self.saved.path.pop();
+        // What is wrong stands elsewhere: the name is all that there is of it here.
+        let expr = expr.map_err(|inner| error(span, format!("@{name}: {}", inner.message)))?;
+        Ok(expr.unwrap_or(Expr::Is(Op::All)))
+    }
+
     /// Whether the next token is `kind`, which is then taken.
     fn take(&mut self, kind: &Kind) -> bool {
         self.tokens.next_if(|token| token.kind == *kind).is_some()
     }
+}
+
+/// A field, its sign and what it is compared with. `span` is the place of all three.
+fn field(row: &Field, sign: Sign, value: &str, span: Range<usize>) -> Result<Expr, ParseError> {
+    let (name, kind) = (row.name, row.value);
+    let sign_start = span.start + name.len();
+    let place = sign_start + sign.as_str().len()..span.end;
+    if place.is_empty() {
+        let (sign, expected) = (sign.as_str(), kind.expected());
+        let message = format!("expected {expected} after {name}{sign} ({})", row.doc);
+        return Err(error(place, message));
+    }
+    let wrong_sign = || {
+        let message = format!("expected {} after {name} ({})", kind.signs(), row.doc);
+        error(sign_start..place.start, message)
+    };
+    let wrong = |kind: Value| error(place.clone(), format!("expected {}", kind.expected()));
+    let how = match sign {
+        Sign::Colon => Some(How::Within),
+        Sign::Order(Order::Equal) => Some(How::Whole),
+        Sign::Tilde => Some(How::Regex),
+        Sign::Order(_) => None,
+    };
+    let order = match sign {
+        Sign::Colon => Some(Order::Equal),
+        Sign::Order(order) => Some(order),
+        Sign::Tilde => None,
+    };
+    let by_text = |how: Option<How>| {
+        let how = how.ok_or_else(wrong_sign)?;
+        pattern(value, how, place.clone()).map(Test::Text)
+    };
+    let by_number = |kind: Value| {
+        let order = order.ok_or_else(wrong_sign)?;
+        let amount = Amount::read(value, kind).ok_or_else(|| wrong(kind))?;
+        Ok(Test::Number(order, amount))
+    };
+    let is_colon = sign == Sign::Colon;
+    let test = match kind {
+        Value::Text => by_text(how)?,
+        Value::Status => match (how, Code::new(value)) {
+            (None, _) => by_number(Value::Number)?,
+            (Some(How::Within | How::Whole), Some(code)) => Test::Status(code),
+            (Some(_), _) => by_text(how)?,
+        },
+        Value::Flag if is_colon => Test::Flag(one_of(FLAGS, value, place)?),
+        Value::Part if is_colon => Test::Part(one_of(PARTS, value, place)?),
+        Value::Ago if is_colon => Test::Ago(Amount::read(value, kind).ok_or_else(|| wrong(kind))?),
+        Value::Time if is_colon => Test::Time(Moment::read(value).ok_or_else(|| wrong(kind))?),
+        Value::Flag | Value::Part | Value::Ago | Value::Time => return Err(wrong_sign()),
+        Value::Count
+        | Value::Bytes
+        | Value::Duration
+        | Value::Percent
+        | Value::Dollars
+        | Value::Number => by_number(kind)?,
+    };
+    Ok(Expr::Field(row.key, test))
+}
+
+/// The choice of this name.
+fn one_of<T: Copy>(choices: &[Choice<T>], name: &str, span: Range<usize>) -> Result<T, ParseError> {
+    let choice = choices.iter().find(|choice| choice.name == name);
+    choice.map(|choice| choice.what).ok_or_else(|| {
+        let known: Vec<&str> = choices.iter().map(|choice| choice.name).collect();
+        let message = match nearest(name, known.iter().copied()) {
+            Some(near) => format!("did you mean {near}?"),
+            None => format!("expected one of {}", known.join(" ")),
+        };
+        error(span, message)
+    })
 }
 
 /// A single member as it is, several of them joined.
@@ -175,8 +340,9 @@ fn joined(mut members: Vec<Expr>, join: fn(Vec<Expr>) -> Expr) -> Expr {
     }
 }
 
-fn pattern(text: &str, span: Range<usize>) -> Result<Pattern, ParseError> {
-    Pattern::new(text).map_err(|why| error(span, format!("expected a regular expression: {why}")))
+fn pattern(text: &str, how: How, span: Range<usize>) -> Result<Pattern, ParseError> {
+    Pattern::of(text, how)
+        .map_err(|why| error(span, format!("expected a regular expression: {why}")))
 }
 
 fn error(span: Range<usize>, message: impl Into<String>) -> ParseError {
@@ -187,7 +353,14 @@ fn error(span: Range<usize>, message: impl Into<String>) -> ParseError {
 }
 
 /// What can stand where a term begins.
-const EXPECTED_TERM: &str = "expected a word, an operator such as ~u, ! or (";
+const EXPECTED_TERM: &str =
+    "expected a word, a field such as model:, an operator such as ~u, ! or (";
+
+/// The same within `frame( )`.
+const EXPECTED_FRAME: &str = "expected a word, a field of frames such as dir:, ! or (";
 
 /// How many parentheses may be open at once.
 const MAX_DEPTH: usize = 64;
+
+/// How many saved filters may be read for one.
+const MAX_NAMES: usize = 500;

@@ -1,4 +1,4 @@
-//! What terms compare with: regular expressions and status codes.
+//! What terms compare with: regular expressions, texts and status codes.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,25 +7,46 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::lex;
 
-/// A regular expression that remembers its text.
+/// A text to look for, and how.
 #[derive(Clone, Debug)]
 pub(super) struct Pattern {
     text: String,
+    how: How,
     regex: Regex,
     /// Whether the text is all that it matches, and JSON spells none of it otherwise.
     is_plain: bool,
 }
 
+/// How a text is looked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum How {
+    /// It is a regular expression.
+    Regex,
+    /// It is found within another, as it is.
+    Within,
+    /// It is all of another.
+    Whole,
+}
+
 impl Pattern {
     /// Compiles `text`; or says in one line what is wrong with it.
-    pub(super) fn new(text: &str) -> Result<Self, String> {
-        let regex = RegexBuilder::new(text)
-            .case_insensitive(!has_capital(text))
+    pub(super) fn of(text: &str, how: How) -> Result<Self, String> {
+        let (source, has_capital) = match how {
+            How::Regex => (text.to_owned(), has_capital(text)),
+            How::Within => (regex::escape(text), text.contains(char::is_uppercase)),
+            How::Whole => (
+                format!(r"\A(?:{})\z", regex::escape(text)),
+                text.contains(char::is_uppercase),
+            ),
+        };
+        let regex = RegexBuilder::new(&source)
+            .case_insensitive(!has_capital)
             .size_limit(SIZE)
             .build()
             .map_err(|error| reason(&error))?;
         Ok(Self {
             text: text.to_owned(),
+            how,
             regex,
             is_plain: text.bytes().all(is_plain),
         })
@@ -42,6 +63,11 @@ impl Pattern {
         found
             .map(|found| found.range())
             .filter(|found| !found.is_empty())
+    }
+
+    /// How the text is looked for.
+    pub(super) fn how(&self) -> How {
+        self.how
     }
 
     /// Whether it matches somewhere in `bytes`.
@@ -67,21 +93,17 @@ fn is_plain(byte: u8) -> bool {
 /// frames, whose messages are one text.
 const UNTOLD: [&str; 3] = [r"\u", "\"base64\"", "\"frames\""];
 
-/// Patterns are equal when their texts are.
+/// Patterns are equal when their texts are, and are looked for in one way.
 impl PartialEq for Pattern {
     fn eq(&self, other: &Self) -> bool {
-        self.text == other.text
+        (&self.text, self.how) == (&other.text, other.how)
     }
 }
 
 /// The pattern as it stands in a filter: in quotes where it needs them.
 impl fmt::Display for Pattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if lex::is_bare(&self.text) {
-            return f.write_str(&self.text);
-        }
-        let escaped = self.text.replace('\\', r"\\").replace('"', "\\\"");
-        write!(f, "\"{escaped}\"")
+        lex::write(f, &self.text, lex::is_bare)
     }
 }
 

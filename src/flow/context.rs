@@ -16,6 +16,8 @@ pub struct Context {
     pub response: Option<Box<str>>,
     /// The model that answered, where it is not the one asked for or a snapshot of it.
     pub served: Option<Box<str>>,
+    /// The reasoning effort asked for.
+    pub effort: Option<Box<str>>,
     /// The service tier: the one used, else the one asked for.
     pub tier: Option<Box<str>>,
 }
@@ -28,6 +30,7 @@ impl Context {
             cwd: request.cwd().map(Into::into),
             title: request.title().map(Into::into),
             previous: boxed(&request.previous_response_id),
+            effort: boxed(&request.effort),
             tier: boxed(&request.service_tier),
             ..Self::default()
         }

@@ -35,9 +35,9 @@ pub use context::Context;
 pub use frame::{Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
-pub use related::Related;
+pub use related::{Related, is_retry};
 pub use store::{Place, Store};
-pub use summary::Summary;
+pub use summary::{Summary, tools_of};
 
 /// Position of a flow in the store: ascending in the order in which flows came, live as they begin, of
 /// a capture as their lines stand.

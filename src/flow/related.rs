@@ -130,6 +130,31 @@ impl Related {
     }
 }
 
+/// Whether a flow is one more attempt at a turn of which it is not the first. Only flows that came shortly before
+/// are looked at: attempts follow each other.
+#[must_use]
+pub fn is_retry(store: &Store, id: FlowId) -> bool {
+    let Some(own) = store.identity(id) else {
+        return false;
+    };
+    let is_same = |id: &FlowId| {
+        let other = store.identity(*id);
+        other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
+    };
+    let before = (id.0.saturating_sub(AFTER as u32)..id.0).rev().map(FlowId);
+    let near = before.filter(is_same).take(ATTEMPTS).chain([id]);
+    let near = near.filter_map(|id| store.summary(id));
+    let sessions = Sessions::of(near, &Prices::default()).sessions;
+    let threads = sessions.iter().flat_map(|session| &session.threads);
+    let mut turns = threads.flat_map(|thread| &thread.turns);
+    turns.any(|turn| {
+        turn.attempts
+            .iter()
+            .skip(1)
+            .any(|attempt| attempt.flow == id)
+    })
+}
+
 /// By flow: the one that it continues.
 fn parents(links: &[(FlowId, Link<'_>)]) -> HashMap<FlowId, FlowId> {
     let responses = links
@@ -190,6 +215,9 @@ const BEFORE: usize = 2_000;
 /// Rows after it: attempts follow each other.
 const AFTER: usize = 200;
 
+/// Flows of the thread among which the attempts before one are looked for.
+const ATTEMPTS: usize = 12;
+
 /// Turns of the thread on either side among which attempts and the turn before are looked for.
 const TURNS: usize = 64;
 
@@ -247,6 +275,11 @@ mod tests {
         let again = store.push(turn("t", "3", "b", "c"));
         let of = |id| Related::of(&store, id, &Prices::default()).unwrap();
 
+        let retries: Vec<FlowId> = (0..5)
+            .map(FlowId)
+            .filter(|id| is_retry(&store, *id))
+            .collect();
+        assert_eq!(retries, [again]);
         for id in [failed, again] {
             let related = of(id);
             assert_eq!(attempts(&related.turn), [failed, again]);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Channel, Context, Flow, FlowId, FlowKind, STALL, State, Transport};
-use crate::responses::{Agent, Identity, Status, Usage};
+use crate::responses::{Agent, Identity, Status, Turn, Usage};
 use crate::tap::At;
 
 /// A flow without its heads, bodies, frames and items: under 1 KB, whatever the flow holds.
@@ -50,6 +50,11 @@ pub struct Summary {
     pub usage: Option<Usage>,
     /// How many tool calls it made.
     pub calls: u32,
+    /// The names of the tools that it called, each once, line breaks between them. A line break at the end says
+    /// that some are left out: there are many, or they are long.
+    pub tools: Box<str>,
+    /// How many frames it has.
+    pub frames: u32,
     /// [`Flow::first_delta`].
     pub first_delta: Option<Duration>,
     /// What failed, in a few words: the model response, or else the exchange.
@@ -98,6 +103,8 @@ impl Summary {
             turn: turn.map(|turn| turn.status),
             usage: turn.and_then(|turn| turn.usage),
             calls: turn.map_or(0, |turn| turn.calls().count() as u32),
+            tools: turn.map(tools_of).unwrap_or_default(),
+            frames: flow.frames.len() as u32,
             first_delta: flow.first_delta(),
             failure,
             close: flow.close.as_ref().and_then(|close| close.code),
@@ -107,6 +114,17 @@ impl Summary {
             quiet_since: flow.quiet_since(),
             revision: flow.revision,
         }
+    }
+
+    /// The names of the tools that it called, each once.
+    pub fn tools(&self) -> impl Iterator<Item = &str> {
+        self.tools.lines().filter(|name| !name.is_empty())
+    }
+
+    /// Whether it called others than [`Summary::tools`] gives.
+    #[must_use]
+    pub fn has_more_tools(&self) -> bool {
+        self.tools.ends_with('\n')
     }
 
     /// [`Flow::is_live`].
@@ -138,5 +156,75 @@ impl Summary {
     #[must_use]
     pub fn agent(&self) -> &Agent {
         &self.identity.agent
+    }
+}
+
+/// The names of the tools that a response called, in the form of [`Summary::tools`].
+#[must_use]
+pub fn tools_of(turn: &Turn) -> Box<str> {
+    let mut names: Vec<&str> = Vec::new();
+    let mut has_more = false;
+    for call in turn.calls() {
+        let name = call.name.as_str();
+        if name.is_empty() || names.contains(&name) {
+            continue;
+        }
+        let fits = names.len() < MOST_TOOLS && name.len() <= LONGEST_TOOL && !name.contains('\n');
+        if fits {
+            names.push(name);
+        }
+        has_more |= !fits;
+    }
+    let mut tools = names.join("\n");
+    if has_more {
+        tools.push('\n');
+    }
+    tools.into()
+}
+
+/// How many names of tools a summary has.
+const MOST_TOOLS: usize = 12;
+/// Bytes of a tool's name in a summary.
+const LONGEST_TOOL: usize = 64;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::responses::{Item, ItemKind, ToolCall, ToolKind};
+
+    /// A turn that called tools of these names.
+    fn turn<'a>(names: impl IntoIterator<Item = &'a str>) -> Turn {
+        let mut turn = Turn::default();
+        turn.items = names
+            .into_iter()
+            .map(|name| Item {
+                id: None,
+                kind: ItemKind::Call(ToolCall {
+                    kind: ToolKind::Function,
+                    name: name.to_owned(),
+                    namespace: None,
+                    call_id: None,
+                    input: String::new(),
+                    status: None,
+                }),
+                began: 0,
+                ended: None,
+                raw: String::new(),
+            })
+            .collect();
+        turn
+    }
+
+    #[test]
+    fn a_summary_names_tools_once_and_says_when_it_leaves_some_out() {
+        assert_eq!(&*tools_of(&turn([])), "");
+        assert_eq!(&*tools_of(&turn(["b", "a", "", "b"])), "b\na");
+        assert_eq!(&*tools_of(&turn(["a", "b\nc"])), "a\n");
+        let long = "x".repeat(LONGEST_TOOL + 1);
+        assert_eq!(&*tools_of(&turn([long.as_str()])), "\n");
+        let many: Vec<String> = (0..100).map(|number| format!("t{number}")).collect();
+        let tools = tools_of(&turn(many.iter().map(String::as_str)));
+        assert_eq!(tools.lines().count(), MOST_TOOLS);
+        assert!(tools.ends_with('\n'));
     }
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::{Screen, Session};
 use crate::app::{Effect, Msg, Outcome};
 use crate::capture::{self, Choice, Existing, Recording, Stream, Written};
-use crate::flow::Flow;
+use crate::flow::{Flow, Store};
 
 /// Performs effects.
 pub(super) struct Effects {
@@ -102,10 +102,10 @@ impl Effects {
                 });
             }
             Effect::Stream { path, filter } => {
-                let passes = move |flow: &Flow| {
+                let passes = move |flow: &Flow, store: &Store| {
                     let filter = filter.as_deref();
                     // Whoever marks a flow does so after it ended.
-                    filter.is_none_or(|filter| filter.matches(flow, false))
+                    filter.is_none_or(|it| it.matches(flow, it.standing(store, flow.id, false)))
                 };
                 let capture = session.recording.path().map(Path::to_owned);
                 let (opened, opening) = oneshot::channel();

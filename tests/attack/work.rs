@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use codextap::capture;
 use codextap::content::{self, Around, Folds, Tab};
-use codextap::filter::Filter;
+use codextap::filter::{Filter, Standing};
 use codextap::flow::Flow;
 use codextap::tap::{Direction, Redactor};
 use rustix::time::{ClockId, clock_gettime};
@@ -215,7 +215,7 @@ fn a_filter_reads_a_body_once() {
             observed.data(Direction::In, "a".repeat(size).as_bytes());
             observed.end(Direction::In);
             let flow = &observed.store.flows()[0];
-            timed(|| filter.matches(flow, false))
+            timed(|| filter.matches(flow, Standing::default()))
         });
     }
     let error = Filter::parse(r"~b '(\w{100}){100}'").unwrap_err();

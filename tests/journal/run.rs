@@ -41,7 +41,8 @@ impl Run {
 
     /// Has only flows written that pass this.
     pub(crate) fn choose(&mut self, passes: fn(&Flow) -> bool) {
-        self.recording.choose(Choice::new(passes));
+        self.recording
+            .choose(Choice::new(move |flow, _| passes(flow)));
     }
 
     /// Tells the bytes in two portions.

@@ -300,7 +300,9 @@ impl Purpose {
         }
     }
 
-    fn of(summary: &Summary) -> Self {
+    /// What a flow is for that asks for a model response.
+    #[must_use]
+    pub fn of(summary: &Summary) -> Self {
         match summary.identity.purpose.as_deref() {
             _ if summary.channel == Channel::Compact => Self::Compaction,
             Some("compaction") => Self::Compaction,

@@ -6,7 +6,7 @@
 use std::sync::LazyLock;
 
 use codextap::capture::{Loaded, Reader};
-use codextap::filter::Filter;
+use codextap::filter::{Filter, Standing};
 use libfuzzer_sys::fuzz_target;
 
 static DEMO: LazyLock<Loaded> = LazyLock::new(|| {
@@ -28,8 +28,12 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(again.to_string(), written);
             for flow in DEMO.store.flows().iter().take(4) {
                 for is_marked in [false, true] {
-                    let is_chosen = filter.matches(flow, is_marked);
-                    assert_eq!(again.matches(flow, is_marked), is_chosen);
+                    let standing = Standing {
+                        is_marked,
+                        is_retry: is_marked,
+                    };
+                    let is_chosen = filter.matches(flow, standing);
+                    assert_eq!(again.matches(flow, standing), is_chosen);
                 }
             }
         }
