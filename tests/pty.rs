@@ -8,6 +8,10 @@ mod support {
 }
 
 #[cfg(test)]
+#[path = "terminal/modes.rs"]
+mod terminal;
+
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::net::SocketAddr;
@@ -88,7 +92,7 @@ mod tests {
     }
 
     /// `Q` ends the program at once, live streams or not, and it leaves nothing behind.
-    fn leave(mut window: Window) {
+    pub(crate) fn leave(mut window: Window) {
         assert!(window.is_taken());
         window.press("Q");
         assert_eq!(window.ends().exit_code(), 0, "{}", window.text());
@@ -96,7 +100,7 @@ mod tests {
     }
 
     /// A capture with two turns.
-    fn captured(home: &TempDir) -> PathBuf {
+    pub(crate) fn captured(home: &TempDir) -> PathBuf {
         let file = home.path().join("two.jsonl");
         record(
             &file,
@@ -127,7 +131,7 @@ mod tests {
         assert!(home.path().join("report.md").exists());
     }
 
-    fn open(file: &Path, size: (u16, u16), home: &TempDir) -> Window {
+    pub(crate) fn open(file: &Path, size: (u16, u16), home: &TempDir) -> Window {
         let arguments = ["open".as_ref(), file.as_os_str()];
         let mut window = Window::codextap(arguments, size, home.path());
         window.shows(&["What is six", "And seven"]);
@@ -319,7 +323,7 @@ mod tests {
     }
 
     /// Waits until `is_so`.
-    fn wait(what: &str, is_so: impl Fn() -> bool) {
+    pub(crate) fn wait(what: &str, is_so: impl Fn() -> bool) {
         let clock = Clock::start();
         let began = clock.now();
         while !is_so() {
@@ -329,7 +333,7 @@ mod tests {
     }
 
     /// Codextap on any free port, with a capture, and where it listens.
-    fn live(capture: &Path, size: (u16, u16), home: &TempDir) -> (Window, SocketAddr) {
+    pub(crate) fn live(capture: &Path, size: (u16, u16), home: &TempDir) -> (Window, SocketAddr) {
         let upstream = upstream();
         let mut arguments = vec!["--listen", "127.0.0.1:0", "--api-upstream", &upstream];
         arguments.extend(["--capture", capture.to_str().unwrap()]);

@@ -191,7 +191,8 @@ actions! {
 
     Help "help" "help" ["?"] Anywhere Program "Show these keys";
     Redraw "redraw" "redraw" ["ctrl-l"] Anywhere Program "Draw the screen anew";
-    Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program "Return to the shell; `fg` comes back";
+    Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program
+        "Leave the screen for a shell; recording goes on (a reader stops, `fg` comes back)";
     Quit "quit" "quit" ["q"] Anywhere Program "Go back, or quit; asks while streams are live or a child runs";
     Interrupt "interrupt" "quit" ["ctrl-c"] Anywhere Program
         "Quit; while streams are live, a second one means yes";

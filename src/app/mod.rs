@@ -462,10 +462,16 @@ impl App {
     }
 
     /// The title that tells what goes on.
-    fn title(&self) -> String {
+    fn current_title(&self) -> String {
         match self.list.totals().live {
             0 => "codextap".to_owned(),
             live => format!("codextap · {live} live"),
         }
     }
 }
+    /// The terminal's title, as last set.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+

@@ -79,7 +79,7 @@ impl App {
                 Vec::new()
             }
         };
-        let title = self.title();
+        let title = self.current_title();
         if title != self.title {
             self.title.clone_from(&title);
             effects.push(Effect::Title(title));

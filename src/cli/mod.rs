@@ -113,7 +113,7 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         }
         Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
-            open::open(&common, &files, follow, has_screen).await?;
+            Box::pin(open::open(&common, &files, follow, has_screen)).await?;
             None
         }
         Command::Export(what) => {

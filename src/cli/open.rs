@@ -10,7 +10,7 @@ use super::args::Common;
 use super::error::Error;
 use super::line::FlowLine;
 use super::opening;
-use super::screen::{Shown, Source, result, show, theme};
+use super::screen::{Shown, Source, check_terminal, result, show, theme};
 use super::signals::Signals;
 use crate::app::{App, Loading as Taken, Options};
 use crate::capture::{Recording, Shelf};
@@ -37,6 +37,7 @@ pub(super) async fn open(
     if !has_screen {
         return print(filter.as_ref(), loading).await;
     }
+    check_terminal()?;
     let names: Vec<String> = files
         .iter()
         .map(|file| file.display().to_string())

@@ -27,6 +27,7 @@ use crate::view::Theme;
 
 /// `codextap tui`: proxy and screen.
 pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
+    check_terminal()?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?;
     super::filter(common)?;
@@ -48,6 +49,7 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, 
 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
 pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
+    check_terminal()?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?;
     super::filter(common)?;
@@ -199,7 +201,7 @@ pub(super) async fn show(
         Source::Captures(loading) => (None, None, Some(loading)),
     };
     let devices = Devices {
-        input: tui::input(),
+        input: terminal.input(),
         events,
         loading,
         children,
@@ -218,6 +220,17 @@ pub(super) async fn show(
         super::report(failure);
     }
     Ok(Shown { ended, signal })
+}
+
+/// Says why if the terminal cannot show a screen.
+pub(super) fn check_terminal() -> Result<(), Error> {
+    match config::environment("TERM").as_deref() {
+        Some(name @ "dumb") => Err(Error::new(format!(
+            "cannot draw a screen on a terminal without a cursor (TERM={name})"
+        ))
+        .hint("`codextap record` and `codextap open FILE | cat` need none")),
+        _ => Ok(()),
+    }
 }
 
 /// The theme of the command line.

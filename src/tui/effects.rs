@@ -82,7 +82,7 @@ impl Effects {
         });
     }
 
-    /// Performs one effect. Quitting, redrawing and suspending are the loop's own.
+    /// Performs one effect. Quitting and suspending are the loop's own.
     pub(super) fn perform(&mut self, effect: Effect, session: &mut Session, screen: &Screen) {
         match effect {
             Effect::Save { path, flows } => {
@@ -170,7 +170,8 @@ impl Effects {
                 let _ = write!(sequence, "{}\x07", crate::text::Clean::new(&title));
                 screen.send(sequence.as_bytes());
             }
-            Effect::Quit | Effect::Redraw | Effect::Suspend => {}
+            Effect::Redraw => screen.repaint(),
+            Effect::Quit | Effect::Suspend => {}
         }
     }
 }

@@ -1,21 +1,87 @@
 //! What the user does at the terminal, read by threads of their own.
 //!
 //! Reading may never return, and never let go of the processor either, once the terminal is gone:
-//! the loop must not be the one who reads.
+//! the loop must not be the one who reads. Nor may anything be read while another program has the
+//! terminal: it would be stopped for that, or take the other's keys.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, IsTerminal as _};
+use std::os::fd::OwnedFd;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use crossterm::event::{self, Event};
 use futures_util::{Stream, stream};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
+/// Whether the terminal may be read, and whether it is.
+#[derive(Debug, Default)]
+pub(super) struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    is_closed: bool,
+    is_reading: bool,
+}
+
+impl Gate {
+    /// From now on nothing is read. What is being read is waited for, but not long: of a key that was
+    /// cut off the rest may never come.
+    pub(super) fn close(&self) {
+        let mut state = self.lock();
+        state.is_closed = true;
+        let is_reading = |state: &mut State| state.is_reading;
+        drop(self.changed.wait_timeout_while(state, PATIENCE, is_reading));
+    }
+
+    /// Reading goes on.
+    pub(super) fn open(&self) {
+        self.lock().is_closed = false;
+        self.changed.notify_all();
+    }
+
+    fn is_closed(&self) -> bool {
+        self.lock().is_closed
+    }
+
+    /// Begins to read, once it may. Says whether that took waiting; then it does not begin.
+    fn enter(&self) -> bool {
+        let mut state = self.lock();
+        let had_to_wait = state.is_closed;
+        while state.is_closed {
+            let woken = self.changed.wait(state);
+            state = woken.unwrap_or_else(PoisonError::into_inner);
+        }
+        state.is_reading = !had_to_wait;
+        had_to_wait
+    }
+
+    /// Reads no more.
+    fn leave(&self) {
+        self.lock().is_reading = false;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Keys, mouse, paste and resize events of the real terminal; an error is the last item.
-pub fn input() -> impl Stream<Item = io::Result<Event>> + Unpin {
+pub(super) fn input(gate: Arc<Gate>) -> impl Stream<Item = io::Result<Event>> + Unpin {
     let (events, queue) = unbounded_channel();
     let watcher = events.clone();
-    thread::spawn(move || read(&events));
+    thread::spawn(move || {
+        if let Err(error) = read(&events, &gate) {
+            // A loop that has ended has no use for it.
+            let _ = events.send(Err(error));
+        }
+    });
     thread::spawn(move || watch(&watcher));
     Box::pin(stream::unfold(queue, async |mut queue| {
         let event = queue.recv().await?;
@@ -24,12 +90,43 @@ pub fn input() -> impl Stream<Item = io::Result<Event>> + Unpin {
 }
 
 /// Passes on what is read, until reading fails or nobody wants it.
-fn read(events: &UnboundedSender<io::Result<Event>>) {
+fn read(events: &UnboundedSender<io::Result<Event>>, gate: &Gate) -> io::Result<()> {
+    let keys = keys()?;
+    while wait(&keys)? {
+        if gate.enter() {
+            // What was there was for the other program.
+            continue;
+        }
+        // What was read at once may be more than one event.
+        while !gate.is_closed() && event::poll(BRIEFLY)? {
+            if events.send(event::read()).is_err() {
+                return Ok(());
+            }
+        }
+        gate.leave();
+    }
+    Ok(())
+}
+
+/// Where keys come from, as crossterm chooses it.
+fn keys() -> io::Result<OwnedFd> {
+    let stdin = io::stdin();
+    if stdin.is_terminal() {
+        return Ok(rustix::io::dup(stdin)?);
+    }
+    Ok(File::open("/dev/tty")?.into())
+}
+
+/// Waits until there is something to read; `false` when there never will be.
+fn wait(keys: &OwnedFd) -> io::Result<bool> {
+    let mut keys = [PollFd::new(keys, PollFlags::IN)];
     loop {
-        let event = event::read();
-        let is_last = event.is_err();
-        if events.send(event).is_err() || is_last {
-            return;
+        match poll(&mut keys, None) {
+            // That it is gone tells [`watch`].
+            Ok(_) if keys[0].revents().intersects(GONE) => return Ok(false),
+            Ok(_) if keys[0].revents().contains(PollFlags::IN) => return Ok(true),
+            Ok(_) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
     }
 }
@@ -39,10 +136,7 @@ fn watch(events: &UnboundedSender<io::Result<Event>>) {
     let out = io::stdout();
     // No event is asked for, so that only a hang-up or an error is told (POSIX poll).
     let mut terminal = [PollFd::new(&out, PollFlags::empty())];
-    while !terminal[0]
-        .revents()
-        .intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL)
-    {
+    while !terminal[0].revents().intersects(GONE) {
         match poll(&mut terminal, None) {
             Ok(_) | Err(rustix::io::Errno::INTR) => {}
             // What cannot be watched is left to signals.
@@ -53,3 +147,10 @@ fn watch(events: &UnboundedSender<io::Result<Event>>) {
     // A loop that has ended knows already.
     let _ = events.send(Err(gone));
 }
+
+/// Long enough for crossterm to look at what it has read before: without time it does not.
+const BRIEFLY: Duration = Duration::from_millis(20);
+/// How long reading may take to come to its end.
+const PATIENCE: Duration = Duration::from_millis(100);
+/// What is told of a terminal that is gone.
+const GONE: PollFlags = PollFlags::HUP.union(PollFlags::ERR).union(PollFlags::NVAL);

@@ -5,6 +5,7 @@
 //! the terminal nor the disk: frames go to the screen's thread and lines to the capture's. It
 //! runs a tick only while something on the screen moves, so an idle screen costs no CPU.
 
+mod away;
 mod canvas;
 mod effects;
 mod input;
@@ -26,7 +27,6 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::{Instant, sleep_until};
 
-pub use input::input;
 pub use screen::Screen;
 pub use terminal::Terminal;
 
@@ -34,6 +34,7 @@ use crate::app::{self, App, Effect, Msg, Outcome};
 use crate::capture::{Piece, Recording, Stream};
 use crate::tap::{self, Clock};
 use crate::view::{self, Theme};
+use away::Away;
 use canvas::Canvas;
 use effects::Effects;
 
@@ -162,6 +163,8 @@ where
 {
     let mut ending = pin!(ending);
     let mut continued = devices.terminal.and_then(|_| continued());
+    let mut resized = devices.terminal.and_then(|_| resized());
+    let mut away: Option<Away> = None;
     let mut canvas = Canvas::new(devices.size);
     let mut size = devices.size;
     let mut arrived = Vec::new();
@@ -170,29 +173,28 @@ where
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
-        let is_moving = session.app.is_animating() || session.theme.is_loading();
+        let has_screen = away.is_none();
+        let is_moving = has_screen && (session.app.is_animating() || session.theme.is_loading());
         tokio::select! {
             biased;
             () = &mut ending => {
                 return End::Told;
             }
             input = devices.input.next() => match input {
-                Some(Ok(input)) => messages.extend(message(input)),
+                // What was typed before the shell was there is nobody's.
+                Some(Ok(input)) => messages.extend(message(input).filter(|_| has_screen)),
                 Some(Err(error)) => return End::Lost(error),
                 None => return End::Told,
             },
-            () = received(&mut continued) => {
-                // Whoever stopped the program has left the terminal in other modes.
-                if let Some(terminal) = devices.terminal {
-                    devices.screen.settle();
-                    terminal.release();
-                    if let Err(error) = terminal.resume() {
-                        return End::Lost(error);
-                    }
-                    devices.screen.repaint();
-                    pace.is_dirty = true;
+            () = received(&mut resized), if has_screen => messages.extend(window()),
+            () = returned(&mut away, &mut continued) => match retake(devices, away.take()) {
+                Ok(size) => {
+                    messages.extend(size);
+                    let title = Effect::Title(session.app.title().to_owned());
+                    effects.perform(title, session, devices.screen);
                 }
-            }
+                Err(error) => return End::Lost(error),
+            },
             Some(message) = outcomes.recv() => messages.push(message),
             // Not at once: signals and timers are looked at in between.
             () = yield_now(), if has_queued => {}
@@ -209,7 +211,7 @@ where
                 }
                 queue.extend(arrived.drain(..));
             }
-            () = sleep_until(pace.due()), if pace.is_due_later() => {}
+            () = sleep_until(pace.due()), if has_screen && pace.is_due_later() => {}
             () = sleep_until(pace.next_tick()), if is_moving => {
                 messages.push(Msg::Tick(session.clock.now()));
                 pace.ticked();
@@ -229,7 +231,9 @@ where
         }
         pace.is_dirty |= tell_status(session, devices.children.as_ref());
         for message in messages {
-            if let Msg::Resize(columns, rows) = message {
+            if let Msg::Resize(columns, rows) = message
+                && size != (columns, rows)
+            {
                 size = (columns, rows);
                 canvas = Canvas::new(size);
                 devices.screen.repaint();
@@ -238,14 +242,12 @@ where
             for effect in session.app.update(message) {
                 match effect {
                     Effect::Quit => return End::Quit,
-                    Effect::Redraw => devices.screen.repaint(),
-                    Effect::Suspend => {
-                        if let Some(terminal) = devices.terminal
-                            && let Err(error) = suspend(devices.screen, terminal)
-                        {
-                            return End::Lost(error);
-                        }
-                    }
+                    Effect::Suspend => match suspend(&mut session.app, devices) {
+                        Ok(shell) => away = shell,
+                        Err(error) => return End::Lost(error),
+                    },
+                    // The shell's title is its own.
+                    Effect::Title(_) if away.is_some() => {}
                     effect => effects.perform(effect, session, devices.screen),
                 }
             }
@@ -254,7 +256,7 @@ where
             effects.perform(effect, session, devices.screen);
         }
         pace.hold(session.app.is_waiting());
-        if pace.may_draw() {
+        if away.is_none() && pace.may_draw() {
             session.app.prepare(size);
             let frame = canvas.draw(|frame| view::draw(&session.app, &session.theme, frame));
             devices.screen.show(frame);
@@ -368,6 +370,17 @@ fn continued() -> Option<Signal> {
     signal(SignalKind::from_raw(number)).ok()
 }
 
+/// Tells each time that the window got another size.
+fn resized() -> Option<Signal> {
+    signal(SignalKind::window_change()).ok()
+}
+
+/// The size of the window.
+fn window() -> Option<Msg> {
+    let (columns, rows) = crossterm::terminal::size().ok()?;
+    Some(Msg::Resize(columns, rows))
+}
+
 /// Resolves when the signal came; without one, never.
 async fn received(signal: &mut Option<Signal>) {
     match signal {
@@ -390,14 +403,53 @@ fn message(input: Input) -> Option<Msg> {
     }
 }
 
-/// Stops the process until the shell continues it, with the terminal given back meanwhile.
-fn suspend(screen: &Screen, terminal: &Terminal) -> io::Result<()> {
-    screen.settle();
+/// Gives the terminal away. A proxy goes on behind a shell; what only reads captures is stopped until
+/// the shell that it was started from continues it.
+fn suspend<K>(app: &mut App, devices: &Devices<'_, K>) -> io::Result<Option<Away>> {
+    let Some(terminal) = devices.terminal else {
+        return Ok(None);
+    };
+    devices.screen.settle();
     terminal.release();
-    #[cfg(unix)]
-    rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-    terminal.resume()?;
-    screen.repaint();
+    if app.options().is_proxy {
+        match Away::start() {
+            Ok(away) => return Ok(Some(away)),
+            Err(error) => app.note(format!("cannot start a shell: {error}")),
+        }
+    } else {
+        #[cfg(unix)]
+        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+    }
+    resume(devices)?;
+    Ok(None)
+}
+
+/// Resolves when the terminal is the program's again: when the shell that had it was left, or the
+/// process was continued after a stop.
+async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) {
+    match away {
+        Some(away) => away.back().await,
+        None => received(continued).await,
+    }
+}
+
+/// Takes the terminal over again, from a shell or from whoever stopped the program and has left it in
+/// other modes. Gives the size that its window has by now.
+fn retake<K>(devices: &Devices<'_, K>, shell: Option<Away>) -> io::Result<Option<Msg>> {
+    if let (None, Some(terminal)) = (shell, devices.terminal) {
+        devices.screen.settle();
+        terminal.release();
+    }
+    resume(devices)?;
+    Ok(window())
+}
+
+/// Takes the terminal over again after a release.
+fn resume<K>(devices: &Devices<'_, K>) -> io::Result<()> {
+    if let Some(terminal) = devices.terminal {
+        terminal.resume()?;
+    }
+    devices.screen.repaint();
     Ok(())
 }
 

@@ -7,25 +7,28 @@
 
 use std::io::{self, Write};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
-use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, Once, PoisonError};
 use std::thread::{self, ThreadId};
 use std::time::Duration;
 
-use crossterm::event::{
-    DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, EnableMouseCapture,
-};
+use crossterm::event::{DisableBracketedPaste, DisableMouseCapture, EnableBracketedPaste, Event};
 use crossterm::style::Print;
 use crossterm::terminal::{
     EndSynchronizedUpdate, EnterAlternateScreen, LeaveAlternateScreen, SetTitle, disable_raw_mode,
     enable_raw_mode,
 };
 use crossterm::{cursor, execute, queue};
+use futures_util::Stream;
 use rustix::termios::{QueueSelector, tcflush};
+
+use super::input::{self, Gate};
 
 /// The terminal in raw mode, on its alternate screen.
 #[derive(Debug)]
 pub struct Terminal {
     has_mouse: bool,
+    /// Shut while another program has the terminal.
+    gate: Arc<Gate>,
 }
 
 impl Terminal {
@@ -37,7 +40,10 @@ impl Terminal {
         restore_on_panic();
         // Until this has succeeded there is nothing to give back.
         enable_raw_mode()?;
-        let terminal = Self { has_mouse };
+        let terminal = Self {
+            has_mouse,
+            gate: Arc::default(),
+        };
         terminal.resume()?;
         Ok(terminal)
     }
@@ -59,14 +65,22 @@ impl Terminal {
             cursor::Hide
         )?;
         if self.has_mouse {
-            queue!(out, EnableMouseCapture)?;
+            queue!(out, Print(ENABLE_MOUSE))?;
         }
+        self.gate.open();
         out.flush()
     }
 
-    /// Gives the terminal back for a while: a suspended program, or an editor.
+    /// Gives the terminal back for a while: a suspended program, or a shell. Nothing is read of it
+    /// meanwhile.
     pub fn release(&self) {
+        self.gate.close();
         restore();
+    }
+
+    /// Keys, mouse and paste events; an error is the last item.
+    pub fn input(&self) -> impl Stream<Item = io::Result<Event>> + Unpin + use<> {
+        input::input(Arc::clone(&self.gate))
     }
 }
 
@@ -162,6 +176,9 @@ fn restore_on_panic() {
     });
 }
 
+/// Has buttons, the wheel and drags told, in a form that fits any width (xterm 1000, 1002, 1006), but
+/// not where the pointer is all the time: nothing is done about that.
+const ENABLE_MOUSE: &str = "\x1b[?1000h\x1b[?1002h\x1b[?1006h";
 /// Saves the window title on the terminal's stack (XTWINOPS 22).
 const PUSH_TITLE: &str = "\x1b[22;2t";
 /// Restores the saved window title (XTWINOPS 23).

@@ -142,6 +142,16 @@ impl Window {
             .unwrap();
     }
 
+    /// The same while the program does not have the screen.
+    pub(crate) fn resize_shell(&mut self, size: (u16, u16)) {
+        self.parser = parser(size);
+        self.master
+            .as_ref()
+            .unwrap()
+            .resize(pty_size(size))
+            .unwrap();
+    }
+
     /// Sends the program a signal, such as `-TERM`.
     pub(crate) fn signal(&self, name: &str) {
         let status = Command::new("kill")
@@ -203,6 +213,14 @@ impl Window {
         let began = self.clock.now();
         while self.is_taken() {
             assert!(self.read_once(began), "the screen is not given back");
+        }
+    }
+
+    /// Reads until the program has entered the alternate screen.
+    pub(crate) fn takes(&mut self) {
+        let began = self.clock.now();
+        while !self.is_taken() {
+            assert!(self.read_once(began), "the screen is not taken");
         }
     }
 
