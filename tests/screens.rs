@@ -8,6 +8,8 @@
 
 #[path = "screens/keys.rs"]
 mod keys;
+#[path = "screens/list.rs"]
+mod list;
 #[path = "screens/overlays.rs"]
 mod overlays;
 #[path = "screens/panes.rs"]
@@ -208,17 +210,6 @@ fn the_cursor_stays_on_its_flow_while_others_arrive() {
 }
 
 #[test]
-fn folding_a_connection_takes_its_turns_away() {
-    let mut scene = Scene::finished();
-    scene.app.prepare((120, 40));
-    let rows = scene.app.list().rows().len();
-    scene.press("C");
-    assert_eq!(scene.app.list().rows().len(), rows - 2);
-    scene.press("C");
-    assert_eq!(scene.app.list().rows().len(), rows);
-}
-
-#[test]
 fn what_is_marked_is_saved() {
     let mut scene = Scene::finished();
     scene.app.prepare((120, 40));
@@ -284,7 +275,7 @@ fn a_message_stays_for_its_time_however_late_the_first_tick() {
     );
     check("toast", scene, (80, 24), "");
     let mut scene = Scene::finished();
-    scene.press("e");
+    scene.press("Ge");
     scene.wait(1);
     assert_eq!(scene.app.toast().unwrap().text, "no next error");
     scene.wait(5_000);

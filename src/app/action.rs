@@ -180,8 +180,14 @@ actions! {
 
     Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";
     Pause "pause" "pause" ["p"] Anywhere Show "Pause the display; recording goes on";
-    Fold "fold" "fold" ["c"] Anywhere Show "Fold the connection or the section under the cursor";
-    FoldAll "fold-all" "fold all" ["C"] List Show "Fold all connections; again unfolds them";
+    Sort "sort" "sort" ["o"] List Show "Sort by the next column; at last as the flows came";
+    ReverseSort "reverse-sort" "reverse" ["O"] List Show "Sort the other way round";
+    Fold "fold" "fold" ["c"] Anywhere Show
+        "Fold the thread, connection or section under the cursor";
+    FoldAll "fold-all" "fold all" ["C"] List Show
+        "Fold all threads and connections; again unfolds them";
+    SideChannels "side-channels" "side channels" ["."] List Show
+        "Hide side channels, but for what failed; again shows them";
     Raw "raw" "raw" ["r"] Anywhere Show "Show the payload raw, or decoded again";
     Diff "diff" "diff" ["d"] Anywhere Show "Compare the request with that of the turn before";
     Zoom "zoom" "zoom" ["z"] Anywhere Show "Let the pane fill the screen, or not";

@@ -71,10 +71,49 @@ pub struct Wish {
     pub is_zoomed: bool,
     /// The arrangement.
     pub mode: Mode,
-    /// The list's share of the width when all panes are shown, in percent.
+    /// Where the borders between panes are.
+    pub shares: Shares,
+}
+
+/// What panes have of the room that they share with others, in ten-thousandths: fine enough for a
+/// border to be wherever it was dragged to.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Shares {
+    /// The list's width, when all panes are shown.
     pub list_width: u16,
-    /// The list's share of the height when it is above one pane, in percent.
+    /// The list's height, when it is above one pane.
     pub list_height: u16,
+    /// The payload's height, of what is above the frames.
+    pub payload: u16,
+    /// The output's width, of what is right of the list.
+    pub output: u16,
+    /// The frames' height.
+    pub frames: u16,
+}
+
+impl Default for Shares {
+    fn default() -> Self {
+        Self {
+            list_width: 4_900,
+            list_height: 4_600,
+            payload: 5_000,
+            output: 5_800,
+            frames: 2_800,
+        }
+    }
+}
+
+/// A border that can be dragged.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// Between the list and the panes that show the selected flow.
+    List,
+    /// Below the payload, when all panes are shown.
+    Payload,
+    /// Between output and reasoning.
+    Output,
+    /// Above the frames.
+    Frames,
 }
 
 impl Default for Wish {
@@ -84,8 +123,7 @@ impl Default for Wish {
             detail: Pane::Payload,
             is_zoomed: false,
             mode: Mode::Auto,
-            list_width: 49,
-            list_height: 46,
+            shares: Shares::default(),
         }
     }
 }
@@ -193,6 +231,8 @@ pub struct Layout {
     pub shape: Shape,
     /// The visible panes, in the order of [`Pane::ALL`].
     pub panes: Vec<Placed>,
+    /// What the panes share.
+    pub body: Rect,
     /// The bottom line.
     pub status: Rect,
 }
@@ -231,6 +271,7 @@ impl Layout {
         Self {
             shape,
             panes,
+            body,
             status,
         }
     }
@@ -248,6 +289,47 @@ impl Layout {
             .iter()
             .rev()
             .find(|placed| placed.area.contains(position))
+    }
+
+    /// The border between panes at a cell.
+    #[must_use]
+    pub fn edge(&self, position: Position) -> Option<Edge> {
+        let area = |pane| self.place(pane).map(|placed| placed.area);
+        let is_right = |area: Rect| area.right() == position.x + 1 && area.contains(position);
+        let is_bottom = |area: Rect| area.bottom() == position.y + 1 && area.contains(position);
+        let list = area(Pane::Requests)?;
+        match self.shape {
+            Shape::Stacked => is_bottom(list).then_some(Edge::List),
+            Shape::Columns if area(Pane::Frames)?.y == position.y => Some(Edge::Frames),
+            Shape::Columns if is_right(list) => Some(Edge::List),
+            Shape::Columns if is_bottom(area(Pane::Payload)?) => Some(Edge::Payload),
+            Shape::Columns if is_right(area(Pane::Output)?) => Some(Edge::Output),
+            Shape::Columns | Shape::Single | Shape::TooSmall => None,
+        }
+    }
+
+    /// `shares`, but with a border at `position`.
+    #[must_use]
+    pub fn dragged(&self, edge: Edge, position: Position, mut shares: Shares) -> Shares {
+        let body = self.body;
+        let column = position.x.saturating_sub(body.x) + 1;
+        let row = position.y.saturating_sub(body.y) + 1;
+        let area = |pane| self.place(pane).map_or(body, |placed| placed.area);
+        match (edge, self.shape) {
+            (Edge::List, Shape::Stacked) => shares.list_height = part(row, body.height),
+            (Edge::List, _) => shares.list_width = part(column, body.width),
+            (Edge::Payload, _) => shares.payload = part(row, area(Pane::Requests).height),
+            (Edge::Output, _) => {
+                let right = area(Pane::Payload);
+                let column = (position.x + 1).saturating_sub(right.x);
+                shares.output = part(column, right.width);
+            }
+            (Edge::Frames, _) => {
+                let row = body.bottom().saturating_sub(position.y);
+                shares.frames = part(row, body.height);
+            }
+        }
+        shares
     }
 }
 
@@ -274,15 +356,16 @@ fn shape(area: Rect, mode: Mode) -> Shape {
 
 /// The list on the left; Payload above Output and Reasoning on the right; Frames across the bottom.
 fn columns(body: Rect, wish: Wish) -> Vec<Placed> {
-    let frames_height = share(body.height, 28).clamp(6, 16);
+    let shares = wish.shares;
+    let frames_height = share(body.height, shares.frames).clamp(6, body.height - 9);
     let top_height = body.height - frames_height + 1;
-    let list_width = share(body.width, wish.list_width).clamp(36, body.width - 50);
+    let list_width = share(body.width, shares.list_width).clamp(36, body.width - 50);
     let right_x = body.x + list_width - 1;
     let right_width = body.width - list_width + 1;
-    let payload_height = share(top_height, 50);
+    let payload_height = share(top_height, shares.payload).clamp(5, top_height - 4);
     let lower_y = body.y + payload_height - 1;
     let lower_height = top_height - payload_height + 1;
-    let output_width = share(right_width, 58);
+    let output_width = share(right_width, shares.output).clamp(16, right_width - 16);
     let placed = |pane, x, y, width, height| Placed {
         pane,
         area: Rect::new(x, y, width, height),
@@ -311,7 +394,7 @@ fn columns(body: Rect, wish: Wish) -> Vec<Placed> {
 
 /// The list above one pane that stands for all details.
 fn stacked(body: Rect, wish: Wish) -> Vec<Placed> {
-    let list_height = share(body.height, wish.list_height).clamp(5, body.height - 6);
+    let list_height = share(body.height, wish.shares.list_height).clamp(5, body.height - 6);
     vec![
         Placed {
             pane: Pane::Requests,
@@ -333,10 +416,19 @@ fn stacked(body: Rect, wish: Wish) -> Vec<Placed> {
     ]
 }
 
-/// `percent` of `whole`.
-fn share(whole: u16, percent: u16) -> u16 {
-    (u32::from(whole) * u32::from(percent) / 100) as u16
+/// So many ten-thousandths of `whole`.
+fn share(whole: u16, part: u16) -> u16 {
+    (u32::from(whole) * u32::from(part) / WHOLE) as u16
 }
+
+/// How many ten-thousandths of `whole` are `cells`: the least that [`share`] makes so many of.
+fn part(cells: u16, whole: u16) -> u16 {
+    let cells = u32::from(cells.min(whole));
+    (cells * WHOLE).div_ceil(u32::from(whole.max(1))) as u16
+}
+
+/// In ten-thousandths.
+const WHOLE: u32 = 10_000;
 
 /// From this many rows on, the list spends one on column titles.
 const HEADER_FROM: u16 = 6;
@@ -355,11 +447,16 @@ mod tests {
         for width in (1..260).step_by(3) {
             for height in 1..70 {
                 for mode in modes {
-                    for percent in [10, 46, 90] {
+                    for part in [0, 4_600, 10_000] {
                         let wish = Wish {
                             mode,
-                            list_width: percent,
-                            list_height: percent,
+                            shares: Shares {
+                                list_width: part,
+                                list_height: part,
+                                payload: part,
+                                output: part,
+                                frames: part,
+                            },
                             ..Wish::default()
                         };
                         let area = Rect::new(0, 0, width, height);
@@ -389,6 +486,41 @@ mod tests {
         assert_eq!(shape(140, 40).shape, Shape::Columns);
         assert_eq!(shape(140, 40).panes.len(), 5);
         assert_eq!(shape(140, 20).shape, Shape::Stacked);
+    }
+
+    #[test]
+    fn every_border_goes_where_it_is_dragged() {
+        for (size, edges) in [
+            (
+                (200, 50),
+                &[Edge::List, Edge::Payload, Edge::Output, Edge::Frames][..],
+            ),
+            ((100, 40), &[Edge::List]),
+        ] {
+            let area = Rect::new(0, 0, size.0, size.1);
+            let mut found = Vec::new();
+            for position in area.positions() {
+                let mut wish = Wish::default();
+                let layout = Layout::of(area, wish);
+                let Some(edge) = layout.edge(position) else {
+                    continue;
+                };
+                found.push(edge);
+                for (by_x, by_y) in [(0, 0), (3, 2), (-5, -3), (7, -1)] {
+                    let to = position.offset(ratatui::layout::Offset { x: by_x, y: by_y });
+                    wish.shares = layout.dragged(edge, to, wish.shares);
+                    let moved = Layout::of(area, wish);
+                    // Along the border it may be anywhere.
+                    let is_there = area.positions().any(|other| {
+                        moved.edge(other) == Some(edge) && (other.x == to.x || other.y == to.y)
+                    });
+                    assert!(is_there, "{edge:?} from {position} to {to}");
+                }
+            }
+            for edge in edges {
+                assert!(found.contains(edge), "{edge:?}");
+            }
+        }
     }
 
     #[test]

@@ -1,16 +1,20 @@
 //! The request list: which flows are shown, where the cursor is, and what is marked.
 //!
-//! The cursor is a flow, not a row, so that it stays where it is when rows arrive above it. Of a
-//! hundred thousand flows only those that changed are looked at; the rows are put together anew
-//! only if one came or went.
+//! The cursor is a flow, not a row, so that it stays where it is, on the screen too, when rows arrive
+//! above it; a flow that is hidden for a while has it again when it comes back. Of a hundred
+//! thousand flows only those that changed are looked at; the rows are put together anew only if one
+//! came, went or moved.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 
 use super::judge::Judge;
+use super::order::{Names, Order, Sort};
+use super::outline::{self, Below, Entry, Group, Place, Stem};
 use super::scroll::{Motion, Scroll};
 use crate::filter::Filter;
 use crate::flow::{FlowId, FlowKind, State, Store, Summary};
+use crate::responses::Prices;
 
 /// The request list.
 #[derive(Default, Debug)]
@@ -19,12 +23,18 @@ pub struct List {
     entries: Vec<Entry>,
     /// The store's revision that `entries` reflects.
     seen: u64,
+    /// The threads that flows belong to.
+    threads: Names,
     /// The flows shown, in order.
     rows: Vec<FlowId>,
+    /// Where they hang in the tree. Position = row.
+    stems: Vec<Stem>,
     /// Whether `rows` must be put together anew.
     is_stale: bool,
     /// The flow under the cursor; `None` if no row is shown.
     selected: Option<FlowId>,
+    /// The flow that the cursor was put on. It has the cursor whenever it is shown.
+    meant: Option<FlowId>,
     /// The window, and the row of `selected`.
     scroll: Scroll,
     /// How many rows fit.
@@ -37,48 +47,16 @@ pub struct List {
     anchor: Option<FlowId>,
     /// Whether only marked flows are shown.
     is_marked_only: bool,
-    /// Connections whose turns are hidden.
-    folded: HashSet<FlowId>,
+    /// What is folded.
+    folded: HashSet<Group>,
+    /// How many flows of side channels are hidden, if those are: all but what failed.
+    terse: Option<usize>,
+    /// What the list is sorted by.
+    order: Order,
     /// Which flows pass the filter.
     judge: Judge,
     /// Numbers for the status bar.
     totals: Totals,
-}
-
-/// What matters of a flow to the list.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// Where it stands in the tree.
-    place: Place,
-    /// Whether it failed, among others.
-    state: State,
-    /// Whether it carries no model turn.
-    is_side: bool,
-    /// Whether it goes on.
-    is_live: bool,
-    /// How many turns it has, if it is a connection.
-    turns: u32,
-}
-
-/// Where a flow stands in the tree of connections and turns.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
-    /// Outside of it.
-    Alone,
-    /// A connection, above its turns.
-    Connection,
-    /// A turn of this connection.
-    Turn(FlowId),
-}
-
-impl Entry {
-    /// The connection that the flow is a turn of.
-    fn connection(self) -> Option<FlowId> {
-        match self.place {
-            Place::Turn(connection) => Some(connection),
-            Place::Alone | Place::Connection => None,
-        }
-    }
 }
 
 /// Numbers of flows.
@@ -93,6 +71,15 @@ pub struct Totals {
 }
 
 impl List {
+    /// A list without flows; costs go by these prices.
+    #[must_use]
+    pub fn new(prices: Arc<Prices>) -> Self {
+        Self {
+            order: Order::new(prices),
+            ..Self::default()
+        }
+    }
+
     // === Looking ===
 
     /// The flows shown, in order.
@@ -132,10 +119,22 @@ impl List {
         self.is_marked_only
     }
 
-    /// Whether the turns of this connection are hidden.
+    /// Where a row hangs in the tree.
     #[must_use]
-    pub fn is_folded(&self, connection: FlowId) -> bool {
-        self.folded.contains(&connection)
+    pub fn stem(&self, row: usize) -> Stem {
+        self.stems.get(row).copied().unwrap_or_default()
+    }
+
+    /// What the list is sorted by.
+    #[must_use]
+    pub fn sort(&self) -> Sort {
+        self.order.sort()
+    }
+
+    /// How many flows of side channels are hidden with the others of their kind.
+    #[must_use]
+    pub fn hidden_side_channels(&self) -> usize {
+        self.terse.unwrap_or_default()
     }
 
     /// Whether the flow is marked.
@@ -148,19 +147,6 @@ impl List {
     #[must_use]
     pub fn marked(&self) -> usize {
         self.marks.len()
-    }
-
-    /// How many turns the connection has.
-    #[must_use]
-    pub fn turns(&self, connection: FlowId) -> u32 {
-        self.entry(connection).map_or(0, |entry| entry.turns)
-    }
-
-    /// Whether the flow in this row is the last shown turn of its connection.
-    #[must_use]
-    pub fn is_last_turn(&self, row: usize) -> bool {
-        let connection = |row: usize| self.entry(*self.rows.get(row)?)?.connection();
-        connection(row) != connection(row + 1)
     }
 
     /// Numbers of all flows.
@@ -199,16 +185,16 @@ impl List {
 
     /// Puts the rows together if something decided about them since.
     pub fn settle(&mut self, store: &Store) {
-        if self.is_stale {
+        if self.is_stale && !self.order.is_busy() {
             self.rebuild(store);
             self.is_stale = false;
         }
     }
 
-    /// Whether the filter is still at work: [`List::work`] is to be called.
+    /// Whether the filter or the order is still at work: [`List::work`] is to be called.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.judge.is_busy()
+        self.judge.is_busy() || self.order.is_busy()
     }
 
     /// How far a new filter is, in percent; `None` when it is through.
@@ -218,9 +204,12 @@ impl List {
         Some(done * 100 / total.max(1))
     }
 
-    /// Lets the filter look at some flows, for a few milliseconds at most. [`List::settle`] shows
-    /// what came of it.
+    /// Lets the filter and the order look at some flows, for a few milliseconds at most.
+    /// [`List::settle`] shows what came of it.
     pub fn work(&mut self, store: &Store) {
+        if self.order.is_busy() {
+            self.is_stale |= self.order.step(store);
+        }
         if self.judge.is_busy() || self.judge.progress().is_some() {
             self.is_stale |= self.judge.step(store, &self.marks);
         }
@@ -254,6 +243,12 @@ impl List {
         self.scroll.clamp(self.rows.len(), self.height);
     }
 
+    /// Sorts by something else, as soon as it is known of every flow.
+    pub fn set_sort(&mut self, sort: Sort, store: &Store) {
+        self.is_stale |= self.order.set(sort);
+        self.sync(store);
+    }
+
     /// Shows only what passes `filter`, as soon as that is found out.
     pub fn set_filter(&mut self, filter: Option<Filter>, store: &Store) {
         self.is_stale |= self.judge.set(filter);
@@ -266,14 +261,23 @@ impl List {
     pub fn go(&mut self, motion: Motion) {
         self.follows = false;
         self.scroll.go(motion, self.rows.len(), self.height);
-        self.selected = self.rows.get(self.scroll.cursor).copied();
+        self.settle_cursor();
     }
 
-    /// Puts the cursor onto a flow, and unfolds its connection; says whether it is shown.
+    /// The reader means the flow that the cursor is on.
+    fn settle_cursor(&mut self) {
+        self.selected = self.rows.get(self.scroll.cursor).copied();
+        self.meant = self.selected;
+    }
+
+    /// Puts the cursor onto a flow, and unfolds what it is folded in; says whether it is shown.
     pub fn select(&mut self, id: FlowId, store: &Store) -> bool {
-        let connection = self.entry(id).and_then(Entry::connection);
-        if connection.is_some_and(|connection| self.folded.remove(&connection)) {
-            self.is_stale = true;
+        if let Some(entry) = self.entry(id) {
+            let thread = entry.thread.map(Group::Thread);
+            let connection = entry.connection().map(Group::Connection);
+            for group in [thread, connection].into_iter().flatten() {
+                self.is_stale |= self.folded.remove(&group);
+            }
             self.sync(store);
         }
         let row = self.rows.iter().position(|row| *row == id);
@@ -287,7 +291,7 @@ impl List {
     pub fn wheel(&mut self, by: isize) {
         self.follows = false;
         self.scroll.wheel(by, self.rows.len(), self.height);
-        self.selected = self.rows.get(self.scroll.cursor).copied();
+        self.settle_cursor();
     }
 
     /// Moves the cursor `count` flows on, or back, counting those that are `wanted` only. Says
@@ -361,6 +365,7 @@ impl List {
 
     /// Begins a range at the cursor, or forgets the one that was begun.
     pub fn toggle_range(&mut self) {
+        self.follows = false;
         self.anchor = match self.anchor {
             Some(_) => None,
             None => self.selected,
@@ -380,40 +385,55 @@ impl List {
         self.sync(store);
     }
 
-    /// Hides or shows the turns of the connection under the cursor, or that the flow under it
-    /// belongs to.
+    /// Hides or shows what hangs below the row under the cursor or, if nothing does, below its
+    /// parent; on a side channel, hides them all.
     pub fn fold(&mut self, store: &Store) {
         let Some(selected) = self.selected else {
             return;
         };
-        let connection = match self.entry(selected).map(|entry| entry.place) {
-            Some(Place::Connection) => selected,
-            Some(Place::Turn(connection)) => connection,
-            Some(Place::Alone) | None => return,
-        };
-        if !self.folded.remove(&connection) {
-            self.folded.insert(connection);
-            self.selected = Some(connection);
-            self.follows = false;
+        let row = self.scroll.cursor;
+        let stem = self.stem(row);
+        let is_above =
+            |row: &usize| stem.below != Below::Nothing || self.stem(*row).depth < stem.depth;
+        let head = (0..=row).rev().find(is_above);
+        let head = head.and_then(|head| {
+            let id = *self.rows.get(head)?;
+            outline::group(id, self.entry(id)?, self.stem(head))
+        });
+        if let Some(group) = head {
+            if !self.folded.remove(&group) {
+                self.folded.insert(group);
+            }
+        } else if self.entry(selected).is_some_and(|entry| entry.is_side) {
+            self.terse = Some(0);
+        } else {
+            return;
         }
+        self.follows = false;
         self.is_stale = true;
         self.sync(store);
     }
 
-    /// Hides the turns of all connections, or shows them all if they are all hidden.
+    /// Hides all that hangs below other rows, or shows it if all is hidden.
     pub fn fold_all(&mut self, store: &Store) {
+        let threads = (0..self.threads.len()).map(Group::Thread);
         let connections = self.entries.iter().zip(0..);
-        let connections: HashSet<_> = connections
+        let connections = connections
             .filter(|(entry, _)| entry.place == Place::Connection)
-            .map(|(_, id)| FlowId(id))
-            .collect();
-        if self.folded == connections {
-            self.folded.clear();
+            .map(|(_, id)| Group::Connection(FlowId(id)));
+        let all: HashSet<_> = threads.chain(connections).collect();
+        self.folded = if self.folded == all {
+            HashSet::new()
         } else {
-            let selected = self.selected.and_then(|id| self.entry(id));
-            self.selected = selected.and_then(Entry::connection).or(self.selected);
-            self.folded = connections;
-        }
+            all
+        };
+        self.is_stale = true;
+        self.sync(store);
+    }
+
+    /// Hides the side channels, but for what failed, or shows them again.
+    pub fn toggle_side_channels(&mut self, store: &Store) {
+        self.terse = self.terse.is_none().then_some(0);
         self.is_stale = true;
         self.sync(store);
     }
@@ -443,27 +463,31 @@ impl List {
             FlowKind::Ws => Place::Connection,
             FlowKind::WsTurn { connection, .. } => Place::Turn(connection),
         };
+        let is_side = flow.channel.is_side();
+        let thread = flow.identity.thread.as_deref().filter(|_| !is_side);
         let entry = Entry {
             place,
+            thread: thread.map(|thread| self.threads.number(thread) as u32),
             state: flow.state,
-            is_side: flow.channel.is_side(),
+            is_side,
             is_live: flow.is_live(),
-            turns: self.entry(flow.id).map_or(0, |entry| entry.turns),
         };
         if let Some(old) = self.entries.get(index).copied() {
             self.totals.live -= usize::from(old.is_live);
             self.totals.failed -= usize::from(old.state == State::Failed);
+            self.is_stale |= (
+                old.place,
+                old.thread,
+                old.is_side,
+                old.state == State::Failed,
+            ) != (place, entry.thread, is_side, entry.state == State::Failed);
             self.entries[index] = entry;
         } else {
             self.totals.flows += 1;
             self.is_stale = true;
             self.entries.push(entry);
-            if let Place::Turn(FlowId(connection)) = place
-                && let Some(connection) = self.entries.get_mut(connection as usize)
-            {
-                connection.turns += 1;
-            }
         }
+        self.is_stale |= self.order.take(flow);
         self.judge.take(flow);
         self.totals.live += usize::from(entry.is_live);
         self.totals.failed += usize::from(entry.state == State::Failed);
@@ -476,54 +500,65 @@ impl List {
     }
 
     /// Puts the rows together, and the cursor onto its flow, or onto the nearest one that is left.
+    /// The cursor's row stays where it is on the screen.
     fn rebuild(&mut self, store: &Store) {
-        self.rows.clear();
-        let mut nearest = 0;
-        // A connection that is shown only if one of its turns is.
-        let mut context = None;
-        for id in store.rows() {
-            if Some(*id) == self.selected {
-                nearest = self.rows.len();
-            }
-            let Some(entry) = self.entry(*id) else {
-                continue;
-            };
+        let offset = self.scroll.cursor.saturating_sub(self.scroll.top);
+        let mut terse = 0;
+        // Of the flows that are left, the last one before the one that is meant, or else the first.
+        let (mut nearest, mut is_past) = (None, false);
+        let mut is_wanted = |id: FlowId, entry: Entry| {
             let is_wanted =
-                self.judge.passes(*id) && (!self.is_marked_only || self.marks.contains(id));
-            if entry.place == Place::Connection {
-                context = (!is_wanted).then_some(*id);
+                self.judge.passes(id) && (!self.is_marked_only || self.marks.contains(&id));
+            let is_terse = self.terse.is_some() && entry.is_side && entry.state != State::Failed;
+            terse += usize::from(is_wanted && is_terse);
+            let is_wanted = is_wanted && !is_terse;
+            is_past |= Some(id) == self.meant;
+            if is_wanted && (!is_past || nearest.is_none()) {
+                nearest = Some(id);
             }
-            if !is_wanted {
-                continue;
-            }
-            if let Place::Turn(connection) = entry.place {
-                if context.take_if(|of| *of == connection).is_some() {
-                    self.rows.push(connection);
-                }
-                if self.folded.contains(&connection) {
-                    continue;
-                }
-            }
-            if Some(*id) == self.selected {
-                nearest = self.rows.len();
-            }
-            self.rows.push(*id);
+            is_wanted
+        };
+        if self.order.sort().is_natural() {
+            let mut rows = outline::outline(store.rows(), &self.entries, is_wanted);
+            outline::fold(&mut rows, &self.entries, &self.folded);
+            (self.rows, self.stems) = rows.into_iter().unzip();
+        } else {
+            let flows = store.rows().iter().copied();
+            self.rows = flows
+                .filter(|id| self.entry(*id).is_some_and(|entry| is_wanted(*id, entry)))
+                .collect();
+            self.order.apply(&mut self.rows);
+            self.stems = Vec::new();
         }
-        if self.follows || self.selected.is_none() {
-            self.selected = self.newest();
+        self.terse = self.terse.map(|_| terse);
+        if self.follows || self.meant.is_none() {
+            self.meant = self.newest();
         }
-        let row = self.rows.iter().position(|id| Some(*id) == self.selected);
-        self.scroll.cursor = row.unwrap_or(nearest);
+        let row = self.meant.and_then(|id| self.row_of(id));
+        let row = row.or_else(|| self.row_of(nearest?));
+        self.scroll.cursor = row.unwrap_or_default();
+        self.scroll.top = self.scroll.cursor.saturating_sub(offset);
         self.scroll.clamp(self.rows.len(), self.height);
         self.selected = self.rows.get(self.scroll.cursor).copied();
     }
 
+    /// The row of a flow, or of what it is folded in.
+    fn row_of(&self, id: FlowId) -> Option<usize> {
+        let row_of = |id: FlowId| self.rows.iter().position(|row| *row == id);
+        row_of(id).or_else(|| {
+            let entry = self.entry(id)?;
+            let of_thread = |row: &FlowId| self.entry(*row).and_then(|head| head.thread);
+            let head = || {
+                let thread = Some(entry.thread?);
+                self.rows.iter().position(|row| of_thread(row) == thread)
+            };
+            entry.connection().and_then(row_of).or_else(head)
+        })
+    }
+
     /// The newest turn that is shown or, if there is none, the newest flow.
     fn newest(&self) -> Option<FlowId> {
-        let is_turn = |id: &&FlowId| {
-            self.entry(**id)
-                .is_some_and(|entry| !entry.is_side && entry.place != Place::Connection)
-        };
+        let is_turn = |id: &&FlowId| self.entry(**id).is_some_and(Entry::is_turn);
         let turn = self.rows.iter().filter(is_turn).max();
         turn.or_else(|| self.rows.iter().max()).copied()
     }

@@ -6,6 +6,7 @@
 //! is touched here.
 
 pub mod action;
+pub mod columns;
 mod documents;
 pub mod edit;
 mod find;
@@ -20,6 +21,8 @@ pub mod list;
 mod loading;
 mod mouse;
 mod msg;
+pub mod order;
+mod outline;
 mod overlay;
 mod page;
 pub mod prompt;
@@ -49,6 +52,7 @@ use crate::tap::At;
 pub use find::{Hits, MOST_HITS, TextSearch};
 pub use loading::Loading;
 pub use msg::{Effect, Msg, Outcome};
+pub use outline::{Below, Stem};
 pub use overlay::Overlay;
 pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
@@ -57,7 +61,7 @@ use documents::Sheet;
 use focus::Pane;
 use gauges::Gauges;
 use keymap::Count;
-use layout::{Layout, Wish};
+use layout::{Edge, Layout, Wish};
 use leaf::Leaf;
 use list::List;
 use page::Page;
@@ -95,6 +99,8 @@ pub struct App {
     wish: Wish,
     /// Where the panes sat when they were last drawn.
     layout: Layout,
+    /// The border that the mouse has hold of.
+    dragged: Option<Edge>,
     /// The screen's size.
     size: (u16, u16),
     /// The payload's tab.
@@ -145,10 +151,11 @@ impl App {
             relations: Relations::default(),
             gauges: Gauges::default(),
             loading: Loading::default(),
-            list: List::default(),
+            list: List::new(Arc::clone(&options.prices)),
             sheets: Box::default(),
             wish: Wish::default(),
             layout: Layout::default(),
+            dragged: None,
             size: (0, 0),
             tab: Tab::default(),
             folds: Folds::default(),
@@ -461,6 +468,12 @@ impl App {
         self.list.set_filter(filter, &self.store);
     }
 
+    /// The terminal's title, as last set.
+    #[must_use]
+    pub fn title(&self) -> &str {
+        &self.title
+    }
+
     /// The title that tells what goes on.
     fn current_title(&self) -> String {
         match self.list.totals().live {
@@ -469,9 +482,3 @@ impl App {
         }
     }
 }
-    /// The terminal's title, as last set.
-    #[must_use]
-    pub fn title(&self) -> &str {
-        &self.title
-    }
-

@@ -1,10 +1,12 @@
-//! The mouse: a click selects, the wheel scrolls what is under the pointer.
+//! The mouse: a click selects, or sorts, the wheel scrolls what is under the pointer, borders can be dragged.
 
 use crossterm::event::{MouseButton, MouseEvent, MouseEventKind};
 use ratatui::layout::Position;
 
+use super::columns::{self, Column};
 use super::focus::Pane;
 use super::layout::Placed;
+use super::order::Sort;
 use super::scroll::Motion;
 use super::{App, Overlay};
 
@@ -19,6 +21,18 @@ impl App {
             return;
         }
         let position = Position::new(event.column, event.row);
+        match event.kind {
+            MouseEventKind::Down(_) => self.dragged = self.layout.edge(position),
+            MouseEventKind::Drag(MouseButton::Left) => {
+                if let Some(edge) = self.dragged {
+                    self.wish.shares = self.layout.dragged(edge, position, self.wish.shares);
+                    self.arrange();
+                }
+                return;
+            }
+            MouseEventKind::Up(_) => self.dragged = None,
+            _ => {}
+        }
         let Some(placed) = self.layout.at(position).copied() else {
             return;
         };
@@ -78,7 +92,11 @@ impl App {
         }
         self.focus_on(placed.pane);
         if placed.pane == Pane::Requests {
-            let rows = placed.rows();
+            let (inner, rows) = (placed.inner(), placed.rows());
+            if position.y < rows.y && inner.contains(position) {
+                self.sort_by(columns::at(inner.width, position.x - inner.x));
+                return;
+            }
             let row = self.list.scroll().top + usize::from(position.y.saturating_sub(rows.y));
             if rows.contains(position) && row < self.list.rows().len() {
                 self.list.go(Motion::To(row));
@@ -93,6 +111,19 @@ impl App {
         if text.contains(position) && row < sheet.leaf().rows().len() {
             sheet.go(placed.pane, Motion::To(row));
             self.list.set_follows(false, &self.store);
+        }
+    }
+
+    /// Sorts by a column; by the one that is sorted by, the other way round.
+    fn sort_by(&mut self, column: Option<Column>) {
+        let sort = self.list.sort();
+        let chosen = match column {
+            Some(column) if column == sort.column => Some(sort.reversed()),
+            Some(column) => Sort::by(column),
+            None => None,
+        };
+        if let Some(chosen) = chosen {
+            self.list.set_sort(chosen, &self.store);
         }
     }
 

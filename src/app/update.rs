@@ -189,6 +189,15 @@ impl App {
             Action::Pause => self.is_paused = !self.is_paused,
             Action::Fold => self.fold(),
             Action::FoldAll => self.list.fold_all(&self.store),
+            Action::SideChannels => self.list.toggle_side_channels(&self.store),
+            Action::Sort => {
+                let sort = (0..times).fold(self.list.sort(), |sort, _| sort.next());
+                self.list.set_sort(sort, &self.store);
+            }
+            Action::ReverseSort => {
+                let sort = self.list.sort().reversed();
+                self.list.set_sort(sort, &self.store);
+            }
             Action::Raw => {
                 self.tab = match self.tab {
                     Tab::Raw => Tab::Request,
@@ -204,8 +213,8 @@ impl App {
                 let title = self.wish.mode.title();
                 self.note(format!("layout: {title}"));
             }
-            Action::Shrink => self.resize(-4),
-            Action::Grow => self.resize(4),
+            Action::Shrink => self.resize(-400),
+            Action::Grow => self.resize(400),
             Action::Help => self.show_help(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
@@ -356,14 +365,14 @@ impl App {
         }
     }
 
-    /// Changes the list's share of the screen.
+    /// Changes the list's share of the screen, by ten-thousandths.
     fn resize(&mut self, by: i16) {
         let share = match self.layout.shape {
-            Shape::Columns => &mut self.wish.list_width,
-            Shape::Stacked => &mut self.wish.list_height,
+            Shape::Columns => &mut self.wish.shares.list_width,
+            Shape::Stacked => &mut self.wish.shares.list_height,
             Shape::Single | Shape::TooSmall => return,
         };
-        *share = share.saturating_add_signed(by).clamp(16, 76);
+        *share = share.saturating_add_signed(by).clamp(1_600, 7_600);
     }
 
     /// Quits, or asks first if streams are live or a child runs.

@@ -9,6 +9,7 @@ use super::prompt::matches;
 use super::put;
 use super::theme::{Theme, Ui};
 use crate::app::App;
+use crate::app::columns::columns;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::text::{Clean, truncate, width};
@@ -113,7 +114,7 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
     }
     if placed.pane == Pane::Requests {
         let room = usize::from(placed.area.right().saturating_sub(left + 5));
-        let text = numbers(app);
+        let text = numbers(app, placed.inner().width);
         let text = truncate(&text, room);
         if !text.is_empty() && room > 6 {
             let columns = width(&text) as u16 + 2;
@@ -142,8 +143,8 @@ fn label(buf: &mut Buffer, area: Rect, text: &str, style: Style) {
     put(buf, x, area.y, end, " ", style);
 }
 
-/// How the list stands: what it follows, how much of it is shown.
-fn numbers(app: &App) -> String {
+/// How the list stands, in a pane of `width` columns: what it follows, how much of it is shown.
+fn numbers(app: &App, width: u16) -> String {
     let list = app.list();
     let mut parts = Vec::new();
     if let Some(percent) = list.progress() {
@@ -154,6 +155,14 @@ fn numbers(app: &App) -> String {
     }
     if list.is_marked_only() {
         parts.push("marked only".to_owned());
+    }
+    if list.hidden_side_channels() > 0 {
+        parts.push(format!("{} side hidden", list.hidden_side_channels()));
+    }
+    let sort = list.sort();
+    let is_shown = |column| columns(width).iter().any(|(shown, _)| *shown == column);
+    if !sort.is_natural() && !is_shown(sort.column) {
+        parts.push(format!("{}{}", sort.arrow(), sort.column.title()));
     }
     if list.follows() {
         parts.push("follow".to_owned());

@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use super::theme::{Theme, Ui};
 use super::{empty, put};
-use crate::app::App;
+use crate::app::columns::{Column, PREFIX, columns};
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
+use crate::app::order::Sort;
+use crate::app::{App, Below, Stem};
 use crate::content::{Role, format};
 use crate::flow::{FlowKind, State, Summary, sessions};
 use crate::responses::{Agent, Status};
@@ -26,7 +28,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
     let rows = placed.rows();
     let columns = columns(inner.width);
     if rows.y > inner.y {
-        header(&columns, inner.x + PREFIX, inner.y, theme, buf);
+        header(&columns, list.sort(), inner.x + PREFIX, inner.y, theme, buf);
     }
     let is_focused = app.focus() == Pane::Requests;
     let range = list.range();
@@ -75,122 +77,27 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
     );
 }
 
-/// What a column tells.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Column {
-    /// When the flow began.
-    Time,
-    /// How its bytes travel.
-    Transport,
-    /// Which model was asked for.
-    Model,
-    /// What it is about.
-    Gist,
-    /// The HTTP status, or how the turn ended.
-    Status,
-    /// Bytes on the wire.
-    Size,
-    /// Input tokens.
-    Input,
-    /// Cached input tokens.
-    Cached,
-    /// Output tokens.
-    Output,
-    /// What they cost by list prices.
-    Cost,
-    /// How long it took.
-    Duration,
-    /// How long until the first text.
-    First,
-}
-
-impl Column {
-    /// In the order of the list.
-    const ALL: [Self; 12] = [
-        Self::Time,
-        Self::Transport,
-        Self::Model,
-        Self::Gist,
-        Self::Status,
-        Self::Size,
-        Self::Input,
-        Self::Cached,
-        Self::Output,
-        Self::Cost,
-        Self::Duration,
-        Self::First,
-    ];
-
-    /// In the order in which they give way; those not named never do.
-    const GIVE_WAY: [Self; 9] = [
-        Self::Size,
-        Self::Transport,
-        Self::Cost,
-        Self::Cached,
-        Self::First,
-        Self::Input,
-        Self::Output,
-        Self::Model,
-        Self::Status,
-    ];
-
-    /// Its title, and its width. The gist takes what is left.
-    const fn shape(self) -> (&'static str, u16) {
-        match self {
-            Self::Time => ("time", 8),
-            Self::Transport => ("via", 4),
-            Self::Model => ("model", 13),
-            Self::Gist => ("about", 0),
-            Self::Status => ("code", 4),
-            Self::Size => ("size", 7),
-            Self::Input => ("in", 6),
-            Self::Cached => ("cached", 6),
-            Self::Output => ("out", 6),
-            Self::Cost => ("cost", 8),
-            Self::Duration => ("took", 6),
-            Self::First => ("first", 6),
-        }
-    }
-
-    /// Whether it is aligned to the right.
-    const fn is_number(self) -> bool {
-        !matches!(
-            self,
-            Self::Time | Self::Transport | Self::Model | Self::Gist
-        )
-    }
-}
-
-/// The columns that fit, with their widths.
-fn columns(width: u16) -> Vec<(Column, u16)> {
-    let room = width.saturating_sub(PREFIX + 1);
-    let mut shown = Column::ALL.to_vec();
-    let needed = |shown: &[Column]| {
-        let widths = shown.iter().map(|column| column.shape().1 + 1);
-        widths.sum::<u16>().saturating_sub(1)
-    };
-    for column in Column::GIVE_WAY {
-        let gist = if shown.len() > 6 { GIST } else { GIST_LEAST };
-        if needed(&shown) + gist <= room {
-            break;
-        }
-        shown.retain(|other| *other != column);
-    }
-    let gist = room.saturating_sub(needed(&shown));
-    let width = |column: Column| match column {
-        Column::Gist => gist,
-        _ => column.shape().1,
-    };
-    shown
-        .into_iter()
-        .map(|column| (column, width(column)))
-        .collect()
-}
-
-/// Draws the column titles.
-fn header(columns: &[(Column, u16)], mut x: u16, y: u16, theme: &Theme, buf: &mut Buffer) {
+/// Draws the column titles, with an arrow at the one that the list is sorted by.
+fn header(
+    columns: &[(Column, u16)],
+    sort: Sort,
+    mut x: u16,
+    y: u16,
+    theme: &Theme,
+    buf: &mut Buffer,
+) {
     for (column, width) in columns {
-        let text = align(*column, column.shape().0, *width);
+        let title = column.title();
+        let title = if *column != sort.column || sort.is_natural() {
+            title.to_owned()
+        } else if column.is_number() {
+            // The longest titles are as wide as their columns.
+            let title = &title[..title.len().min(usize::from(*width) - 1)];
+            format!("{}{title}", sort.arrow())
+        } else {
+            format!("{title} {}", sort.arrow())
+        };
+        let text = align(*column, &title, *width);
         put(buf, x, y, x + width, &text, theme.ui(Ui::Header));
         x += width + 1;
     }
@@ -233,9 +140,10 @@ impl Line<'_> {
             put(buf, x + 2, y, end, "◆", self.theme.ui(Ui::Mark));
         }
         let mut x = x + PREFIX;
+        let has_agent = columns.iter().any(|(column, _)| *column == Column::Agent);
         for (column, width) in columns {
             if *column == Column::Gist {
-                self.gist(x, y, x + width, buf);
+                self.gist(x, y, x + width, has_agent, buf);
             } else {
                 let (text, style) = self.cell(*column);
                 let text = align(*column, &text, *width);
@@ -245,31 +153,17 @@ impl Line<'_> {
         }
     }
 
-    /// Draws what the flow is about, with the lines that join turns to their connection, and the
-    /// agent if it is not the main one.
-    fn gist(self, x: u16, y: u16, end: u16, buf: &mut Buffer) {
-        let (tree, more) = match self.flow.kind {
-            FlowKind::Http => ("", String::new()),
-            FlowKind::Ws => {
-                let turns = self.app.list().turns(self.flow.id);
-                let tree = match (turns, self.app.list().is_folded(self.flow.id)) {
-                    (0, _) => "",
-                    (_, true) => "▸ ",
-                    (_, false) => "▾ ",
-                };
-                let more = match turns {
-                    0 => String::new(),
-                    1 => " · 1 turn".to_owned(),
-                    turns => format!(" · {turns} turns"),
-                };
-                (tree, more)
-            }
-            FlowKind::WsTurn { .. } => {
-                let is_last = self.app.list().is_last_turn(self.row);
-                (if is_last { "└ " } else { "├ " }, String::new())
-            }
+    /// Draws what the flow is about, with the lines that join it to what it hangs below and, where
+    /// there is no column for it, the agent if it is not the main one.
+    fn gist(self, x: u16, y: u16, end: u16, has_agent: bool, buf: &mut Buffer) {
+        let stem = self.app.list().stem(self.row);
+        let more = match (stem.below, stem.turns) {
+            (Below::Nothing, _) | (_, 0) => String::new(),
+            (_, 1) => " · 1 turn".to_owned(),
+            (_, turns) => format!(" · {turns} turns"),
         };
-        let x = put(buf, x, y, end, tree, self.theme.ui(Ui::Tree));
+        let tree = tree(stem);
+        let x = put(buf, x, y, end, &tree, self.theme.ui(Ui::Tree));
         let recovered = if self.flow.is_recovered {
             RECOVERED
         } else {
@@ -277,13 +171,13 @@ impl Line<'_> {
         };
         let x = put(buf, x, y, end, recovered, self.theme.role(Role::Warning));
         let x = match self.flow.agent() {
-            Agent::Sub(name) => {
+            Agent::Sub(name) if !has_agent => {
                 let name = Clean::new(name);
                 let name = truncate(name.as_str(), MOST_OF_AN_AGENT);
                 let x = put(buf, x, y, end, &name, self.theme.role(Role::Tool));
                 put(buf, x, y, end, " ", self.text())
             }
-            Agent::Main | Agent::Unknown => x,
+            Agent::Sub(_) | Agent::Main | Agent::Unknown => x,
         };
         let stall = self.flow.stall(self.app.now());
         let (more, role) = match stall {
@@ -297,7 +191,7 @@ impl Line<'_> {
         };
         let room = usize::from(end.saturating_sub(x));
         // Where there is no room for both, how many turns there are can be seen below.
-        let is_below = stall.is_none() && !self.app.list().is_folded(self.flow.id);
+        let is_below = stall.is_none() && stem.below != Below::Hidden;
         let least = if is_below { width(gist.as_str()) } else { 8 };
         let more = if room < width(&more) + least {
             ""
@@ -325,6 +219,14 @@ impl Line<'_> {
                 (format::clock_in(flow.started, zone), dim)
             }
             Column::Transport => (flow.transport.as_str().to_owned(), dim),
+            Column::Agent => {
+                let style = match flow.agent() {
+                    Agent::Sub(_) => self.theme.role(Role::Tool),
+                    Agent::Main | Agent::Unknown => dim,
+                };
+                let name = Clean::new(flow.agent().name().unwrap_or_default());
+                (name.to_string(), style)
+            }
             Column::Model => self.model(),
             Column::Gist => (String::new(), self.text()),
             Column::Status => {
@@ -381,6 +283,23 @@ impl Line<'_> {
             self.theme.role(Role::Text)
         }
     }
+}
+
+/// The lines that join a row to what it hangs below, and the sign of what hangs below it.
+fn tree(stem: Stem) -> String {
+    let mut tree = String::new();
+    if stem.depth > 1 {
+        tree.push_str(if stem.is_parent_last { "  " } else { "│ " });
+    }
+    if stem.depth > 0 {
+        tree.push_str(if stem.is_last { "└ " } else { "├ " });
+    }
+    tree.push_str(match stem.below {
+        Below::Nothing => "",
+        Below::Shown => "▾ ",
+        Below::Hidden => "▸ ",
+    });
+    tree
 }
 
 /// The sign of a flow's state: a different shape for each, so that colour is not needed.
@@ -452,30 +371,5 @@ fn status(flow: &Summary) -> (String, Role) {
 const RECOVERED: &str = "↺ ";
 /// Columns of a sub-agent's name.
 const MOST_OF_AN_AGENT: usize = 12;
-/// Columns before the first one: the cursor's mark, the state, the sign of a marked flow.
-const PREFIX: u16 = 4;
-/// The least width of the gist while other columns can give way.
-const GIST: u16 = 22;
-/// The same when only the most important columns are left.
-const GIST_LEAST: u16 = 12;
 /// Phases of a live flow's sign; none of them looks like another state's.
 const SPINNER: [&str; 4] = ["◐", "◓", "◐", "◒"];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn columns_give_way_but_the_important_ones_stay() {
-        for width in 38..200 {
-            let columns = columns(width);
-            let has = |wanted| columns.iter().any(|(column, _)| *column == wanted);
-            assert!(has(Column::Time) && has(Column::Gist) && has(Column::Duration));
-            let total: u16 = columns.iter().map(|(_, width)| width + 1).sum();
-            assert!(total + PREFIX <= width + 1, "{width}: {columns:?}");
-            let gist = columns.iter().find(|(column, _)| *column == Column::Gist);
-            assert!(gist.is_some_and(|(_, width)| *width >= GIST_LEAST));
-        }
-        assert_eq!(columns(160).len(), Column::ALL.len());
-    }
-}

@@ -148,9 +148,9 @@ fn the_next_tool_call_is_shown_with_what_came_back() {
     let row = |scene: &Scene| scene.app.list().scroll().cursor;
     assert_eq!((calls(&scene), row(&scene)), (1, 1));
     assert_eq!(scene.app.tab(), Tab::Response);
-    // The turn that was refused has none.
+    // The connection has none.
     scene.press("t");
-    assert_eq!((calls(&scene), row(&scene)), (1, 4));
+    assert_eq!((calls(&scene), row(&scene)), (1, 3));
     scene.press("T");
     assert_eq!(row(&scene), 1);
     scene.press("T");
@@ -167,12 +167,13 @@ fn keys_go_to_where_another_agent_takes_over() {
     scene.app.prepare((120, 40));
     let gist = |scene: &Scene| scene.app.selected().unwrap().gist.clone();
     scene.press("kkA");
-    assert_eq!(gist(&scene), "Explain everything");
+    assert_eq!(gist(&scene), "日本語で説明してください 🙂");
     scene.press("a");
     assert_eq!(gist(&scene), "Review the change of the parser");
     scene.press("a");
     assert_eq!(gist(&scene), "Thank you");
-    scene.press("a");
+    // Of the last two, no thread is told.
+    scene.press("aa");
     assert_eq!(scene.app.toast().unwrap().text, "no next agent");
 }
 
@@ -186,10 +187,10 @@ fn keys_go_from_flow_to_flow_and_turn_to_turn_without_leaving_the_pane() {
     scene.press("K");
     assert_eq!((row(&scene), scene.app.focus()), (0, Pane::Output));
     // The third row is a connection, and no turn.
-    scene.press("}}}");
-    assert_eq!((row(&scene), scene.app.focus()), (4, Pane::Output));
-    scene.press("{");
-    assert_eq!(row(&scene), 2);
+    scene.press("}}");
+    assert_eq!((row(&scene), scene.app.focus()), (3, Pane::Output));
+    scene.press("}{{");
+    assert_eq!(row(&scene), 1);
     assert!(scene.press("E").is_empty());
     assert_eq!(scene.app.toast().unwrap().text, "no previous error");
 }

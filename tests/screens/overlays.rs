@@ -42,7 +42,7 @@ fn text(buf: &Buffer) -> String {
 #[test]
 fn the_diff_tells_what_changed_since_the_turn_before() {
     for size in SIZES {
-        check("diff", changed(), size, "Gd");
+        check("diff", changed(), size, "d");
     }
 }
 
@@ -69,7 +69,7 @@ fn a_diff_without_a_turn_before_says_so() {
 fn the_diff_scrolls_folds_and_goes_from_turn_to_turn() {
     let mut scene = changed();
     let size = (80, 24);
-    screen(&mut scene, size, "Gd", "default-dark");
+    screen(&mut scene, size, "d", "default-dark");
     assert_eq!(scene.app.overlay(), Some(Overlay::Diff));
     screen(&mut scene, size, "G", "default-dark");
     let page = scene.app.page();
@@ -112,7 +112,7 @@ fn the_session_tree_stands_on_the_selected_turn() {
 fn enter_in_the_tree_goes_to_a_turn_or_filters_by_what_is_above_it() {
     let mut scene = Scene::finished();
     let size = (120, 40);
-    screen(&mut scene, size, "Gs", "default-dark");
+    screen(&mut scene, size, "s", "default-dark");
     let newest = scene.app.selected().unwrap().id;
     screen(&mut scene, size, "kk<enter>", "default-dark");
     assert_eq!(scene.app.overlay(), None);
@@ -154,7 +154,7 @@ fn the_mouse_scrolls_and_selects_in_overlays() {
     let mut scene = changed();
     let size = (60, 12);
     let click = MouseEventKind::Down(MouseButton::Left);
-    screen(&mut scene, size, "Gd", "default-dark");
+    screen(&mut scene, size, "d", "default-dark");
     scene.mouse(MouseEventKind::ScrollDown, (20, 5));
     assert_eq!(scene.app.page().scroll().top, 3);
     scene.mouse(click, (20, 2));

@@ -144,6 +144,15 @@ impl Scene {
         self.pass(400);
     }
 
+    /// `GET /v1/files`, refused.
+    pub(crate) fn failed_side_channel(&mut self) {
+        self.request("GET", "/v1/files", &[], &Value::Null);
+        self.pass(85);
+        self.response(500, "text/plain");
+        self.end();
+        self.pass(400);
+    }
+
     /// A turn over SSE: reasoning, a text with code, a tool call.
     pub(crate) fn streamed_turn(&mut self, text: &str, agent: &str, is_whole: bool) {
         let mut headers = vec![("session_id", "0195-session")];
