@@ -27,6 +27,19 @@ impl Scope {
             Self::Payload => pane == Pane::Payload,
         }
     }
+
+    /// The panes within both; `None` if there are none.
+    #[must_use]
+    pub fn and(self, other: Self) -> Option<Self> {
+        let both = |pane: &Pane| self.contains(*pane) && other.contains(*pane);
+        let scopes = [Self::Anywhere, Self::List, Self::Detail, Self::Payload];
+        let is_same = |scope: &Self| {
+            Pane::ALL
+                .iter()
+                .all(|pane| scope.contains(*pane) == both(pane))
+        };
+        scopes.into_iter().find(is_same)
+    }
 }
 
 /// The headings under which help lists the commands.
@@ -169,7 +182,7 @@ actions! {
         "Clear the filter; again restores it";
     Mark "mark" "mark" ["space", "m"] Anywhere Choose
         "Mark the flow, or the range, or take the mark away";
-    Range "range" "range" ["v"] List Choose "Begin a range at the cursor; mark it with Space";
+    Range "range" "range" ["v"] List Choose "Begin a range at the cursor, to be marked";
     MarkedOnly "marked-only" "marked" ["M"] Anywhere Choose "Show marked flows only";
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";

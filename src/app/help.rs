@@ -2,7 +2,7 @@
 
 use super::action::{Action, Topic};
 use super::focus::Pane;
-use super::keymap::Keymap;
+use super::keymap::{Chord, Keymap};
 use crate::filter::{FIELDS, FLAGS, FRAME_FIELDS, Field, OPERATORS, PARTS};
 
 /// A line of the help overlay.
@@ -32,14 +32,22 @@ pub fn lines(pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
         lines.push(HelpLine::Heading(topic.title()));
         let actions = Action::ALL.iter().filter(|action| action.topic() == topic);
         if topic == Topic::Move {
+            let has_digits =
+                Chord::parse("1").is_some_and(|one| keymap.action(one, pane).is_some());
+            let (keys, description) = if has_digits {
+                let begins = "Count: how often the next command is given; 0 begins any";
+                ("6 012", begins)
+            } else {
+                ("12", "Count: how often the next command is given")
+            };
             lines.push(HelpLine::Entry {
-                keys: "6 012".to_owned(),
-                description: "Count: how often the next command is given; 0 begins any",
+                keys: keys.to_owned(),
+                description,
             });
         }
         for action in actions.filter(|action| action.scope().contains(pane)) {
-            let chords = keymap.chords(*action).iter();
-            let keys = chords.map(ToString::to_string).collect::<Vec<_>>();
+            let chords = keymap.chords_in(*action, pane);
+            let keys = chords.map(|chord| chord.to_string()).collect::<Vec<_>>();
             if !keys.is_empty() {
                 lines.push(HelpLine::Entry {
                     keys: keys.join(" "),

@@ -6,6 +6,7 @@
 //! is touched here.
 
 pub mod action;
+mod chord;
 pub mod columns;
 mod documents;
 pub mod edit;
@@ -25,6 +26,7 @@ pub mod order;
 mod outline;
 mod overlay;
 mod page;
+pub mod preset;
 pub mod prompt;
 mod recall;
 mod relations;

@@ -30,6 +30,8 @@ pub struct Options {
     pub keymap: Keymap,
     /// The filter to begin with, if it is valid.
     pub filter: Option<String>,
+    /// Saved filters by name.
+    pub filters: Vec<(String, String)>,
     /// What models cost.
     pub prices: Arc<Prices>,
     /// The moment of the start.
@@ -50,6 +52,7 @@ impl Default for Options {
             time_zone: TimeZone::UTC,
             keymap: Keymap::default(),
             filter: None,
+            filters: Vec::new(),
             prices: Arc::default(),
             now: At::default(),
             cache: CACHE,

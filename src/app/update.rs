@@ -100,8 +100,12 @@ impl App {
             Some(Overlay::Help { top }) => return self.help_key(key, top),
             Some(Overlay::Diff | Overlay::Sessions) | None => {}
         }
+        let action = self
+            .options
+            .keymap
+            .action(Chord::from_event(key), self.pane_of_keys());
         if let (KeyCode::Char(digit @ '0'..='9'), KeyModifiers::NONE) = (key.code, key.modifiers)
-            && self.count.push(digit)
+            && self.count.push(digit, action.is_some())
         {
             return Vec::new();
         }
@@ -110,19 +114,22 @@ impl App {
         if has_count && key.code == KeyCode::Esc {
             return Vec::new();
         }
-        // What is done to the tree is what is done to the list.
-        let pane = match self.overlay {
-            Some(Overlay::Sessions) => Pane::Requests,
-            _ => self.focus(),
-        };
-        let chord = Chord::from_event(key);
-        let Some(action) = self.options.keymap.action(chord, pane) else {
+        let Some(action) = action else {
             return Vec::new();
         };
         match self.overlay {
             Some(Overlay::Diff) => self.act_on_diff(action, count),
             Some(Overlay::Sessions) => self.act_on_sessions(action, count),
             _ => self.act(action, count),
+        }
+    }
+
+    /// The pane whose commands keys give: what is done to the tree is what is done to the list.
+    #[must_use]
+    pub fn pane_of_keys(&self) -> Pane {
+        match self.overlay {
+            Some(Overlay::Sessions) => Pane::Requests,
+            _ => self.focus(),
         }
     }
 

@@ -274,7 +274,8 @@ impl Hint {
 
 /// The hint for a command, if it has a key.
 fn hint(app: &App, action: Action) -> Option<Hint> {
-    let chord = app.options().keymap.chords(action).first()?;
+    let keymap = &app.options().keymap;
+    let chord = keymap.chords_in(action, app.pane_of_keys()).next()?;
     Some(Hint {
         key: chord.to_string(),
         text: action.hint(),
