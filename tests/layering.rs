@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 /// For each module of the crate: which of ours and which foreign crates it may import. `serde`,
 /// `bytes`, `thiserror` and `std` are open to all; `*` stands for every module or crate.
 const LAYERS: [(&str, &str, &str); 16] = [
-    ("text", "", "unicode_width unicode_segmentation"),
+    ("text", "", "unicode_width unicode_segmentation strsim"),
     (
         "wire",
         "",

@@ -32,7 +32,14 @@ pub(super) struct Access {
     )]
     token: Option<TokenArg>,
     /// Another name for --listen that requests may have as `Host`; repeatable
-    #[arg(long, global = true, value_name = "NAME", value_parser = host_name)]
+    #[arg(
+        long,
+        global = true,
+        value_name = "NAME",
+        value_delimiter = ' ',
+        value_parser = host_name,
+        env = "CODEXTAP_ALLOW_HOST"
+    )]
     pub(super) allow_host: Vec<String>,
 }
 
@@ -55,14 +62,14 @@ impl TokenArg {
 }
 
 impl Access {
-    /// The token that requests must show, and the file that `auto` keeps it in.
-    pub(super) fn token(&self) -> Result<(Option<Token>, Option<PathBuf>), Error> {
+    /// The token that requests must show, and the file that `auto` keeps it in. Messages call the option `name`.
+    pub(super) fn token(&self, name: &str) -> Result<(Option<Token>, Option<PathBuf>), Error> {
         match &self.token {
             None => Ok((None, None)),
             Some(TokenArg::Given(token)) => {
                 let token = token
                     .clone()
-                    .map_err(|error| Error::usage(format!("--token: {error}")));
+                    .map_err(|error| Error::usage(format!("{name}: {error}")));
                 let token = token.map_err(|error| error.hint("or let --token auto make one"))?;
                 Ok((Some(token), None))
             }
@@ -70,7 +77,7 @@ impl Access {
                 let state = paths::state().map_err(|error| Error::new(error.to_string()))?;
                 let path = state.join("token");
                 let kept = kept(&path).map_err(|error| {
-                    Error::new(format!("--token auto: {}: {error}", path.display()))
+                    Error::new(format!("{name} auto: {}: {error}", path.display()))
                         .hint("remove the file for a new token")
                 })?;
                 Ok((Some(kept), Some(path)))

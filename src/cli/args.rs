@@ -4,9 +4,9 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
+use clap::builder::BoolishValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::parser::ValueSource;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
 use super::codex::Login;
@@ -14,6 +14,7 @@ use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
 use super::sessions::Question;
+use super::settings::Settings;
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
@@ -26,6 +27,9 @@ pub(super) struct Cli {
     /// What to do; the screen if left out.
     #[command(subcommand)]
     pub(super) command: Option<Command>,
+    /// Settings file, or `none`; config.toml in the settings directory if left out
+    #[arg(long, value_name = "FILE", env = "CODEXTAP_CONFIG")]
+    pub(super) config: Option<PathBuf>,
     /// Options of every command.
     #[command(flatten)]
     pub(super) common: Common,
@@ -48,7 +52,7 @@ pub(super) enum Command {
         )]
         codex: String,
         /// How Codex is logged in; found out if left out.
-        #[arg(long, value_enum)]
+        #[arg(long, value_enum, env = "CODEXTAP_LOGIN")]
         login: Option<Login>,
         /// Arguments for Codex.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -90,6 +94,12 @@ pub(super) enum Command {
     Export(Export),
     /// Sessions in captures: who worked on what, and what it took
     Sessions(Question),
+    /// Where the settings are, and which are in force
+    Config {
+        /// Print a settings file with every setting, what it does and what it is set to if left out
+        #[arg(long)]
+        default: bool,
+    },
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,
 }
@@ -111,7 +121,7 @@ pub(super) struct Common {
         long,
         global = true,
         value_name = "URL",
-        default_value = API,
+        default_value = "https://api.openai.com",
         env = "CODEXTAP_API_UPSTREAM"
     )]
     pub(super) api_upstream: String,
@@ -120,12 +130,18 @@ pub(super) struct Common {
         long,
         global = true,
         value_name = "URL",
-        default_value = CHATGPT,
+        default_value = "https://chatgpt.com",
         env = "CODEXTAP_CHATGPT_UPSTREAM"
     )]
     pub(super) chatgpt_upstream: String,
     /// Another path prefix and where it goes; repeatable
-    #[arg(long, global = true, value_name = "PREFIX=URL")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "PREFIX=URL",
+        value_delimiter = ' ',
+        env = "CODEXTAP_ROUTE"
+    )]
     pub(super) route: Vec<String>,
     /// Proxy on the way to the upstreams, WebSockets included: http, https, socks5 or socks5h, with
     /// user:password@ if it wants them; `none` ignores `https_proxy` and its relatives
@@ -144,7 +160,7 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_CAPTURE")]
     pub(super) capture: Option<PathBuf>,
     /// Only flows that match: in the list, as with `/`; without a screen, in what is printed and captured
-    #[arg(long, global = true, value_name = "EXPR")]
+    #[arg(long, global = true, value_name = "EXPR", env = "CODEXTAP_FILTER")]
     pub(super) filter: Option<String>,
     /// Prices of models, in place of prices.toml in the settings directory and the built-in ones
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_PRICES")]
@@ -153,22 +169,74 @@ pub(super) struct Common {
     #[arg(long, global = true, value_name = "NAME", env = "CODEXTAP_THEME")]
     pub(super) theme: Option<String>,
     /// When to use colours; `auto` honours `NO_COLOR`
-    #[arg(long, global = true, value_enum, default_value_t = Color::Auto)]
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value_t = Color::Auto,
+        env = "CODEXTAP_COLOR"
+    )]
     pub(super) color: Color,
     /// Leave the mouse to the terminal
-    #[arg(long, global = true)]
+    #[arg(
+        long,
+        global = true,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        default_value = "false",
+        default_missing_value = "true",
+        hide_possible_values = true,
+        hide_default_value = true,
+        env = "CODEXTAP_NO_MOUSE"
+    )]
     pub(super) no_mouse: bool,
     /// Write credentials as they are instead of masking them
-    #[arg(long, global = true)]
+    #[arg(
+        long,
+        global = true,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        default_value = "false",
+        default_missing_value = "true",
+        hide_possible_values = true,
+        hide_default_value = true,
+        env = "CODEXTAP_NO_REDACT"
+    )]
     pub(super) no_redact: bool,
     /// Log file; standard error where there is no screen, else none
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_LOG")]
     pub(super) log: Option<PathBuf>,
     /// What to log
-    #[arg(long, global = true, value_name = "LEVEL", default_value = "warn")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "LEVEL",
+        default_value = "warn",
+        env = "CODEXTAP_LOG_LEVEL"
+    )]
     pub(super) log_level: tracing::Level,
     /// Print nothing but errors
-    #[arg(short, long, global = true)]
+    #[arg(
+        short,
+        long,
+        global = true,
+        action = ArgAction::Set,
+        num_args = 0..=1,
+        require_equals = true,
+        value_name = "BOOL",
+        value_parser = BoolishValueParser::new(),
+        default_value = "false",
+        default_missing_value = "true",
+        hide_possible_values = true,
+        hide_default_value = true,
+        env = "CODEXTAP_QUIET"
+    )]
     pub(super) quiet: bool,
     /// Who may use the proxy.
     #[command(flatten)]
@@ -179,33 +247,24 @@ pub(super) struct Common {
     /// How long it waits.
     #[command(flatten)]
     pub(super) limits: Limits,
-    /// `listen`, if it was given and is not the default.
+    /// What is set elsewhere, and where.
     #[arg(skip)]
-    pub(super) listen_given: Option<SocketAddr>,
-}
-
-impl Cli {
-    /// Reads the program's arguments.
-    pub(super) fn read() -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches()?;
-        let mut cli = Self::from_arg_matches(&matches)?;
-        let is_given = matches.value_source("listen") != Some(ValueSource::DefaultValue);
-        cli.common.listen_given = is_given.then_some(cli.common.listen);
-        Ok(cli)
-    }
+    pub(super) settings: Settings,
 }
 
 impl Common {
-    /// Whether upstreams other than OpenAI's were asked for.
+    /// The address to listen on, if it is told anywhere.
+    pub(super) fn listen_given(&self) -> Option<SocketAddr> {
+        self.settings.is_set("listen").then_some(self.listen)
+    }
+
+    /// Whether this run asks for upstreams of its own.
     pub(super) fn has_upstreams(&self) -> bool {
-        self.api_upstream != API || self.chatgpt_upstream != CHATGPT || !self.route.is_empty()
+        ["api-upstream", "chatgpt-upstream", "route"]
+            .iter()
+            .any(|key| self.settings.is_told(key))
     }
 }
-
-/// Where API keys belong.
-const API: &str = "https://api.openai.com";
-/// Where ChatGPT logins belong.
-const CHATGPT: &str = "https://chatgpt.com";
 
 /// When to use colours.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum, Debug)]

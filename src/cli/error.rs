@@ -61,6 +61,35 @@ impl Error {
         }
     }
 
+    /// The same with a word on what to do, unless there is one.
+    #[must_use]
+    pub(super) fn or_hint(self, hint: &str) -> Self {
+        match self.hint {
+            Some(_) => self,
+            None => self.hint(hint),
+        }
+    }
+
+    /// The same, with a place in front of it.
+    #[must_use]
+    pub(super) fn at(self, place: &str) -> Self {
+        Self {
+            message: format!("{place}{}", self.message),
+            ..self
+        }
+    }
+
+    /// What the parser of the command line says, about what has another name elsewhere. How to use the command
+    /// line is of no help then.
+    #[must_use]
+    pub(super) fn renamed(self, from: &str, to: &str) -> Self {
+        Self {
+            message: self.message.replace(from, to),
+            hint: None,
+            ..self
+        }
+    }
+
     /// What the program exits with.
     #[must_use]
     pub(super) fn code(&self) -> ExitCode {

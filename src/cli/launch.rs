@@ -166,15 +166,12 @@ pub(super) async fn launch(common: &Common, job: &Job) -> Result<ExitCode, Error
     let Some(proxy) = running else {
         return record(common, job).await;
     };
-    let told = [
-        ("--capture", common.capture.is_some()),
-        ("--filter", common.filter.is_some()),
-        ("--upstream-proxy", common.upstream_proxy.is_some()),
-    ];
-    for (flag, _) in told.iter().filter(|(_, told)| *told && !common.quiet) {
+    let told = ["capture", "filter", "upstream-proxy"];
+    let told = told.iter().filter(|key| common.settings.is_told(key));
+    for key in told.filter(|_| !common.quiet) {
+        let (address, name) = (proxy.address, common.settings.name(key));
         report(&format!(
-            "the codextap on {} records this; {flag} has no effect",
-            proxy.address
+            "the codextap on {address} records this; {name} has no effect"
         ));
     }
     // One that shows its traffic knows by this that the child runs.
@@ -188,7 +185,7 @@ async fn running(common: &Common) -> Option<Running> {
     let state = paths::state().ok()?;
     let found = runtime::find(&state.join("running")).await.running;
     let count = found.len();
-    let asked = common.listen_given;
+    let asked = common.listen_given();
     let mut chosen = found
         .into_iter()
         .filter(|running| asked.is_none_or(|asked| running.listens_at(asked)));

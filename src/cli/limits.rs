@@ -9,22 +9,22 @@ use clap::Args;
 #[command(next_help_heading = "Limits")]
 pub(super) struct Limits {
     /// From the first byte of a request's head to its end
-    #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = limit)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = limit, env = "CODEXTAP_REQUEST_TIMEOUT")]
     pub(super) request_timeout: Duration,
     /// To resolve, reach and greet (TLS) an upstream
-    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = limit)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "10s", value_parser = limit, env = "CODEXTAP_CONNECT_TIMEOUT")]
     pub(super) connect_timeout: Duration,
     /// To the head of a response; as long as Codex waits if left out
-    #[arg(long, global = true, value_name = "TIME", value_parser = limit)]
+    #[arg(long, global = true, value_name = "TIME", value_parser = limit, env = "CODEXTAP_RESPONSE_TIMEOUT")]
     pub(super) response_timeout: Option<Duration>,
     /// To the answer to a WebSocket handshake, connecting included
-    #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = limit)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "60s", value_parser = limit, env = "CODEXTAP_HANDSHAKE_TIMEOUT")]
     pub(super) handshake_timeout: Duration,
     /// With no byte on a WebSocket either way; for ever if left out
     #[arg(long, global = true, value_name = "TIME", value_parser = limit, env = "CODEXTAP_WS_IDLE_TIMEOUT")]
     pub(super) ws_idle_timeout: Option<Duration>,
     /// For what is in flight when codextap is told to end
-    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = time)]
+    #[arg(long, global = true, value_name = "TIME", default_value = "5s", value_parser = time, env = "CODEXTAP_DRAIN")]
     pub(super) drain: Duration,
 }
 

@@ -30,10 +30,12 @@ mod report;
 mod runtime;
 mod screen;
 mod sessions;
+mod settings;
 mod signals;
 mod station;
 mod threads;
 
+use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
 use std::process::ExitCode;
 
@@ -43,26 +45,28 @@ use crate::capture::{Choice, Recording, Stream, Written};
 use crate::filter::{Basis, Filter, Flag, Standing};
 use crate::tap::Clock;
 use crate::text::Clean;
-use args::{Cli, Command, Common};
+use args::{Command, Common};
 use error::Error;
 use launch::Job;
 use log::Log;
+use settings::Stop;
 use station::Plan;
 
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = match Cli::read() {
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let cli = match settings::read(&arguments) {
         Ok(cli) => cli,
-        Err(answer) if !answer.use_stderr() => {
-            // Help or the version. A reader that went away has read enough.
+        Err(Stop::Answer(answer)) => {
+            // A reader that went away has read enough.
             let _ = answer.print();
             return ExitCode::SUCCESS;
         }
-        Err(error) => return fail(&Error::of_arguments(&error)),
+        Err(Stop::Failed(error)) => return fail(&error),
     };
-    let Cli { command, common } = cli;
-    let command = command.unwrap_or(Command::Tui);
+    let command = cli.command.unwrap_or(Command::Tui);
+    let common = cli.common;
     // A Codex that runs has the terminal to itself.
     let has_screen = matches!(command, Command::Codex { .. } | Command::Run { .. })
         || std::io::stdout().is_terminal()
@@ -104,14 +108,14 @@ fn fail(error: &Error) -> ExitCode {
 async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
     let has_screen = std::io::stdout().is_terminal();
     signals::ignore_file_limit();
+    let draws = matches!(command, Command::Tui | Command::Open { .. } | Command::Demo);
+    let is_child = matches!(command, Command::Codex { .. } | Command::Run { .. });
+    if !(draws && has_screen || is_child) {
+        check(&common)?;
+    }
     let cut = match command {
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await?,
-        // A pipe never gets a screen, but is told of a theme that there is not.
-        Command::Tui => {
-            screen::theme(&common)?;
-            record::record(&common, Plan::new(&common)?).await?
-        }
-        Command::Record => record::record(&common, Plan::new(&common)?).await?,
+        Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
             Box::pin(open::open(&common, &files, follow, has_screen)).await?;
             None
@@ -126,6 +130,10 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         }
         Command::Sessions(question) => {
             sessions::sessions(&common, &question).await?;
+            None
+        }
+        Command::Config { default } => {
+            settings::config(&common, default)?;
             None
         }
         Command::Demo if has_screen => screen::demo(&common).await?,
@@ -156,13 +164,22 @@ fn signal_code(signal: i32) -> ExitCode {
     u8::try_from(128 + signal).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
+/// Refuses what is wrong with the options of a screen, where there is none.
+fn check(common: &Common) -> Result<(), Error> {
+    screen::theme(common)?;
+    prices::load(common)?;
+    filter(common)?;
+    Ok(())
+}
+
 /// The filter of the command line.
 fn filter(common: &Common) -> Result<Option<Filter>, Error> {
     let Some(text) = &common.filter else {
         return Ok(None);
     };
     let filter = Filter::parse(text).map_err(|error| {
-        Error::usage(format!("--filter: {error}")).hint(pointer(text, &error.span))
+        let name = common.settings.name("filter");
+        Error::usage(format!("{name}: {error}")).hint(pointer(text, &error.span))
     })?;
     Ok(Some(filter.on(Basis {
         prices: prices::load(common)?.into(),

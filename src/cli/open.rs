@@ -47,6 +47,8 @@ pub(super) async fn open(
             capture: Some(names.join(", ")),
             is_proxy: false,
             filter: common.filter.clone(),
+            filters: common.settings.filters.clone(),
+            keymap: common.settings.keymap.clone(),
             time_zone: TimeZone::system(),
             prices,
             cache: common.keep.cache(),

@@ -12,13 +12,10 @@ use crate::responses::Prices;
 /// Reads it.
 pub(super) fn load(common: &Common) -> Result<Prices, Error> {
     if let Some(path) = &common.prices {
-        return match read(path) {
-            Some(prices) => prices,
-            None => Err(Error::usage(format!(
-                "--prices {}: no such file",
-                path.display()
-            ))),
-        };
+        return read(path).unwrap_or_else(|| {
+            let (name, path) = (common.settings.name("prices"), path.display());
+            Err(Error::usage(format!("{name} {path}: no such file")))
+        });
     }
     let settings = paths::settings().ok();
     let own = settings.and_then(|settings| read(&settings.join("prices.toml")));

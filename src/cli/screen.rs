@@ -242,7 +242,7 @@ pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
     };
     let load = |name: &str| {
         Theme::load(name, &[]).map_err(|error| {
-            Error::usage(format!("--theme {name}: {error}"))
+            Error::usage(format!("{} {name}: {error}", common.settings.name("theme")))
                 .hint(format!("themes: {}", Theme::names().join(", ")))
         })
     };
@@ -263,6 +263,8 @@ fn options(common: &Common, station: &Station, upstreams: String, prices: Prices
         notes: notes(common),
         time_zone: TimeZone::system(),
         filter: common.filter.clone(),
+        filters: common.settings.filters.clone(),
+        keymap: common.settings.keymap.clone(),
         prices: prices.into(),
         cache: common.keep.cache(),
         now: station.clock.now(),

@@ -61,43 +61,52 @@ pub(super) struct Plan {
 }
 
 impl Plan {
-    /// What the command line says.
+    /// What the options say.
     pub(super) fn new(common: &Common) -> Result<Self, Error> {
-        let mut routes = vec![
-            route("--api-upstream", "/v1", &common.api_upstream)?,
-            route(
-                "--chatgpt-upstream",
-                "/backend-api",
-                &common.chatgpt_upstream,
-            )?,
-        ];
-        for text in &common.route {
-            let (prefix, url) = text.split_once('=').ok_or_else(|| {
-                Error::usage(format!("--route {text}: expected PREFIX=URL"))
-                    .hint("for example --route /azure=https://example.openai.azure.com")
-            })?;
-            routes.push(route("--route", prefix, url)?);
-        }
-        let (token, token_file) = common.access.token()?;
+        let (token, token_file) = common.access.token(&common.settings.name("token"))?;
         Ok(Self {
             listen: common.listen,
-            routes,
+            routes: routes(common)?,
             token,
             token_file,
-            outer: outer(common.upstream_proxy.as_deref())?,
+            outer: outer(common)?,
         })
     }
 }
 
-/// The outer proxies that the command line names, else those of the environment.
-fn outer(told: Option<&str>) -> Result<OuterProxies, Error> {
+/// Which path goes where, as the options say it.
+pub(super) fn routes(common: &Common) -> Result<Vec<Route>, Error> {
+    let route = |key: &str, prefix: &str, url: &str| {
+        Route::new(prefix, url)
+            .map_err(|error| Error::usage(format!("{}: {error}", common.settings.name(key))))
+    };
+    let mut routes = vec![
+        route("api-upstream", "/v1", &common.api_upstream)?,
+        route("chatgpt-upstream", "/backend-api", &common.chatgpt_upstream)?,
+    ];
+    for text in &common.route {
+        let (prefix, url) = text.split_once('=').ok_or_else(|| {
+            let name = common.settings.name("route");
+            Error::usage(format!("{name} {text}: expected PREFIX=URL"))
+                .hint("for example --route /azure=https://example.openai.azure.com")
+        })?;
+        routes.push(route("route", prefix, url)?);
+    }
+    Ok(routes)
+}
+
+/// The outer proxies that the options name, else those of the environment.
+fn outer(common: &Common) -> Result<OuterProxies, Error> {
     let variable = config::environment;
+    let told = common.upstream_proxy.as_deref();
     match told.filter(|url| !url.is_empty()) {
         Some("none") => Ok(OuterProxies::default()),
         Some(url) => {
             let no_proxy = variable("no_proxy").or_else(|| variable("NO_PROXY"));
-            OuterProxies::named(url, &no_proxy.unwrap_or_default())
-                .map_err(|error| Error::usage(format!("--upstream-proxy: {error}")))
+            OuterProxies::named(url, &no_proxy.unwrap_or_default()).map_err(|error| {
+                let name = common.settings.name("upstream-proxy");
+                Error::usage(format!("{name}: {error}"))
+            })
         }
         None => OuterProxies::of_variables(variable).map_err(|error| {
             Error::new(error.to_string())
@@ -108,10 +117,6 @@ fn outer(told: Option<&str>) -> Result<OuterProxies, Error> {
 
 fn no_threads(error: &dyn std::fmt::Display) -> Error {
     Error::new(format!("cannot start a thread: {error}"))
-}
-
-fn route(flag: &str, prefix: &str, url: &str) -> Result<Route, Error> {
-    Route::new(prefix, url).map_err(|error| Error::usage(format!("{flag}: {error}")))
 }
 
 impl Station {

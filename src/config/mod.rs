@@ -1,5 +1,6 @@
 //! Where the program's files are, and what the environment says: strings and paths, no meaning.
 
+pub mod file;
 pub mod paths;
 
 /// The environment variable `name`; `None` when it is not set or no Unicode.

@@ -4,10 +4,12 @@
 //! counted by grapheme cluster (UAX #29), the unit in which cells are drawn; [`Wrap`] breaks a line into rows.
 //! Nothing here knows what the text means or how it is styled.
 
+mod nearest;
 mod sanitize;
 mod width;
 mod wrap;
 
+pub use nearest::nearest;
 pub use sanitize::Clean;
 pub use width::{pad, pad_start, truncate, truncate_middle, width};
 pub use wrap::{Row, Wrap};
