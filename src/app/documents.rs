@@ -8,7 +8,7 @@ use super::focus::Pane;
 use super::leaf::{Leaf, cut_line, wrap_line};
 use super::relations::Relations;
 use super::scroll::{Motion, Scroll};
-use crate::content::{self, Document, Folds, Tab};
+use crate::content::{self, Document, Folds, Line, Tab};
 use crate::flow::{Calls, Flow, FlowId, FlowKind, Store};
 use crate::responses::Prices;
 
@@ -84,6 +84,23 @@ impl Sheet {
         &mut self.leaf
     }
 
+    /// Whether some of the text is still to be made, with the next time that it is prepared.
+    pub(super) fn is_behind(&self) -> bool {
+        self.timeline.is_behind()
+    }
+
+    /// The time axis of frames, and the column of the one under the cursor.
+    pub(super) fn axis(&self, show: Show<'_>, columns: u16) -> (Line, Option<usize>) {
+        let current = self.leaf.current();
+        let frame = current.and_then(|line| {
+            let flow = line.flow.and_then(|id| show.store.get(id));
+            flow.unwrap_or(show.flow).frames.get(line.frame?)
+        });
+        let at = frame.map(|frame| frame.at);
+        let columns = usize::from(columns);
+        self.timeline.axis(show.flow.started, columns, at)
+    }
+
     /// What the text says; `None` before the first time.
     pub(super) fn version(&self) -> Option<Version> {
         self.source.as_ref().map(|source| source.version)
@@ -104,7 +121,7 @@ impl Sheet {
         if let Some(old) = self.source.as_ref().filter(|_| show.is_paused) {
             source.version.stamp = old.version.stamp;
         }
-        if self.source.as_ref() != Some(&source) {
+        if self.source.as_ref() != Some(&source) || self.is_behind() {
             let old = self.source.as_ref();
             let is_new = old.is_none_or(|old| !old.version.is_of(&source.version));
             let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);

@@ -152,11 +152,37 @@ impl Placed {
         }
     }
 
+    /// The place of the time axis, in a line above the frames; `None` in other panes, and where there is no
+    /// room for it.
+    #[must_use]
+    pub fn axis(&self) -> Option<Rect> {
+        let inner = self.inner();
+        let has_axis = self.pane == Pane::Frames && inner.height >= HEADER_FROM;
+        has_axis.then(|| Rect {
+            x: inner.x + 1,
+            width: inner.width.saturating_sub(2),
+            height: 1,
+            ..inner
+        })
+    }
+
+    /// The place of the rows of its text, margins included.
+    #[must_use]
+    pub fn body(&self) -> Rect {
+        let inner = self.inner();
+        let axis = self.axis().map_or(0, |axis| axis.height);
+        Rect {
+            y: inner.y + axis,
+            height: inner.height - axis,
+            ..inner
+        }
+    }
+
     /// The place of its text: columns for the cursor's mark and for the marks of folds are kept
     /// free on the left, one on the right.
     #[must_use]
     pub fn text(&self) -> Rect {
-        let inner = self.inner();
+        let inner = self.body();
         let margin = match self.pane {
             Pane::Requests | Pane::Output | Pane::Reasoning => 1,
             Pane::Frames => 2,

@@ -26,6 +26,7 @@ pub mod order;
 mod outline;
 mod overlay;
 mod page;
+mod pick;
 pub mod preset;
 pub mod prompt;
 mod recall;
@@ -45,7 +46,7 @@ use std::sync::Arc;
 use ratatui::layout::Rect;
 
 use crate::capture::Piece;
-use crate::content::{Folds, Tab};
+use crate::content::{Folds, Line, Tab};
 use crate::filter::{Basis, Filter};
 use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
@@ -67,6 +68,7 @@ use layout::{Edge, Layout, Wish};
 use leaf::Leaf;
 use list::List;
 use page::Page;
+use pick::Picks;
 use prompt::Prompt;
 use recall::Recall;
 use relations::Relations;
@@ -111,6 +113,10 @@ pub struct App {
     folds: Folds,
     /// Groups of frames that were opened or closed, and of which flow.
     frame_folds: (Option<FlowId>, Folds),
+    /// The time axis of the frames, and the column of the one under the cursor.
+    axis: Option<(Line, Option<usize>)>,
+    /// Where the panes are to go, because another one went there.
+    picks: Picks,
     /// The searches in the detail panes.
     finders: Box<Finders>,
     /// The filter in force, as text; empty for none.
@@ -162,6 +168,8 @@ impl App {
             tab: Tab::default(),
             folds: Folds::default(),
             frame_folds: (None, Folds::default()),
+            axis: None,
+            picks: Picks::default(),
             finders: Box::default(),
             filter: String::new(),
             history: Vec::new(),
@@ -321,6 +329,12 @@ impl App {
         self.tab
     }
 
+    /// The time axis of the frames, and the column of the one under the cursor.
+    #[must_use]
+    pub fn axis(&self) -> Option<&(Line, Option<usize>)> {
+        self.axis.as_ref()
+    }
+
     /// The filter in force; empty for none.
     #[must_use]
     pub fn filter(&self) -> &str {
@@ -389,12 +403,21 @@ impl App {
     /// called, between keys.
     #[must_use]
     pub fn is_busy(&self) -> bool {
-        self.list.is_busy()
+        self.list.is_busy() || self.is_behind()
+    }
+
+    /// Whether a visible pane is still to be filled.
+    fn is_behind(&self) -> bool {
+        self.layout.place(Pane::Frames).is_some() && self.sheets[3].is_behind()
     }
 
     /// Does a little of what is left to do.
     pub fn work(&mut self) {
-        self.list.work(&self.store);
+        if self.list.is_busy() {
+            self.list.work(&self.store);
+        } else if let Some(placed) = self.layout.place(Pane::Frames).copied() {
+            self.prepare_sheet(&placed);
+        }
     }
 
     /// Builds the text of the visible panes for a screen of `size` columns and rows, and brings

@@ -106,10 +106,11 @@ impl App {
         let Some(sheet) = self.sheets.get_mut(placed.pane as usize - 1) else {
             return;
         };
-        let text = placed.inner();
+        let text = placed.body();
         let row = sheet.leaf().scroll().top + usize::from(position.y.saturating_sub(text.y));
         if text.contains(position) && row < sheet.leaf().rows().len() {
             sheet.go(placed.pane, Motion::To(row));
+            self.pick(placed.pane);
             self.list.set_follows(false, &self.store);
         }
     }

@@ -271,7 +271,7 @@ impl App {
     }
 
     /// Puts the list's cursor onto a flow, without the filter if that hides it.
-    fn show_flow(&mut self, flow: FlowId) {
+    pub(super) fn show_flow(&mut self, flow: FlowId) {
         self.focus_on(Pane::Requests);
         if self.list.select(flow, &self.store) {
             return;

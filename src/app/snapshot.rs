@@ -58,15 +58,7 @@ impl Snapshot {
             Pane::Reasoning => content::reasoning(flow),
             Pane::Frames => {
                 let turns: Vec<&Flow> = self.turns.iter().map(AsRef::as_ref).collect();
-                let mut document = Document::default();
-                content::Timeline::default().update(
-                    &mut document,
-                    flow,
-                    &turns,
-                    self.hidden,
-                    folds,
-                );
-                document
+                content::Timeline::whole(flow, &turns, self.hidden, folds)
             }
         }
     }

@@ -252,6 +252,7 @@ impl App {
         let selected = self.list.selected();
         let Some(flow) = selected.and_then(|id| self.store.get(id)) else {
             sheet.clear();
+            self.axis = None;
             return;
         };
         let text = placed.text();
@@ -270,6 +271,14 @@ impl App {
                 is_paused: self.is_paused,
             };
             sheet.prepare(pane, show, text.width, text.height);
+            if pane == Pane::Frames {
+                let axis = placed.axis();
+                self.axis = axis.map(|axis| sheet.axis(show, axis.width));
+            }
+            if sheet.is_behind() {
+                return;
+            }
+            self.picks.follow(pane, flow, sheet.leaf_mut());
             let finder = &mut self.finders.each[place];
             let is_stale = finder
                 .as_mut()

@@ -238,6 +238,7 @@ impl App {
         match self.sheets.get_mut((pane as usize).wrapping_sub(1)) {
             Some(sheet) => {
                 sheet.go(pane, motion);
+                self.pick(pane);
                 // Whoever reads does not want the text to be taken away.
                 self.list.set_follows(false, &self.store);
             }
@@ -256,6 +257,8 @@ impl App {
         let fold = self.sheet(self.focus()).and_then(|sheet| sheet.current());
         if let Some(fold) = fold.and_then(|line| line.fold.clone()) {
             self.toggle(&fold.key);
+        } else if self.focus() == Pane::Frames {
+            self.open_frame();
         }
     }
 

@@ -70,7 +70,14 @@ pub(super) fn effective(
         .hanging(4);
     if document.section("request/effective", false, folds, head) {
         let all = asked.items.iter().map(|carried| carried.item.as_ref());
-        items::table(document, all, &around.calls, "request/effective", folds);
+        items::table(
+            document,
+            all,
+            &around.calls,
+            &[],
+            "request/effective",
+            folds,
+        );
     }
 }
 

@@ -58,7 +58,7 @@ pub(super) fn answered(document: &mut Document, flow: &Flow, calls: &Calls, fold
                 let head =
                     Line::of("Output", Role::Heading).with(&format!(" {count}"), Role::Number);
                 document.push(head);
-                items::table(document, &output, calls, "response/compacted", folds);
+                items::table(document, &output, calls, &[], "response/compacted", folds);
             }
         }
         Channel::Models => models(document, text),

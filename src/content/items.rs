@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use super::block::{Look, block, preview};
 use super::json::{json, member, unquoted};
 use super::{Document, Folds, Line, Role, calls, format};
-use crate::flow::Calls;
+use crate::flow::{Calls, Flow};
 use crate::responses::{Item, ItemKind, Part, ToolCall};
 
-/// Adds a row for each item; the folds' keys are `key/0`, `key/1`, …
+/// Adds a row for each item; the folds' keys are `key/0`, `key/1`, … `frames` has the frames of the events
+/// that began them ([`events`]), for items of a response.
 pub(super) fn table<'a>(
     document: &mut Document,
     items: impl IntoIterator<Item = &'a Item> + Clone,
     others: &Calls,
+    frames: &[usize],
     key: &str,
     folds: &Folds,
 ) {
@@ -25,11 +27,21 @@ pub(super) fn table<'a>(
         .collect();
     for (number, item) in items.into_iter().enumerate() {
         let key = format!("{key}/{number}");
-        let head = head(item, number, &asked, others);
+        let head = Line {
+            frame: frames.get(item.began as usize).copied(),
+            ..head(item, number, &asked, others)
+        };
         if document.section(&key, false, folds, head) {
             whole(document, item, &key, folds);
         }
     }
+}
+
+/// The frames of a flow that carry the events of its turn, by the ordinals of those.
+pub(super) fn events(flow: &Flow) -> Vec<usize> {
+    let frames = flow.frames.iter().enumerate();
+    let events = frames.filter(|(_, frame)| frame.ordinal.is_some());
+    events.map(|(index, _)| index).collect()
 }
 
 /// An item's row: its number, what it is, and what it says in short. `asked` are the calls beside it.

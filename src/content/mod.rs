@@ -133,6 +133,14 @@ impl Document {
         }
     }
 
+    /// Puts other lines in the place of some, and does not look whether there is room for them.
+    fn replace(&mut self, range: std::ops::Range<usize>, by: Self) {
+        self.pieces += by.pieces;
+        for line in self.lines.splice(range, by.lines) {
+            self.pieces = self.pieces.saturating_sub(line.pieces());
+        }
+    }
+
     /// Adds an empty line, unless there is one, or nothing to set apart from.
     fn gap(&mut self) {
         if self.lines.last().is_some_and(|line| !line.spans.is_empty()) {

@@ -3,7 +3,7 @@
 use super::markdown::{self, Resume};
 use super::payload::problems;
 use super::response::{failed, status};
-use super::{Document, Line, Role, block, calls, format};
+use super::{Document, Line, Role, block, calls, format, items};
 use crate::flow::{Calls, Flow, FlowId, FlowKind};
 use crate::responses::{Item, ItemKind, Part, Patch, Status, Turn};
 
@@ -53,7 +53,10 @@ impl Output {
             Some((known, resume)) if *known == basis && resume.fits(document, &part.text) => {
                 let kept = resume.lines;
                 document.truncate(kept);
-                resume.go_on(document, &part.text, role);
+                let frame = items::events(flow).get(part.began as usize).copied();
+                anchored(document, frame, |document| {
+                    resume.go_on(document, &part.text, role);
+                });
                 document.trim();
                 kept.min(document.lines.len())
             }
@@ -111,8 +114,12 @@ fn whole(flow: &Flow, calls: &Calls, resume: &mut Resume) -> Document {
 fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, calls: &Calls, resume: &mut Resume) {
     let before = document.lines.len();
     let has_phases = phases(turn) > 1;
+    let frames = items::events(flow);
     for item in &turn.items {
-        of_item(document, item, has_phases, calls, resume);
+        let frame = frames.get(item.began as usize).copied();
+        anchored(document, frame, |document| {
+            of_item(document, item, &frames, has_phases, calls, resume);
+        });
     }
     if document.lines.len() == before {
         document.push(awaited(flow, turn));
@@ -122,9 +129,20 @@ fn of_turn(document: &mut Document, flow: &Flow, turn: &Turn, calls: &Calls, res
     document.trim();
 }
 
+/// Adds lines that come from a frame, but for those that say from which one they come.
+fn anchored(document: &mut Document, frame: Option<usize>, add: impl FnOnce(&mut Document)) {
+    let start = document.lines.len();
+    add(document);
+    let lines = document.lines.iter_mut().skip(start);
+    for line in lines.filter(|line| line.frame.is_none() && !line.spans.is_empty()) {
+        line.frame = frame;
+    }
+}
+
 fn of_item(
     document: &mut Document,
     item: &Item,
+    frames: &[usize],
     has_phases: bool,
     others: &Calls,
     resume: &mut Resume,
@@ -141,7 +159,10 @@ fn of_item(
             }
             for part in parts {
                 *resume = Resume::default();
-                of_part(document, part, role_of(phase.as_deref()), resume);
+                let frame = frames.get(part.began as usize).copied();
+                anchored(document, frame, |document| {
+                    of_part(document, part, role_of(phase.as_deref()), resume);
+                });
             }
         }
         ItemKind::Call(call) => {

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Document, Line, Role, format, markdown};
+use super::{Document, Line, Role, format, items, markdown};
 use crate::flow::Flow;
 use crate::responses::{ItemKind, Part, Status};
-use crate::tap::At;
 
 /// What the reasoning pane says about `flow`.
 #[must_use]
@@ -24,11 +23,14 @@ pub fn reasoning(flow: &Flow) -> Document {
         document.push(line);
     }
     // Gathered once: to look each up by its ordinal would read all frames for each part.
-    let events = flow.frames.iter().filter(|frame| frame.ordinal.is_some());
-    let moments: Vec<At> = events.map(|frame| frame.at).collect();
-    let began = |part: &Part| {
-        let at = moments.get(part.began as usize)?;
-        Some(at.since(flow.started))
+    let events = items::events(flow);
+    let heading = |part: &Part, title: &str| {
+        let frame = events.get(part.began as usize).copied();
+        let at = frame.and_then(|frame| Some(flow.frames.get(frame)?.at));
+        Line {
+            frame,
+            ..heading(at.map(|at| at.since(flow.started)), title)
+        }
     };
     let mut is_there = false;
     for item in &turn.items {
@@ -43,12 +45,12 @@ pub fn reasoning(flow: &Flow) -> Document {
         is_there = true;
         for (number, part) in summary.iter().enumerate() {
             document.gap();
-            document.push(heading(began(part), &format!("summary {}", number + 1)));
+            document.push(heading(part, &format!("summary {}", number + 1)));
             markdown::markdown(&mut document, &part.text, Role::Reasoning);
         }
         for part in content {
             document.gap();
-            document.push(heading(began(part), "reasoning"));
+            document.push(heading(part, "reasoning"));
             markdown::markdown(&mut document, &part.text, Role::Reasoning);
         }
         let has_text = !summary.is_empty() || !content.is_empty();

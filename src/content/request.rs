@@ -49,9 +49,13 @@ fn turn(document: &mut Document, flow: &Flow, around: &Around<'_>, folds: &Folds
     let parsed = std::str::from_utf8(bytes)
         .ok()
         .and_then(|text| Request::parse(text).ok());
+    let start = document.lines.len();
     match parsed {
         Some(request) => asked(document, flow, &request, around, folds),
         None => body(document, &flow.request.body, "request/body", folds),
+    }
+    if let Some(line) = document.lines.get_mut(start) {
+        line.frame = first.map(|(index, _)| index);
     }
     if messages(flow, Direction::Out).nth(1).is_some() {
         document.gap();
@@ -125,6 +129,7 @@ fn asked(
             document,
             &request.input,
             &around.calls,
+            &[],
             "request/input",
             folds,
         );

@@ -156,6 +156,7 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, around: &Around<'
     let others = &around.calls;
     timing(document, flow, around);
     expense(document, flow, around);
+    let frames = items::events(flow);
     let calls: Vec<&ToolCall> = turn.calls().collect();
     if !calls.is_empty() {
         document.gap();
@@ -181,7 +182,14 @@ fn answered(document: &mut Document, flow: &Flow, turn: &Turn, around: &Around<'
         let count = format::counted(turn.items.len() as u64, "item");
         let head = Line::of("Output", Role::Heading).with(&format!(" {count}"), Role::Number);
         if document.section("response/output", true, folds, head) {
-            items::table(document, &turn.items, others, "response/output", folds);
+            items::table(
+                document,
+                &turn.items,
+                others,
+                &frames,
+                "response/output",
+                folds,
+            );
         }
     }
     events(document, turn, folds);

@@ -3,28 +3,29 @@
 //! Deltas come by the hundred, so three and more of one type in a row share a row that opens into its
 //! frames. Silence of a second and longer gets a row of its own.
 
-use std::borrow::Cow;
-use std::time::Duration;
+mod axis;
+mod rows;
 
-use super::{Document, Folds, Line, Role, format, gist};
-use crate::flow::{Flow, FlowId, FlowKind, Frame, Op};
-use crate::responses::{EventKind, event_name};
-use crate::tap::{At, Direction};
-use crate::text::{pad, pad_start};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
+use super::{Document, Folds};
+use crate::flow::{Flow, FlowId};
+use crate::tap::At;
+use rows::{Rows, empty, hidden_turns, title_of};
 
 /// What the frames pane says about `flow`; `turns` are the turns of a WebSocket connection, in order,
 /// whose frames are merged with its own by time.
 #[must_use]
 pub fn timeline(flow: &Flow, turns: &[&Flow], folds: &Folds) -> Document {
-    let mut document = Document::default();
-    Timeline::default().update(&mut document, flow, turns, 0, folds);
-    document
+    Timeline::whole(flow, turns, 0, folds)
 }
 
 /// Keeps the frames pane's document up to date while its flow grows.
 ///
 /// Frames never change once they are there, so rows are made once: what is new is put behind them,
-/// or into the burst that they end with.
+/// or into the burst that they end with, and a burst that opens or closes moves the rows behind it. Of many
+/// frames, some are taken at a time ([`Timeline::is_behind`]).
 #[derive(Clone, Default, Debug)]
 pub struct Timeline {
     /// The flow, then its turns.
@@ -43,6 +44,8 @@ pub struct Timeline {
     titles: Vec<Title>,
     /// Whether a frame was compressed, so that rows have a column for the size it inflates to.
     has_inflated: bool,
+    /// Whether there are frames that have no rows yet.
+    is_behind: bool,
 }
 
 /// Where a frame stands: when it passed; whose it is, the flow's (0) or that of a turn (from 1); its
@@ -77,6 +80,22 @@ struct Title {
 }
 
 impl Timeline {
+    /// All that is told about `flow` and its turns; as many more as are `hidden` are not in memory.
+    pub fn whole(flow: &Flow, turns: &[&Flow], hidden: usize, folds: &Folds) -> Document {
+        let (mut timeline, mut document) = (Self::default(), Document::default());
+        timeline.update(&mut document, flow, turns, hidden, folds);
+        while timeline.is_behind {
+            timeline.update(&mut document, flow, turns, hidden, folds);
+        }
+        document
+    }
+
+    /// Whether there are frames that the last update left for the next one.
+    #[must_use]
+    pub fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
     /// Brings `document`, which is what this gave last, up to date with `flow` and its turns; as many
     /// turns as are `hidden` are not in memory. Says how many of its first lines are as they were.
     pub fn update(
@@ -102,7 +121,9 @@ impl Timeline {
         let has_inflated = self.has_inflated
             || new.any(|frame| frame.len > frame.wire)
             || others.any(|frame| frame.len > frame.wire);
-        let is_same = self.hidden == hidden && self.folds == *folds && has_grown;
+        let is_full = document.is_full();
+        let is_refolded = self.folds != *folds && is_full;
+        let is_same = self.hidden == hidden && !is_refolded && has_grown;
         if !is_same || has_inflated != self.has_inflated {
             *self = Self {
                 hidden,
@@ -121,7 +142,8 @@ impl Timeline {
                 document.push(hidden_turns(hidden));
             }
         }
-        let titles = self.retitle(document, &flows);
+        let mut kept = self.retitle(document, &flows);
+        kept = kept.min(self.refold(document, &flows, folds));
         let from = self.take(&flows);
         let mut rows = Rows {
             flows: &flows,
@@ -136,19 +158,71 @@ impl Timeline {
             rows.document.push(empty(flow));
             return 0;
         }
-        let kept = rows.add(&self.entries, &mut self.blocks, from);
-        kept.min(titles)
+        kept.min(rows.add(&self.entries, &mut self.blocks, from))
+    }
+
+    /// Opens and closes the bursts that are not as `folds` has them. Gives the first line that changed.
+    fn refold(&mut self, document: &mut Document, flows: &[&Flow], folds: &Folds) -> usize {
+        let mut first = usize::MAX;
+        if self.folds == *folds {
+            return first;
+        }
+        let has_changed = |block: &Block| {
+            let fold = document.lines.get(block.row)?.fold.as_ref()?;
+            Some(fold.is_open != folds.is_open(&fold.key, false))
+        };
+        let blocks = self.blocks.iter().enumerate();
+        let changed = blocks.filter(|(_, block)| has_changed(block).unwrap_or_default());
+        let changed: Vec<usize> = changed.map(|(at, _)| at).collect();
+        for at in changed.into_iter().rev() {
+            let block = self.blocks[at];
+            let next = self.blocks.get(at + 1);
+            let end = next.map_or(document.lines.len(), |next| next.line);
+            let mut own = Document::default();
+            let mut rows = Rows {
+                flows,
+                folds,
+                document: &mut own,
+                previous: block.previous,
+                turn: flows.first().map_or(FlowId(0), |flow| flow.id),
+                titles: &mut Vec::new(),
+                has_inflated: self.has_inflated,
+            };
+            rows.block(&self.entries[block.entry..block.entry + block.count]);
+            let moves = |line: &mut usize| *line = *line - (end - block.row) + own.lines.len();
+            for later in &mut self.blocks[at + 1..] {
+                moves(&mut later.line);
+                moves(&mut later.row);
+            }
+            for title in self.titles.iter_mut().filter(|title| title.line >= end) {
+                moves(&mut title.line);
+            }
+            document.replace(block.row..end, own);
+            first = block.row;
+        }
+        self.folds = folds.clone();
+        first
     }
 
     /// Takes in new frames. Gives the first entry that is new or has moved.
     fn take(&mut self, flows: &[&Flow]) -> usize {
         self.taken.resize(flows.len(), 0);
+        let next = |of: usize, index: usize| {
+            let frame = flows.get(of)?.frames.get(index)?;
+            Some(Reverse(Place(frame.at, of, index)))
+        };
+        let taken = self.taken.iter().enumerate();
+        let mut ahead: BinaryHeap<_> = taken.filter_map(|(of, count)| next(of, *count)).collect();
         let mut new = Vec::new();
-        for (of, (flow, taken)) in flows.iter().zip(&mut self.taken).enumerate() {
-            let frames = flow.frames.iter().enumerate().skip(*taken);
-            new.extend(frames.map(|(index, frame)| Place(frame.at, of, index)));
-            *taken = flow.frames.len();
+        while new.len() < SLICE
+            && let Some(Reverse(place)) = ahead.pop()
+        {
+            let Place(_, of, index) = place;
+            new.push(place);
+            self.taken[of] = index + 1;
+            ahead.extend(next(of, index + 1));
         }
+        self.is_behind = !ahead.is_empty();
         new.sort_unstable();
         let from = match new.first() {
             Some(first) => self.entries.partition_point(|entry| entry < first),
@@ -183,405 +257,8 @@ impl Timeline {
     }
 }
 
-/// A frame and what is around it.
-#[derive(Clone, Copy)]
-struct Entry<'a> {
-    of: usize,
-    flow: &'a Flow,
-    index: usize,
-    frame: &'a Frame,
-}
-
-impl<'a> Entry<'a> {
-    fn at(flows: &[&'a Flow], Place(_, of, index): Place) -> Option<Self> {
-        let flow = *flows.get(of)?;
-        let frame = flow.frames.get(index)?;
-        Some(Self {
-            of,
-            flow,
-            index,
-            frame,
-        })
-    }
-
-    /// What it carries: an event's JSON, or the bytes as they are.
-    fn text(&self) -> Cow<'a, str> {
-        self.flow
-            .event_text(self.index)
-            .unwrap_or_else(|| String::from_utf8_lossy(self.flow.frame_bytes(self.frame)))
-    }
-
-    /// The type of the event it carries, if it does. Only an unknown one has to be read off the text.
-    fn event(&self) -> Option<Cow<'a, str>> {
-        match self.frame.event? {
-            EventKind::Other => Some(event_name(&self.text())?.to_owned().into()),
-            known => Some(known.as_str().into()),
-        }
-    }
-
-    /// The type of the delta it carries, if it carries nothing else.
-    fn delta(&self) -> Option<Cow<'a, str>> {
-        self.event()
-            .filter(|name| name.strip_suffix(".delta").is_some() && self.frame.fault.is_none())
-    }
-}
-
-/// The rows so far.
-struct Rows<'a> {
-    /// The flow, then its turns.
-    flows: &'a [&'a Flow],
-    folds: &'a Folds,
-    document: &'a mut Document,
-    /// When the frame of the last row came.
-    previous: At,
-    /// Whose frames the last rows were.
-    turn: FlowId,
-    titles: &'a mut Vec<Title>,
-    /// Whether there is a column for the size that frames inflate to.
-    has_inflated: bool,
-}
-
-impl Rows<'_> {
-    /// Adds the rows of the entries from `from` on; those before have theirs. Gives the first line
-    /// that changed.
-    fn add(&mut self, entries: &[Place], blocks: &mut Vec<Block>, from: usize) -> usize {
-        let mut at = match blocks.last_mut() {
-            // The open end of a long stream: its row tells more, and the rows before stay.
-            Some(last) if last.count >= SHORTEST_BURST && last.entry + last.count == from => {
-                let count = self.run(&entries[last.entry..], last.count);
-                if count > last.count {
-                    self.grow(&entries[last.entry..last.entry + count], last);
-                    last.count = count;
-                }
-                from.max(last.entry + count)
-            }
-            _ => self.step_back(blocks, from),
-        };
-        let kept = match blocks.last() {
-            Some(last) if last.entry + last.count > from => last.row,
-            _ => self.document.lines.len(),
-        };
-        if let Some(last) = at.checked_sub(1).and_then(|last| entries.get(last))
-            && let Some(entry) = Entry::at(self.flows, *last)
-        {
-            self.previous = entry.frame.at;
-            self.turn = entry.flow.id;
-        }
-        while at < entries.len() {
-            let run = self.run(&entries[at..], 1);
-            let count = if run >= SHORTEST_BURST { run } else { 1 };
-            let (line, previous) = (self.document.lines.len(), self.previous);
-            if let Some(entry) = Entry::at(self.flows, entries[at]) {
-                self.separate(&entry);
-            }
-            blocks.push(Block {
-                entry: at,
-                count,
-                line,
-                row: self.document.lines.len(),
-                previous,
-            });
-            self.block(&entries[at..at + count]);
-            at += count;
-        }
-        kept
-    }
-
-    /// Takes the rows away that entries from `from` on may change: those from the block before on,
-    /// and one more, which may turn out to begin a burst. Gives the first entry without a row.
-    fn step_back(&mut self, blocks: &mut Vec<Block>, from: usize) -> usize {
-        let before = blocks.partition_point(|block| block.entry < from);
-        let mut first = before.saturating_sub(1);
-        if let [.., one, other] = &blocks[..before]
-            && one.count + other.count < SHORTEST_BURST
-        {
-            first -= 1;
-        }
-        let Some(block) = blocks.get(first).copied() else {
-            return from;
-        };
-        blocks.truncate(first);
-        self.document.truncate(block.line);
-        self.titles.retain(|title| title.line < block.line);
-        block.entry
-    }
-
-    /// How many of the first entries are deltas of one type that no silence parts; the first
-    /// `known` are known to be.
-    fn run(&self, entries: &[Place], known: usize) -> usize {
-        let all = |place: &Place| Entry::at(self.flows, *place);
-        let Some(first) = entries.first().and_then(all) else {
-            return 0;
-        };
-        let Some(name) = first.delta() else {
-            return 1;
-        };
-        let mut count = known.max(1);
-        for pair in entries[count - 1..].windows(2) {
-            let [Some(before), Some(entry)] = [all(&pair[0]), all(&pair[1])] else {
-                break;
-            };
-            let is_near = entry.frame.at.since(before.frame.at) < GAP;
-            let is_alike = entry.flow.id == first.flow.id && entry.frame.dir == first.frame.dir;
-            if !is_near || !is_alike || entry.delta().as_ref() != Some(&name) {
-                break;
-            }
-            count += 1;
-        }
-        count
-    }
-
-    /// Adds what stands between the last row and `next`: silence, and the title of a turn.
-    fn separate(&mut self, next: &Entry) {
-        let silence = next.frame.at.since(self.previous);
-        if silence >= GAP {
-            let text = format!("          ┆ {} of silence", format::duration(silence));
-            self.document.push(Line::of(&text, Role::FrameGap));
-        }
-        if next.flow.id == self.turn {
-            return;
-        }
-        self.turn = next.flow.id;
-        self.titles.push(Title {
-            line: self.document.lines.len(),
-            of: next.of,
-            revision: next.flow.revision,
-        });
-        self.document.push(title_of(next.flow));
-    }
-
-    /// Adds the row of a frame, or of a burst with those of its frames when it is open.
-    fn block(&mut self, entries: &[Place]) {
-        if self.document.is_full() {
-            return;
-        }
-        let all = entries
-            .iter()
-            .filter_map(|place| Entry::at(self.flows, *place));
-        let all: Vec<Entry> = all.collect();
-        let [first, _, .., last] = all.as_slice() else {
-            for entry in &all {
-                self.frame(entry, "");
-            }
-            return;
-        };
-        let key = key(first);
-        let head = self.head(&all);
-        if self.document.section(&key, false, self.folds, head) {
-            for entry in &all {
-                self.frame(entry, "  ");
-            }
-        }
-        self.previous = last.frame.at;
-    }
-
-    /// Brings the rows of the burst `block` up to date: it has all of `entries` now.
-    fn grow(&mut self, entries: &[Place], block: &Block) {
-        let all = entries
-            .iter()
-            .filter_map(|place| Entry::at(self.flows, *place));
-        let all: Vec<Entry> = all.collect();
-        self.previous = block.previous;
-        let head = self.head(&all);
-        let mut is_open = false;
-        if let Some(row) = self.document.lines.get_mut(block.row) {
-            let fold = row.fold.take();
-            is_open = fold.as_ref().is_some_and(|fold| fold.is_open);
-            *row = Line { fold, ..head };
-        }
-        let known = block.count.min(all.len());
-        if let Some(before) = known.checked_sub(1).and_then(|last| all.get(last)) {
-            self.previous = before.frame.at;
-        }
-        for entry in all[known..].iter().filter(|_| is_open) {
-            self.frame(entry, "  ");
-        }
-    }
-
-    /// The row of a burst.
-    fn head(&self, entries: &[Entry]) -> Line {
-        let [first, .., last] = entries else {
-            return Line::default();
-        };
-        let wire: u64 = entries.iter().map(|entry| entry.frame.wire).sum();
-        let len: u64 = entries.iter().map(|entry| entry.frame.len).sum();
-        let mut line = self.start(first, &format!("{} ×", entries.len()));
-        self.sizes(&mut line, wire, len);
-        line.add(&first.delta().unwrap_or_default(), Role::Label);
-        let took = format::duration(last.frame.at.since(first.frame.at));
-        line.add(&format!(" in {took}"), Role::Dim);
-        line
-    }
-
-    /// Adds a frame's row.
-    fn frame(&mut self, entry: &Entry, margin: &str) {
-        let frame = entry.frame;
-        let mut line = self.start(entry, name(frame.op));
-        self.previous = frame.at;
-        self.sizes(&mut line, frame.wire, frame.len);
-        line.add(margin, Role::Dim);
-        if let Some(fault) = &frame.fault {
-            line.add(&format!("✗ {fault} "), Role::Error);
-        }
-        let text = entry.text();
-        match (frame.op, entry.event()) {
-            (Op::Close(code), _) => {
-                let code = code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
-                line.add(&code, Role::FrameClose);
-                line.add(&format!(" {text}"), Role::Text);
-            }
-            (_, Some(event)) => {
-                let role = if is_failure(&event) {
-                    Role::Error
-                } else {
-                    Role::Label
-                };
-                line.add(&event, role);
-                line.add(&format!(" {}", gist::event(&event, &text)), Role::Text);
-            }
-            (Op::Binary, None) => {}
-            (_, None) if text.is_empty() => {
-                if !frame.is_final {
-                    line.add("a fragment", Role::Dim);
-                }
-            }
-            (_, None) => line.add(&gist::quoted(&text), Role::Text),
-        }
-        self.document.push(line);
-    }
-
-    /// Adds the size on the wire, and what it inflates to if that differs by more than the framing.
-    fn sizes(&self, line: &mut Line, wire: u64, len: u64) {
-        line.add(&pad_start(&format::bytes(wire), 8), Role::Number);
-        if self.has_inflated {
-            let inflated = if len > wire {
-                format!(" ({})", format::bytes(len))
-            } else {
-                String::new()
-            };
-            line.add(&pad(&inflated, 11), Role::Dim);
-        }
-        line.add(" ", Role::Dim);
-    }
-
-    /// When the flow began.
-    fn started(&self) -> At {
-        self.flows
-            .first()
-            .map_or(self.previous, |flow| flow.started)
-    }
-
-    /// The columns that every row begins with: since the start, since the row before, direction, name.
-    fn start(&self, entry: &Entry, name: &str) -> Line {
-        let frame = entry.frame;
-        let (arrow, role) = match frame.dir {
-            Direction::Out => ("→", Role::FrameOut),
-            Direction::In => ("←", Role::FrameIn),
-        };
-        let name_role = match frame.op {
-            Op::Close(_) => Role::FrameClose,
-            Op::Ping | Op::Pong => Role::FrameControl,
-            Op::Gap => Role::Error,
-            _ => role,
-        };
-        let line = Line::of(
-            &pad_start(&seconds(frame.at.since(self.started())), 9),
-            Role::Number,
-        )
-        .with(
-            &pad_start(&step(frame.at.since(self.previous)), 8),
-            Role::Dim,
-        )
-        .with(&format!(" {arrow} "), role)
-        .with(&pad(name, 8), name_role)
-        .hanging(HANGING);
-        Line {
-            frame: Some(entry.index),
-            flow: (entry.of > 0).then_some(entry.flow.id),
-            ..line
-        }
-    }
-}
-
-/// Names a burst, by its first frame.
-fn key(first: &Entry) -> String {
-    if first.of == 0 {
-        format!("burst/{}", first.index)
-    } else {
-        format!("burst/{}/{}", first.flow.id.0, first.index)
-    }
-}
-
-/// The title of a turn, or of what belongs to none.
-fn title_of(flow: &Flow) -> Line {
-    let FlowKind::WsTurn { number, .. } = flow.kind else {
-        return Line::of("── connection", Role::Dim);
-    };
-    let mut line = Line::of(&format!("── turn {number}"), Role::Heading);
-    if let Some(model) = &flow.model {
-        line.add(&format!(" {model}"), Role::Text);
-    }
-    if let Some(turn) = &flow.turn {
-        let (word, role) = super::response::status(turn.status);
-        line.add(&format!(" {word}"), role);
-    }
-    line
-}
-
-/// A frame's name in the row's narrow column.
-fn name(op: Op) -> &'static str {
-    match op {
-        Op::Binary => "bin",
-        Op::Continuation => "cont",
-        _ => op.as_str(),
-    }
-}
-
-fn is_failure(event: &str) -> bool {
-    matches!(event, "error" | "response.failed")
-}
-
-fn seconds(duration: Duration) -> String {
-    format!("{}.{:03}", duration.as_secs(), duration.subsec_millis())
-}
-
-fn step(duration: Duration) -> String {
-    format!("+{}", seconds(duration))
-}
-
-/// Says that there are more turns than are shown.
-fn hidden_turns(count: usize) -> Line {
-    let turns = if count == 1 { "turn is" } else { "turns are" };
-    let count = format::count(count as u64);
-    let text = format!("{count} {turns} in the capture only: choose them in the list");
-    Line::of(&text, Role::Dim)
-}
-
-fn empty(flow: &Flow) -> Line {
-    let text = match flow.kind {
-        FlowKind::Http if flow.is_event_stream() && flow.is_live() => "waiting for the first event",
-        FlowKind::Http if flow.is_live() => "waiting for the response",
-        FlowKind::Http if flow.is_event_stream() => "the stream ended without an event",
-        FlowKind::Http => "A plain exchange: no frames and no events.",
-        FlowKind::Ws | FlowKind::WsTurn { .. } if flow.is_live() => "waiting for the first frame",
-        FlowKind::Ws | FlowKind::WsTurn { .. } => "no frames",
-    };
-    Line::of(
-        text,
-        if flow.is_live() {
-            Role::Live
-        } else {
-            Role::Dim
-        },
-    )
-}
-
-/// Deltas in a row that share a row.
-const SHORTEST_BURST: usize = 3;
-/// Silence that gets a row of its own.
-const GAP: Duration = Duration::from_secs(1);
-/// Where the rest of a row that is wrapped goes on.
-const HANGING: usize = 29;
+/// Frames that are taken at a time: a few milliseconds' work.
+const SLICE: usize = 1_000;
 
 #[cfg(test)]
 mod tests;

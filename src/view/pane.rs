@@ -11,7 +11,7 @@ use super::{empty, put};
 use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
-use crate::app::leaf::{Row, text_of};
+use crate::app::leaf::{Row, cut_line, text_of};
 use crate::content::Line;
 use crate::text::width;
 
@@ -59,14 +59,27 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
         draw_row(line, row, text.x, y, text.right(), theme, buf);
         matches.mark(line, row, (text.x, y, text.right()), theme, buf);
     }
+    if let (Some(area), Some((line, column))) = (placed.axis(), app.axis()) {
+        axis(line, *column, area, theme, buf);
+    }
     scrollbar(
         placed.area,
-        placed.inner(),
+        placed.body(),
         scroll.top,
         sheet.rows().len(),
         theme,
         buf,
     );
+}
+
+/// Draws the time axis, with the column of the frame under the cursor marked.
+fn axis(line: &Line, column: Option<usize>, area: Rect, theme: &Theme, buf: &mut Buffer) {
+    let row = cut_line(0, line);
+    draw_row(line, &row, area.x, area.y, area.right(), theme, buf);
+    if let Some(column) = column.filter(|column| *column < usize::from(area.width)) {
+        let place = Rect::new(area.x + column as u16, area.y, 1, 1);
+        buf.set_style(place, theme.ui(Ui::Cursor));
+    }
 }
 
 /// What the search of a pane found in the lines that are drawn.

@@ -1,6 +1,9 @@
 //! What the panes keep, and when the screen rests.
 
+use codextap::app::Msg;
 use codextap::app::focus::Pane;
+use codextap::app::leaf::text_of;
+use codextap::content::Tab;
 use codextap::flow::{Flow, FlowKind, State};
 
 use super::scene::Scene;
@@ -70,4 +73,97 @@ fn a_connection_that_was_closed_early_has_a_sign_of_its_own() {
     assert_eq!(flow.state(), State::Complete);
     flow.close.as_mut().unwrap().code = Some(1011);
     assert_eq!((flow.state(), flow.is_error()), (State::Partial, false));
+}
+
+/// The text of the line under a pane's cursor.
+fn line(scene: &Scene, pane: Pane) -> String {
+    let current = scene.app.sheet(pane).unwrap().current();
+    current.map(text_of).unwrap_or_default()
+}
+
+#[test]
+fn a_frame_and_what_is_decoded_of_it_are_selected_together() {
+    let mut scene = Scene::finished();
+    let size = (160, 50);
+    screen(&mut scene, size, "2]", "default-dark");
+    screen(&mut scene, size, "5G", "default-dark");
+    screen(&mut scene, size, "kk", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("function_call_arguments.delta"));
+    assert!(line(&scene, Pane::Output).contains("exec_command"));
+    assert!(line(&scene, Pane::Payload).contains("exec_command"));
+    screen(&mut scene, size, "gjjj", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("reasoning_summary_text.delta"));
+    assert!(line(&scene, Pane::Reasoning).contains("summary 1"));
+    assert!(line(&scene, Pane::Payload).contains("reasoning"));
+    // And the other way round.
+    screen(&mut scene, size, "3g", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("content_part.added"));
+    screen(&mut scene, size, "jj", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("content_part.added"));
+    screen(&mut scene, size, "Gk", "default-dark");
+    let frames = line(&scene, Pane::Frames);
+    assert!(frames.contains("content_part.added"), "{frames}");
+    screen(&mut scene, size, "k", "default-dark");
+}
+
+#[test]
+fn enter_goes_from_a_frame_to_what_is_decoded_of_it() {
+    let mut scene = Scene::finished();
+    let size = (80, 24);
+    screen(&mut scene, size, "5", "default-dark");
+    screen(&mut scene, size, "Gkk<enter>", "default-dark");
+    assert_eq!(scene.app.focus(), Pane::Payload);
+    assert_eq!(scene.app.tab(), Tab::Response);
+    assert!(line(&scene, Pane::Payload).contains("exec_command"));
+    // From a connection to the turn that the frame is of.
+    screen(&mut scene, size, "1kkkk", "default-dark");
+    assert_eq!(scene.app.selected().unwrap().kind, FlowKind::Ws);
+    screen(&mut scene, size, "5", "default-dark");
+    screen(&mut scene, size, "gj", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("response.create"));
+    screen(&mut scene, size, "<enter>", "default-dark");
+    let kind = scene.app.selected().unwrap().kind;
+    assert!(
+        matches!(kind, FlowKind::WsTurn { number: 1, .. }),
+        "{kind:?}"
+    );
+    assert_eq!(
+        (scene.app.focus(), scene.app.tab()),
+        (Pane::Payload, Tab::Request)
+    );
+    // What is no event stands in the raw text.
+    screen(&mut scene, size, "1k5", "default-dark");
+    screen(&mut scene, size, "G", "default-dark");
+    assert!(line(&scene, Pane::Frames).contains("close"));
+    screen(&mut scene, size, "<enter>", "default-dark");
+    assert_eq!(scene.app.tab(), Tab::Raw);
+    assert!(line(&scene, Pane::Payload).contains("close 1000"));
+}
+
+#[test]
+fn many_frames_are_filled_in_between_keys() {
+    let mut scene = Scene::finished();
+    scene.socket(false);
+    scene.wait(0);
+    screen(&mut scene, (120, 40), "G", "default-dark");
+    let id = scene.app.selected().unwrap().id;
+    scene.app.store_mut().change(id, |flow| {
+        let frame = flow.frames.last().unwrap().clone();
+        flow.frames.resize(5_000, frame);
+    });
+    scene.app.update(Msg::Changed);
+    scene.app.prepare((120, 40));
+    screen(&mut scene, (120, 40), "5", "default-dark");
+    let rows = |scene: &Scene| scene.app.sheet(Pane::Frames).unwrap().rows().len();
+    assert!(rows(&scene) < 5_000 && scene.app.is_busy());
+    let mut steps = 0;
+    while scene.app.is_busy() {
+        scene.app.work();
+        steps += 1;
+    }
+    assert!(
+        steps > 1 && rows(&scene) > 4_900,
+        "{steps} {}",
+        rows(&scene)
+    );
 }

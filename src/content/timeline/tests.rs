@@ -2,7 +2,9 @@
 
 use super::super::tests::{TURN, at, flow, frame, plain, shown, streamed};
 use super::*;
+use crate::flow::{FlowKind, Op};
 use crate::responses::Turn;
+use crate::tap::Direction;
 
 fn delta(text: &str) -> String {
     format!(r#"{{"type":"response.output_text.delta","delta":"{text}"}}"#)
@@ -213,4 +215,94 @@ fn sizes_that_inflate_have_a_column_of_their_own() {
         text.contains(" B            “one”") && text.contains(" (2.0 K"),
         "{text}"
     );
+}
+
+#[test]
+fn bursts_open_and_close_where_they_stand() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    let kind = FlowKind::WsTurn {
+        connection: ws.id,
+        number: 1,
+    };
+    let mut turn = flow(kind, "/v1/responses");
+    turn.id = FlowId(7);
+    for step in 0..40 {
+        let pause = step / 8 * 2_000;
+        frame(
+            &mut turn,
+            step + pause,
+            Direction::In,
+            Op::Text,
+            &delta("x"),
+        );
+    }
+    for step in 0..5 {
+        frame(&mut ws, step * 2_000 + 7, Direction::In, Op::Ping, "hb");
+    }
+    let (mut kept, mut document) = (Timeline::default(), Document::default());
+    let mut folds = Folds::default();
+    for key in [
+        "burst/7/16",
+        "burst/7/0",
+        "burst/7/24",
+        "burst/7/16",
+        "none",
+        "burst/7/0",
+    ] {
+        kept.update(&mut document, &ws, &[&turn], 0, &folds);
+        let before = document.clone();
+        folds.toggle(key);
+        let same = kept.update(&mut document, &ws, &[&turn], 0, &folds);
+        assert_eq!(document, timeline(&ws, &[&turn], &folds), "{key}");
+        assert_eq!(document.lines[..same], before.lines[..same]);
+        let is_first = key == "burst/7/0";
+        assert!(is_first || same > 3, "what is above stays: {key} {same}");
+    }
+    // What comes then finds its place.
+    let more = delta("x");
+    frame(&mut turn, 9_000, Direction::In, Op::Text, &more);
+    frame(&mut turn, 9_100, Direction::In, Op::Text, &more);
+    kept.update(&mut document, &ws, &[&turn], 0, &folds);
+    assert_eq!(document, timeline(&ws, &[&turn], &folds));
+}
+
+#[test]
+fn many_frames_come_in_slices() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    for step in 0..2_500 {
+        frame(&mut ws, step, Direction::In, Op::Ping, "hb");
+    }
+    let (mut kept, mut document) = (Timeline::default(), Document::default());
+    let mut lengths = Vec::new();
+    loop {
+        let same = kept.update(&mut document, &ws, &[], 0, &Folds::default());
+        assert!(lengths.last().is_none_or(|before| same + 2 >= *before));
+        lengths.push(document.lines.len());
+        if !kept.is_behind() {
+            break;
+        }
+    }
+    assert_eq!(lengths, [1_000, 2_000, 2_500]);
+    assert_eq!(document, timeline(&ws, &[], &Folds::default()));
+}
+
+#[test]
+fn the_axis_tells_how_many_frames_passed_when() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    for ms in [0, 1, 2, 3, 100, 500, 2_900, 3_000] {
+        frame(&mut ws, ms, Direction::In, Op::Ping, "hb");
+    }
+    let (mut kept, mut document) = (Timeline::default(), Document::default());
+    let axis = |kept: &Timeline, columns, at| {
+        let (line, column) = kept.axis(ws.started, columns, at);
+        let text: String = line.spans.iter().map(|span| span.text.as_str()).collect();
+        (text, column)
+    };
+    assert_eq!(axis(&kept, 40, None), (String::new(), None));
+    kept.update(&mut document, &ws, &[], 0, &Folds::default());
+    let (text, column) = axis(&kept, 40, Some(at(500)));
+    assert_eq!(text, "0 ▃▁   ▁┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▁▁ 3.00 s");
+    assert_eq!(column, Some(7));
+    assert_eq!(axis(&kept, 40, Some(at(3_000))).1, Some(32));
+    assert_eq!(axis(&kept, 5, None).0, "", "no room");
 }
