@@ -328,6 +328,21 @@ fn what_is_printed_is_a_file_that_says_the_same() {
 }
 
 #[test]
+fn saved_filters_stand_in_those_of_the_command_line_and_in_each_other() {
+    let home = Home::with("[filters]\nbad = '@late | ~e'\nlate = '~q'\n");
+    let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/demo.jsonl");
+    let export = |filter| {
+        let form = ["export", capture, "--format", "jsonl", "--filter", filter];
+        home.run(&form, &[])
+    };
+    let (all, bad) = (export("~q | ~e"), export("@bad"));
+    assert_eq!((all.code, bad.code), (Some(0), Some(0)), "{}", bad.err);
+    assert!(!bad.out.is_empty());
+    assert_eq!(all.out, bad.out);
+    assert_eq!(export("@worse").code, Some(2));
+}
+
+#[test]
 fn the_default_file_says_what_holds_without_it() {
     let home = Home::new();
     let defaults = told(&home.config(&[], &[]));

@@ -100,6 +100,7 @@ pub(crate) const MISTAKES: &[(&str, &str, &str)] = &[
         "",
     ),
     ("[filters]\nx = '~zz'", "2: `x`: unknown operator", "»~zz«"),
+    ("[filters]\nx = '@y'", "2: `x`: ", "»@y«"),
     (
         "[filters]\n'a b' = '~e'",
         "2: `a b`: a filter's name has letters",

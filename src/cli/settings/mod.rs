@@ -23,7 +23,7 @@ use crate::app::keymap::Keymap;
 use crate::app::preset::Preset;
 use crate::config::file::{Entry, File, Value};
 use crate::config::paths;
-use crate::filter::Filter;
+use crate::filter::{Filter, Names};
 use crate::text::nearest;
 use setting::{Setting, renamed};
 
@@ -326,23 +326,23 @@ fn filters(file: &File) -> Result<Vec<(String, String)>, Error> {
         let Value::Text(text) = &entry.value else {
             return Err(mistyped(file, entry, "a string", &entry.value));
         };
-        let is_name = |letter: char| letter.is_alphanumeric() || "-_".contains(letter);
-        if !entry.key.chars().all(is_name) || entry.key.is_empty() {
+        if !Names::is_name(&entry.key) {
             let error = format!(
                 "`{}`: a filter's name has letters, digits, - and _",
                 entry.key
             );
             return Err(wrong(file, entry.line, Error::usage(error)));
         }
-        if let Err(error) = Filter::parse(text) {
-            let told = Error::usage(format!("`{}`: {error}", entry.key));
-            return Err(wrong(
-                file,
-                entry.line,
-                told.hint(super::pointer(text, &error.span)),
-            ));
-        }
         filters.push((entry.key.clone(), text.clone()));
+    }
+    // One may name another that stands behind it.
+    let names = filters.iter().cloned().collect();
+    for (entry, (name, text)) in of_table(file, FILTERS).zip(&filters) {
+        if let Err(error) = Filter::parse_with(text, &names) {
+            let told =
+                Error::usage(format!("`{name}`: {error}")).hint(super::pointer(text, &error.span));
+            return Err(wrong(file, entry.line, told));
+        }
     }
     Ok(filters)
 }
