@@ -116,7 +116,7 @@ fn enter_goes_from_a_frame_to_what_is_decoded_of_it() {
     assert_eq!(scene.app.tab(), Tab::Response);
     assert!(line(&scene, Pane::Payload).contains("exec_command"));
     // From a connection to the turn that the frame is of.
-    screen(&mut scene, size, "1kkkk", "default-dark");
+    screen(&mut scene, size, "1kkk", "default-dark");
     assert_eq!(scene.app.selected().unwrap().kind, FlowKind::Ws);
     screen(&mut scene, size, "5", "default-dark");
     screen(&mut scene, size, "gj", "default-dark");
