@@ -20,11 +20,7 @@ const LAYERS: [(&str, &str, &str); 16] = [
     ),
     ("responses", "", "serde_json toml"),
     ("config", "", "toml etcetera"),
-    (
-        "tap",
-        "text",
-        "http http_body tokio ring memchr regex serde_json",
-    ),
+    ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
     ("flow", "tap wire responses", "http jiff ring"),
     ("filter", "flow responses tap", "regex memchr jiff"),

@@ -5,10 +5,8 @@
 //! no word with a hyphen is taken for one. One that is longer than [`LONGEST`] is masked up to there.
 
 use std::ops::Range;
-use std::sync::LazyLock;
 
 use memchr::memmem;
-use regex::bytes::Regex;
 
 /// A sign that a text may have a credential.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -23,22 +21,24 @@ pub(super) enum Sign {
     Shape = 8,
 }
 
-/// The signs in a text, found in one pass over it.
+/// The signs in a text.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct Signs(u8);
 
 impl Signs {
     pub(super) fn of(text: &[u8]) -> Self {
-        let Some(pattern) = &*PATTERN else {
-            return Self(u8::MAX);
-        };
-        let found = pattern.find_iter(text).map(|found| match found.as_bytes() {
-            [b':', ..] => Sign::Url,
-            [b'f', ..] => Sign::Field,
-            [b'g', b'r', ..] => Sign::Grant,
-            _ => Sign::Shape,
-        });
-        Self(found.fold(0, |signs, sign| signs | sign as u8))
+        let has = |sign: &str| memmem::find(text, sign.as_bytes()).is_some();
+        let is_url = URL.iter().any(|sign| has(sign));
+        let mut signs = u8::from(is_url) * Sign::Url as u8;
+        signs |= u8::from(has(WEB_TOKEN)) * Sign::Shape as u8;
+        for (start, end) in starts(text) {
+            signs |= match start {
+                FORM => u8::from(text[end..].starts_with(b"data;")) * Sign::Field as u8,
+                GRANT => u8::from(text[end..].starts_with(b"type")) * Sign::Grant as u8,
+                _ => Sign::Shape as u8,
+            };
+        }
+        Self(signs)
     }
 
     pub(super) fn has(self, sign: Sign) -> bool {
@@ -49,12 +49,10 @@ impl Signs {
 /// The keys and tokens in a text, in order.
 pub(super) fn in_text(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
-    let signs = PATTERN.iter().flat_map(|pattern| pattern.find_iter(bytes));
-    let keys = signs.filter_map(|sign| {
-        let start = STARTS
-            .iter()
-            .find(|start| start.as_bytes() == sign.as_bytes())?;
-        Some(sign.start()..whole(bytes, sign.start(), start)?)
+    let tokens = memmem::find_iter(bytes, WEB_TOKEN).map(|at| (WEB_TOKEN, at + WEB_TOKEN.len()));
+    let keys = starts(bytes).chain(tokens).filter_map(|(start, end)| {
+        let at = end - start.len();
+        Some(at..whole(bytes, at, start)?)
     });
     let mut found: Vec<Range<usize>> = keys.collect();
     found.extend(protocol_keys(text));
@@ -84,18 +82,17 @@ pub(super) fn word(bytes: &[u8], at: usize) -> usize {
 pub(super) fn begun(text: &str) -> Option<usize> {
     let bytes = text.as_bytes();
     let near = bytes.len().saturating_sub(LONGEST);
-    let open = |start: &&str| {
-        let starts = memmem::find_iter(&bytes[near..], start.as_bytes()).map(|at| near + at);
-        starts
-            .filter(|at| is_beginning(bytes, *at))
-            .find(|at| bytes[*at..].iter().all(|byte| is_token(*byte)))
-    };
-    STARTS.iter().filter_map(open).min()
+    let tokens = memmem::find_iter(&bytes[near..], WEB_TOKEN).map(|at| near + at);
+    let keys = starts(&bytes[near..]).map(|(start, end)| near + end - start.len());
+    let begun = keys
+        .chain(tokens)
+        .filter(|at| is_beginning(bytes, *at) && bytes[*at..].iter().all(|byte| is_token(*byte)));
+    begun.min()
 }
 
 /// Where the key or token ends that begins at `at`, if it is one.
 fn whole(bytes: &[u8], at: usize, start: &str) -> Option<usize> {
-    if !is_beginning(bytes, at) {
+    if matches!(start, FORM | GRANT) || !is_beginning(bytes, at) {
         return None;
     }
     let is_web_token = start == WEB_TOKEN;
@@ -157,19 +154,20 @@ pub(super) fn protocol_keys(text: &str) -> Vec<Range<usize>> {
         .collect()
 }
 
-/// What finds all signs. A text without any is passed over many bytes at once.
-static PATTERN: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let others = ["://", r":\/\/", "form-data;", "grant_type"];
-    let signs: Vec<String> = others
-        .iter()
-        .chain(&STARTS)
-        .map(|sign| regex::escape(sign))
-        .collect();
-    Regex::new(&signs.join("|")).ok()
-});
+/// The beginnings in a text, all that end in `-` or `_`, and where they end.
+fn starts(text: &[u8]) -> impl Iterator<Item = (&'static str, usize)> {
+    memchr::memchr2_iter(b'-', b'_', text).filter_map(|at| {
+        // Most are told by the letter in front of them.
+        let letter = text[..at].last()?.wrapping_sub(b'a');
+        let may_be = letter < 26 && LAST_LETTERS >> letter & 1 == 1;
+        let is_start = |start: &&&str| text[..=at].ends_with(start.as_bytes());
+        let start = STARTS.iter().find(is_start).filter(|_| may_be)?;
+        Some((*start, at + 1))
+    })
+}
 
-/// How keys and tokens begin.
-const STARTS: [&str; 13] = [
+/// How keys begin; and what is no key, but looked for together with them.
+const STARTS: [&str; 14] = [
     "sk-",
     "sess-",
     "ek_",
@@ -182,8 +180,26 @@ const STARTS: [&str; 13] = [
     "glpat-",
     "xoxb-",
     "xoxp-",
-    WEB_TOKEN,
+    FORM,
+    GRANT,
 ];
+/// The letters in front of their last bytes, as bits.
+const LAST_LETTERS: u32 = {
+    let mut letters = 0;
+    let mut at = 0;
+    while at < STARTS.len() {
+        let start = STARTS[at].as_bytes();
+        letters |= 1 << (start[start.len() - 2] - b'a');
+        at += 1;
+    }
+    letters
+};
+/// `form-data;`, the disposition of a form's field (RFC 7578 §4.2).
+const FORM: &str = "form-";
+/// `grant_type`, of an OAuth request (RFC 6749 §4).
+const GRANT: &str = "grant_";
+/// What stands between a URL's scheme and its authority, in text and in JSON.
+const URL: [&str; 2] = ["://", r":\/\/"];
 /// How a JSON Web Token begins: `{"` in base64url.
 const WEB_TOKEN: &str = "eyJ";
 /// What stands before a key among the subprotocols of a WebSocket.
