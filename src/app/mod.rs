@@ -440,7 +440,7 @@ impl App {
                 self.frame_folds = (selected, Folds::default());
             }
             if pane == Pane::Payload && self.tab.interprets() {
-                self.relations.prepare(&self.store);
+                self.relations.prepare(&self.store, self.options.cache);
             }
             self.prepare_sheet(placed);
         }

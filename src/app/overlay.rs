@@ -83,7 +83,7 @@ impl App {
             self.page.clear();
             return;
         };
-        self.relations.prepare(&self.store);
+        self.relations.prepare(&self.store, self.options.cache);
         let source = Source {
             flow: flow.id,
             stamp: [

@@ -1,7 +1,7 @@
 //! What the selected flow has to do with others: found when another one is selected, and read again only
 //! when one of those changed.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use crate::content::Around;
@@ -109,8 +109,9 @@ impl Relations {
         revisions.wrapping_add(turn.map_or(0, |turn| turn.attempts.len() as u64))
     }
 
-    /// Puts the requests together, as far as what they continue is in memory.
-    pub(super) fn prepare(&mut self, store: &Store) {
+    /// Puts the requests together, as far as what they continue is in memory. Of those before, as many are kept
+    /// as take `cache` bytes.
+    pub(super) fn prepare(&mut self, store: &Store, cache: u64) {
         let asked = self.seen.map_or(0, |key| key.asked as u64);
         let stamp = self.stamp(store).wrapping_add(asked);
         if self.stamp.replace(stamp) == Some(stamp) {
@@ -122,6 +123,7 @@ impl Relations {
         };
         let selected = self.seen.and_then(|key| key.selected);
         self.effective = [related.before(), selected].map(|id| self.put(id?, &related, store));
+        self.trim(cache);
         self.related = Some(related);
     }
 
@@ -176,11 +178,25 @@ impl Relations {
                 revision,
                 effective: Arc::clone(&effective),
             });
-            if self.known.len() > MOST_KNOWN {
-                self.known.pop_front();
-            }
         }
         Some(effective)
+    }
+
+    /// Lets the oldest requests go: those beyond [`MOST_KNOWN`], and beyond `most` bytes together.
+    fn trim(&mut self, most: u64) {
+        let (mut counted, mut bytes) = (HashSet::new(), 0);
+        let fits = |known: &&Known| {
+            bytes += known.effective.bytes(&mut counted);
+            bytes <= most
+        };
+        let kept = self
+            .known
+            .iter()
+            .rev()
+            .take(MOST_KNOWN)
+            .take_while(fits)
+            .count();
+        self.known.drain(..self.known.len() - kept);
     }
 }
 
@@ -212,6 +228,34 @@ mod tests {
     }
 
     #[test]
+    fn requests_are_kept_as_long_as_they_have_room() {
+        let (mut store, mut relations) = (Store::default(), Relations::default());
+        let mut first = turn("", "r0");
+        first.request.body = Body::default();
+        let text = format!(r#"{{"input":"{}"}}"#, "x".repeat(100_000));
+        first.request.body.push(text.as_bytes());
+        let mut ids = vec![store.push(first)];
+        for number in 1..6 {
+            ids.push(store.push(turn(&format!("r{}", number - 1), &format!("r{number}"))));
+        }
+        let prices = Prices::default();
+        let mut look = |id: FlowId, cache: u64| {
+            relations.look(Some(id), &store, &prices);
+            relations.prepare(&store, cache);
+            let flow = store.get(id).unwrap();
+            let around = relations.around(&store, flow, Calls::default(), &prices);
+            assert!(around.asked.is_some(), "what is shown is there in any case");
+            relations.known.len()
+        };
+        // What all of them share counts once.
+        for id in &ids[1..] {
+            look(*id, 500_000);
+        }
+        assert_eq!(look(ids[4], 500_000), 6);
+        assert_eq!(look(ids[5], 100_000), 0);
+    }
+
+    #[test]
     fn what_is_told_of_others_is_made_again_only_when_they_change() {
         let (mut store, mut relations) = (Store::default(), Relations::default());
         let prices = Prices::default();
@@ -222,7 +266,7 @@ mod tests {
         let second = store.push(turn("a", "b"));
         let look = |relations: &mut Relations, store: &Store| {
             relations.look(Some(second), store, &prices);
-            relations.prepare(store);
+            relations.prepare(store, u64::MAX);
             let flow = store.get(second).unwrap();
             let around = relations.around(store, flow, Calls::default(), &prices);
             std::ptr::from_ref(around.asked.unwrap())

@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::responses::{Confidence, Cost};
 use crate::tap::At;
+pub use crate::text::count;
 
 /// A size in decimal units, three digits at most: `999 B`, `1.2 KB`, `34 MB`.
 #[must_use]
@@ -26,20 +27,6 @@ pub fn tokens(tokens: u64) -> String {
     }
     let (value, unit) = scaled(tokens, &["k", "M", "G", "T"]);
     format!("{value}{unit}")
-}
-
-/// An exact count, in groups of three digits: `12,345`.
-#[must_use]
-pub fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
 }
 
 /// A count with its noun, which takes an `s` unless there is one: `1 item`, `12,345 items`.

@@ -12,12 +12,13 @@ use std::collections::HashMap;
 
 pub use digest::Digest;
 use digest::hash;
-use text::{END_OF_DETAILS, code, count, details, duration, fence, inline};
+use text::{END_OF_DETAILS, code, details, duration, fence, inline};
 
 use super::Format;
 use super::time::rfc3339;
 use crate::flow::{Body, Flow, FlowKind, State};
 use crate::tap::Field;
+use crate::text::count;
 
 /// Writes the log.
 #[derive(Default, Debug)]

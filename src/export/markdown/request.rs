@@ -1,9 +1,10 @@
 //! What a model request asked for: its settings in a line, and what is new in it.
 
-use super::text::{END_OF_DETAILS, code, count, details, fence, inline};
+use super::text::{END_OF_DETAILS, code, details, fence, inline};
 use super::{Markdown, hash};
 use crate::flow::Flow;
 use crate::responses::{Item, ItemKind, Part, Request, Tool};
+use crate::text::count;
 
 impl Markdown {
     /// Adds a request; `marks` are those of its input.

@@ -1,9 +1,10 @@
 //! What a model response brought: text, reasoning, calls, usage, and its events by type.
 
 use super::Markdown;
-use super::text::{END_OF_DETAILS, code, count, details, fence, inline, share};
+use super::text::{END_OF_DETAILS, code, details, fence, inline, share};
 use crate::flow::Flow;
 use crate::responses::{ToolCall, Turn, Usage};
+use crate::text::count;
 
 impl Markdown {
     /// Adds a response; `marks` are those of its output, which requests may bring back.

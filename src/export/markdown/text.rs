@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::text::Clean;
+use crate::text::{Clean, count};
 
 /// Text within a line: white space runs become one blank, punctuation is escaped (`CommonMark` §2.4), and what is
 /// longer than `most` characters is cut.
@@ -76,19 +76,6 @@ pub(crate) fn details(out: &mut String, summary: &str) {
 /// The end of [`details`].
 pub(crate) const END_OF_DETAILS: &str = "</details>\n\n";
 
-/// An exact count, in groups of three digits: `12,345`.
-pub(crate) fn count(count: u64) -> String {
-    let digits = count.to_string();
-    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
-    for (at, digit) in digits.char_indices() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
-
 /// A duration in milliseconds, or seconds from ten on: `850 ms`, `12.3 s`.
 pub(crate) fn duration(duration: Duration) -> String {
     let ms = duration.as_millis() as u64;
@@ -135,7 +122,6 @@ mod tests {
 
     #[test]
     fn numbers_are_exact_and_grouped() {
-        assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(share(2, 3), "67 %");
         assert_eq!(share(0, 0), "0 %");
         assert_eq!(duration(Duration::from_millis(9_999)), "9,999 ms");

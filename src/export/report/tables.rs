@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use super::{Statistics, Structure, Use};
-use crate::export::markdown::text::{
-    END_OF_DETAILS, code, count, details, duration, inline, share,
-};
+use crate::export::markdown::text::{END_OF_DETAILS, code, details, duration, inline, share};
 use crate::export::time::rfc3339;
 use crate::responses::Confidence;
+use crate::text::count;
 
 impl Statistics {
     /// The report's part before the conversation: `files` are the names of what was read.

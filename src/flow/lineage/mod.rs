@@ -229,6 +229,22 @@ impl Effective {
         })
     }
 
+    /// About how many bytes it takes in memory, without the items that are `counted` already; its own are
+    /// counted from then on. Requests of one conversation share theirs.
+    pub fn bytes(&self, counted: &mut HashSet<*const Item>) -> u64 {
+        let carried = || self.items.iter().chain(&self.outputs);
+        let new = carried().filter(|carried| counted.insert(Arc::as_ptr(&carried.item)));
+        // An item stands in it as it came, and decoded.
+        let items = new.map(|carried| size_of::<Item>() + 2 * carried.item.raw.len());
+        let tools = self
+            .tools
+            .iter()
+            .map(|tool| size_of::<Offered>() + tool.raw.len());
+        let instructions = self.instructions.as_ref().map_or(0, |text| text.len());
+        let own = size_of::<Self>() + size_of::<Carried>() * carried().count() + instructions;
+        (own + items.sum::<usize>() + tools.sum::<usize>()) as u64
+    }
+
     /// Bytes of encrypted reasoning and compacted context that the request carries.
     #[must_use]
     pub fn encrypted(&self) -> u64 {
