@@ -191,7 +191,7 @@ fn a_report_has_every_section_and_says_nothing_twice() {
         let mut part = Statistics::default();
         part.add(flow, &prices);
         statistics.merge(part);
-        log.add(&Digest::of(flow.clone()), &mut text);
+        log.add(&Digest::of(flow.clone(), None), &mut text);
     }
     let log = String::from_utf8(text).unwrap();
     let tables = statistics.markdown(&["demo.jsonl".to_owned()]);

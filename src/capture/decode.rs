@@ -16,7 +16,7 @@ use super::record::{
     Close, Connection, Event, Failure, Frame, Header, Kind, Message, Record, Text,
 };
 use crate::flow::{self, Body, Channel, Fault, Flow, FlowId, FlowKind, Op, Request, Response};
-use crate::responses::{Agent, Status};
+use crate::responses::{self, Agent, Status};
 use crate::tap::{
     self, At, Direction, Field, Phase, RequestHead, ResponseHead, Secret, Side, Value,
 };
@@ -27,6 +27,8 @@ pub(super) struct Entry {
     pub(super) flow: Flow,
     /// The name of the connection that a turn ran on.
     pub(super) connection: Option<String>,
+    /// Its request, if that could be read.
+    pub(super) request: Option<responses::Request>,
 }
 
 /// The flow that a line holds; or what is wrong with the line, in a few words.
@@ -51,14 +53,14 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
     for frame in record.frames.take().unwrap_or_default() {
         add_frame(flow, frame)?;
     }
-    interpret(flow, &record);
+    entry.request = interpret(flow, &record);
     Ok(entry)
 }
 
 /// Finds again what decoding found in the texts. What the line itself says counts for more: another
 /// program may have written it, or an earlier version of this one.
-fn interpret(flow: &mut Flow, record: &Record<'_>) {
-    flow.replay();
+fn interpret(flow: &mut Flow, record: &Record<'_>) -> Option<responses::Request> {
+    let request = flow.replay();
     if !flow.is_at_hand()
         && let (Some(turn), Some(outcome)) = (&mut flow.turn, &record.outcome)
     {
@@ -88,6 +90,7 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) {
     }
     flow.is_warm_up |= record.warm_up;
     flow.is_recovered = record.recovered;
+    request
 }
 
 /// The flow without its bodies and frames.
@@ -153,7 +156,11 @@ pub(super) fn skeleton(record: &Record<'_>) -> Result<Entry, String> {
             started,
         )
     };
-    Ok(Entry { flow, connection })
+    Ok(Entry {
+        flow,
+        connection,
+        request: None,
+    })
 }
 
 fn request_head(request: &Message<'_>) -> Result<Option<RequestHead>, String> {

@@ -127,7 +127,9 @@ pub(super) fn glance(line: &[u8]) -> Result<Glanced, String> {
     if let Some(glanced) = glanced.and_then(Glance::summary) {
         return Ok(glanced);
     }
-    let Entry { flow, connection } = entry(line)?;
+    let Entry {
+        flow, connection, ..
+    } = entry(line)?;
     Ok(Glanced {
         summary: Summary::of(&flow),
         connection,

@@ -6,10 +6,11 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
-use super::decode::entry;
+use super::decode::{Entry, entry};
 use super::excerpt::Excerpt;
 use super::read::MAX_LINE;
 use crate::flow::{Flow, Place};
+use crate::responses::Request;
 
 /// Open files, by [`Place::source`]. A clone is cheap and shares them.
 #[derive(Clone, Default, Debug)]
@@ -71,15 +72,24 @@ impl Shelf {
         Self::decode(&self.line(place)?, place, name)
     }
 
-    /// The same of a line that was read already.
+    /// The same with the flow's request, as it was read for the flow.
+    pub fn read_asked(&self, place: Place, name: &str) -> Result<(Flow, Option<Request>), String> {
+        Self::entry(&self.line(place)?, place, name).map(|entry| (entry.flow, entry.request))
+    }
+
+    /// The flow of a line that was read already.
     pub fn decode(line: &[u8], place: Place, name: &str) -> Result<Flow, String> {
+        Self::entry(line, place, name).map(|entry| entry.flow)
+    }
+
+    fn entry(line: &[u8], place: Place, name: &str) -> Result<Entry, String> {
         let changed = |what: &str| {
             let offset = place.offset;
             format!("the capture was changed: byte {offset} is {what}")
         };
         let entry = entry(line).map_err(|why| changed(&why))?;
         if entry.flow.name == name {
-            Ok(entry.flow)
+            Ok(entry)
         } else {
             Err(changed("another flow"))
         }

@@ -13,6 +13,7 @@ use crate::app::Loading as Taken;
 use crate::capture::Shelf;
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, Place, Store};
+use crate::responses::Request;
 use crate::tap::Redactor;
 use crate::tui::Loading;
 
@@ -82,7 +83,7 @@ impl Captures {
         &self,
         filter: Option<&Filter>,
         progress: &mut Progress,
-        work: impl Fn(&mut S, Flow) -> T + Sync,
+        work: impl Fn(&mut S, Flow, Option<Request>) -> T + Sync,
         mut take: impl FnMut(T) -> Result<(), Error>,
     ) -> Result<Vec<S>, Error> {
         let place = |id: &FlowId| Some((*id, self.store.place(*id)?));
@@ -100,7 +101,8 @@ impl Captures {
                     let mut gathered = S::default();
                     for (id, place) in rows.iter().skip(first).step_by(threads) {
                         let read = self.flow(*id, *place, filter);
-                        let made = read.map(|flow| flow.map(|flow| work(&mut gathered, flow)));
+                        let mut made = |(flow, asked)| work(&mut gathered, flow, asked);
+                        let made = read.map(|read| read.map(&mut made));
                         if send.send(made).is_err() {
                             break;
                         }
@@ -151,7 +153,7 @@ impl Captures {
         id: FlowId,
         place: Place,
         filter: Option<&Filter>,
-    ) -> Result<Option<Flow>, Error> {
+    ) -> Result<Option<(Flow, Option<Request>)>, Error> {
         let Some(summary) = self.store.summary(id) else {
             return Ok(None);
         };
@@ -161,12 +163,12 @@ impl Captures {
         if known == Some(false) {
             return Ok(None);
         }
-        let read = self.shelf.read(place, &summary.name);
-        let mut flow = read.map_err(Error::new)?;
+        let read = self.shelf.read_asked(place, &summary.name);
+        let (mut flow, asked) = read.map_err(Error::new)?;
         (flow.id, flow.kind) = (id, summary.kind);
         let is_chosen =
             known == Some(true) || filter.is_some_and(|filter| filter.matches(&flow, standing));
-        Ok(is_chosen.then_some(flow))
+        Ok(is_chosen.then_some((flow, asked)))
     }
 }
 

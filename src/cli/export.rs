@@ -64,7 +64,7 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     };
     let mut text = Vec::new();
     format.begin(&mut text);
-    let masked = |(): &mut (), flow| mask(flow, &redactor);
+    let masked = |(): &mut (), flow, _| mask(flow, &redactor);
     captures.each(filter.as_ref(), &mut progress, masked, |flow| {
         // A long body is here only in part. What is behind is masked only where it was so as it was recorded.
         let is_copied = export.format == Name::Jsonl && !redactor.is_active();

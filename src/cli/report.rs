@@ -12,7 +12,7 @@ use super::export::redactor;
 use super::output::Output;
 use super::progress::Progress;
 use crate::capture::nameless;
-use crate::export::{Digest, Markdown, Statistics, mask};
+use crate::export::{Digest, Markdown, Statistics, mask_asked};
 
 /// Reports on the flows that pass `--filter`.
 pub(super) async fn report(
@@ -28,10 +28,10 @@ pub(super) async fn report(
     let waits = |error| Error::new(format!("cannot write a temporary file: {error}"));
     let mut spool = nameless(&std::env::temp_dir()).map_err(waits)?;
     let (mut log, mut text) = (Markdown::default(), Vec::new());
-    let digest = |statistics: &mut Statistics, flow| {
-        let flow = mask(flow, &redactor);
+    let digest = |statistics: &mut Statistics, flow, asked| {
+        let (flow, asked) = mask_asked(flow, asked, &redactor);
         statistics.add(&flow, &prices);
-        Digest::of(flow)
+        Digest::of(flow, asked)
     };
     let gathered = captures.each(filter.as_ref(), &mut progress, digest, |digest| {
         log.add(&digest, &mut text);

@@ -1,14 +1,27 @@
 //! Masking what a capture was recorded with in plain: `--no-redact` then is not for what leaves the machine.
 
+use std::borrow::Cow;
+
 use crate::flow::Flow;
+use crate::responses::Request;
 use crate::tap::{Direction, Field, Redactor, Value, field, is_form};
 
 /// The flow with every credential masked, as live recording masks them. One that was masked
 /// already is given back as it is.
 #[must_use]
-pub fn mask(mut flow: Flow, redactor: &Redactor) -> Flow {
+pub fn mask(flow: Flow, redactor: &Redactor) -> Flow {
+    mask_asked(flow, None, redactor).0
+}
+
+/// The same with the flow's request, which is read again where it changes.
+#[must_use]
+pub fn mask_asked(
+    mut flow: Flow,
+    mut asked: Option<Request>,
+    redactor: &Redactor,
+) -> (Flow, Option<Request>) {
     if !redactor.is_active() {
-        return flow;
+        return (flow, asked);
     }
     let (request, response) = (&mut flow.request, &mut flow.response);
     if let Some(head) = &mut request.head {
@@ -24,9 +37,10 @@ pub fn mask(mut flow: Flow, redactor: &Redactor) -> Flow {
     if is_changed.contains(&true) {
         // What was decoded quotes the text as it was.
         flow.turn = None;
-        flow.replay();
+        asked = flow.replay();
     }
-    flow.without_pieces(redactor).unwrap_or(flow)
+    let flow = flow.without_pieces(redactor).unwrap_or(flow);
+    (flow, asked)
 }
 
 fn fields(fields: &mut [Field], redactor: &Redactor) {
@@ -53,8 +67,9 @@ fn body(flow: &mut Flow, dir: Direction, redactor: &Redactor) -> bool {
     let content_type = fields.and_then(|fields| field(fields, "content-type"));
     let is_form = content_type.is_some_and(|content_type| is_form(&content_type));
     let masked = |bytes: &[u8]| redactor.bytes(bytes, is_form).into_owned();
-    if *redactor.bytes(body.bytes(), is_form) == *body.bytes() {
-        return false;
+    match redactor.bytes(body.bytes(), is_form) {
+        Cow::Owned(masked) if masked != body.bytes() => {}
+        _ => return false,
     }
     flow.rewrite(dir, |_, bytes| masked(bytes));
     true

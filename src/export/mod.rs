@@ -24,7 +24,7 @@ mod time;
 pub use curl::Curl;
 pub use har::{Har, is_archive, read as read_archive};
 pub use markdown::{Digest, Markdown};
-pub use mask::mask;
+pub use mask::{mask, mask_asked};
 pub use otlp::Otlp;
 pub use report::Statistics;
 

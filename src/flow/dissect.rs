@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Channel, Context, Flow, FlowKind, Op};
+use super::{Channel, Context, Flow, FlowKind, Frame, Op};
 use crate::responses::{EventKind, Failure, Identity, Request, Status, Turn, event_name};
 use crate::tap::{Direction, field};
 use crate::wire::sse;
@@ -32,20 +32,7 @@ impl Flow {
     #[must_use]
     pub fn event_text(&self, frame: usize) -> Option<Cow<'_, str>> {
         let frame = self.frames.get(frame)?;
-        let text = std::str::from_utf8(self.frame_bytes(frame))
-            .ok()
-            .filter(|text| !text.is_empty())?;
-        match frame.op {
-            Op::Event => event_data(text).map(Cow::Owned),
-            Op::Text | Op::Continuation => Some(Cow::Borrowed(text)),
-            Op::Binary
-            | Op::Close(_)
-            | Op::Ping
-            | Op::Pong
-            | Op::Reserved(_)
-            | Op::Comment
-            | Op::Gap => None,
-        }
+        text_of(frame.op, self.frame_bytes(frame))
     }
 
     /// Reads the heads: the channel, whether a turn is asked for, and the identity that the fields tell.
@@ -62,18 +49,18 @@ impl Flow {
         };
     }
 
-    /// Reads the request body, once it is whole: model, identity, what it is about.
-    pub fn read_request(&mut self) {
+    /// Reads the request body, once it is whole: model, identity, what it is about. Gives what was read.
+    pub fn read_request(&mut self) -> Option<Request> {
         if !matches!(self.channel, Channel::Model | Channel::Compact) || self.kind == FlowKind::Ws {
-            return;
+            return None;
         }
         let request = match self.request_text().map(Request::parse) {
             Some(Ok(request)) => request,
             Some(Err(error)) if error.is_bound() => {
                 self.note_bound(Direction::Out, 0, &error.to_string());
-                return;
+                return None;
             }
-            Some(Err(_)) | None => return,
+            Some(Err(_)) | None => return None,
         };
         self.identity = self.identify(Some(&request));
         if let Some(turn) = &mut self.turn {
@@ -85,20 +72,14 @@ impl Flow {
         }
         self.is_warm_up = request.is_warm_up;
         self.asked = Context::of(&request);
-        self.model = request.model;
+        self.model.clone_from(&request.model);
+        Some(request)
     }
 
     /// Reads the JSON text of the event that frame number `frame` carries.
     pub fn read_event(&mut self, frame: usize, json: &str) {
-        let Some(frame) = self.frames.get_mut(frame).filter(|_| json != "[DONE]") else {
-            return;
-        };
-        match &mut self.turn {
-            Some(turn) => {
-                frame.ordinal = Some(turn.events);
-                frame.event = Some(turn.apply(json));
-            }
-            None => frame.event = event_kind(json),
+        if let Some(frame) = self.frames.get_mut(frame) {
+            frame.read(self.turn.as_mut(), json);
         }
     }
 
@@ -131,26 +112,28 @@ impl Flow {
         }
     }
 
-    /// Reads a whole flow whose heads, bodies and frames are in place.
-    pub fn replay(&mut self) {
+    /// Reads a whole flow whose heads, bodies and frames are in place. Gives its request as it was read.
+    pub fn replay(&mut self) -> Option<Request> {
         self.read_heads();
-        self.read_request();
+        let request = self.read_request();
         for frame in 0..self.frames.len() {
-            match self.frames[frame].dir {
-                Direction::In => {
-                    if let Some(json) = self.event_text(frame).map(Cow::into_owned) {
-                        if self.frames[frame].op == Op::Event {
-                            self.frames[frame].len = json.len() as u64;
-                        }
-                        self.read_event(frame, &json);
-                    }
+            if self.frames[frame].dir == Direction::Out {
+                self.read_client_event(frame);
+                continue;
+            }
+            let (frame, body) = (&mut self.frames[frame], self.response.body.bytes());
+            let bytes = body.get(frame.span.clone()).unwrap_or_default();
+            if let Some(json) = text_of(frame.op, bytes) {
+                if frame.op == Op::Event {
+                    frame.len = json.len() as u64;
                 }
-                Direction::Out => self.read_client_event(frame),
+                frame.read(self.turn.as_mut(), &json);
             }
         }
         if self.ended.is_some() {
             self.conclude();
         }
+        request
     }
 
     /// Names the event that a message from Codex carries.
@@ -173,13 +156,71 @@ impl Flow {
     }
 }
 
+impl Frame {
+    /// Takes note of the event that the frame carries, and has the turn take it in.
+    fn read(&mut self, turn: Option<&mut Turn>, json: &str) {
+        match turn {
+            _ if json == "[DONE]" => {}
+            Some(turn) => {
+                self.ordinal = Some(turn.events);
+                self.event = Some(turn.apply(json));
+            }
+            None => self.event = event_kind(json),
+        }
+    }
+}
+
+/// The JSON text of the event that a frame's bytes are.
+fn text_of(op: Op, bytes: &[u8]) -> Option<Cow<'_, str>> {
+    let text = || {
+        std::str::from_utf8(bytes)
+            .ok()
+            .filter(|text| !text.is_empty())
+    };
+    match op {
+        Op::Event => event_data(text()?),
+        Op::Text | Op::Continuation => text().map(Cow::Borrowed),
+        Op::Binary
+        | Op::Close(_)
+        | Op::Ping
+        | Op::Pong
+        | Op::Reserved(_)
+        | Op::Comment
+        | Op::Gap => None,
+    }
+}
+
 /// The event that a JSON text is, by its `type`.
 pub(super) fn event_kind(text: &str) -> Option<EventKind> {
     event_name(text).map(EventKind::from_name)
 }
 
 /// The `data` of one block of an event stream.
-fn event_data(block: &str) -> Option<String> {
+fn event_data(block: &str) -> Option<Cow<'_, str>> {
+    plain_data(block).map_or_else(
+        || decoded_data(block).map(Cow::Owned),
+        |data| Some(data.into()),
+    )
+}
+
+/// The same where it is one line, as it nearly always is; `None` where that takes a decoder to tell.
+fn plain_data(block: &str) -> Option<&str> {
+    let is_plain = !block.contains('\r') && block.len() as u64 <= sse::DEFAULT_LIMIT;
+    let block = Some(block).filter(|block| is_plain && !block.starts_with('\u{feff}'))?;
+    let mut data = None;
+    for line in block.split('\n').filter(|line| line.starts_with("data")) {
+        let line = line.strip_prefix("data:")?;
+        if data
+            .replace(line.strip_prefix(' ').unwrap_or(line))
+            .is_some()
+        {
+            return None;
+        }
+    }
+    data.filter(|data| !data.is_empty())
+}
+
+fn decoded_data(block: &str) -> Option<String> {
     let mut decoder = sse::Decoder::new(sse::DEFAULT_LIMIT);
     decoder.push(block.as_bytes());
     decoder.finish();
@@ -190,4 +231,32 @@ fn event_data(block: &str) -> Option<String> {
         }
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn data_in_one_line_is_what_a_decoder_finds() {
+        for (block, is_plain) in [
+            ("event: x\ndata: {\"a\":1}\n\n", true),
+            ("data:{}\nid: 1\n\n", true),
+            ("data:  {}", true),
+            (": note\n\ndata: {}\n\n", true),
+            ("data: {\ndata: }\n\n", false),
+            ("data: {}\r\n\r\n", false),
+            ("\u{feff}data: {}\n\n", false),
+            ("data\n\n", false),
+            ("data: \n\n", false),
+            ("database: {}\ndata: {}\n\n", false),
+            ("event: x\n\n", false),
+        ] {
+            let plain = plain_data(block);
+            assert_eq!(plain.is_some(), is_plain, "{block:?}");
+            if let Some(plain) = plain {
+                assert_eq!(decoded_data(block).as_deref(), Some(plain), "{block:?}");
+            }
+        }
+    }
 }

@@ -18,11 +18,12 @@ pub struct Digest {
 }
 
 impl Digest {
-    /// The digest of a flow.
+    /// The digest of a flow, whose request may have been read already.
     #[must_use]
-    pub fn of(flow: Flow) -> Self {
-        let asked = flow.turn.as_ref().and_then(|_| flow.request_text());
-        let request = asked.and_then(|text| Request::parse(text).ok());
+    pub fn of(flow: Flow, asked: Option<Request>) -> Self {
+        let read = || Request::parse(flow.request_text()?).ok();
+        let turn = flow.turn.as_ref();
+        let request = turn.and_then(|_| asked.or_else(read));
         let items = request.iter().flat_map(|request| &request.input);
         let input = items.map(mark).collect();
         let output = flow.turn.iter().flat_map(|turn| &turn.items);

@@ -33,7 +33,7 @@ pub struct Markdown {
 
 impl Format for Markdown {
     fn push(&mut self, flow: Flow, out: &mut Vec<u8>) {
-        self.add(&Digest::of(flow), out);
+        self.add(&Digest::of(flow, None), out);
     }
 }
 
