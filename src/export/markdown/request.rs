@@ -17,9 +17,15 @@ impl Markdown {
     ) {
         let size = flow.request_text().map_or(0, str::len) as u64;
         put!(out, "**Request** {} bytes", count(size));
-        for setting in settings(request) {
-            out.push_str(" · ");
-            out.push_str(&setting);
+        let [told, others] = settings(request).map(|settings| settings.join(" · "));
+        let others = match self.seen(hash(&["settings", &others])) {
+            Some(first) if others.len() > SHORT => format!("the rest as in {first}"),
+            _ => others,
+        };
+        for settings in [told, others] {
+            if !settings.is_empty() {
+                put!(out, " · {settings}");
+            }
         }
         out.push_str("\n\n");
         self.instructions(request, out);
@@ -100,8 +106,8 @@ impl Markdown {
     }
 }
 
-/// The settings of a request, those that were told.
-fn settings(request: &Request) -> Vec<String> {
+/// The settings of a request, those that were told: first those that change from turn to turn.
+fn settings(request: &Request) -> [Vec<String>; 2] {
     let mut settings: Vec<String> = request.model.iter().map(|model| code(model)).collect();
     let told = [
         ("effort", &request.effort),
@@ -119,8 +125,8 @@ fn settings(request: &Request) -> Vec<String> {
     let others = request.other.iter().filter(|(name, json)| {
         json.len() <= LONGEST_SETTING && !matches!(name.as_str(), "type" | "generate")
     });
-    settings.extend(others.map(|(name, json)| code(&format!("{name}: {json}"))));
-    settings
+    let others = others.map(|(name, json)| code(&format!("{name}: {json}")));
+    [settings, others.collect()]
 }
 
 /// An input item as a row.
@@ -161,6 +167,8 @@ fn texts(parts: &[Part]) -> String {
     texts.join(" ")
 }
 
+/// Bytes of settings that are said again: a reference is no shorter.
+const SHORT: usize = 30;
 /// New items of one request that are shown.
 const MOST_ITEMS: u64 = 200;
 /// Bytes of a member's JSON that is shown among the settings.

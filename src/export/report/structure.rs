@@ -25,6 +25,28 @@ struct Node {
     counts: [u64; TYPES.len()],
 }
 
+/// An object, or the objects in an array.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub(super) struct Row {
+    /// `input[].content[]`; empty for the payload itself.
+    pub(super) path: String,
+    /// `array 5 of object 12`.
+    pub(super) types: String,
+    /// The members that have no members themselves, each with its types: `string 12, null 1`.
+    pub(super) members: Vec<(String, String)>,
+}
+
+impl Node {
+    fn types(&self) -> String {
+        let types = TYPES.iter().zip(self.counts);
+        let types = types.filter(|(_, count)| *count > 0);
+        let types: Vec<String> = types
+            .map(|(name, count)| format!("{name} {count}"))
+            .collect();
+        types.join(", ")
+    }
+}
+
 impl Default for Structure {
     fn default() -> Self {
         Self {
@@ -51,32 +73,70 @@ impl Structure {
         self.merge_node(0, other, 0);
     }
 
-    /// Each path with its types, in order: `input[].content[].text`, `string 12, null 1`.
-    pub(super) fn rows(&self) -> Vec<(String, String)> {
+    /// How many paths there are.
+    pub(super) fn len(&self) -> usize {
+        self.nodes.len() - 1
+    }
+
+    /// The objects, in order, each with the members that have none themselves. So a path stands once, and not in
+    /// front of each of its members.
+    pub(super) fn rows(&self) -> Vec<Row> {
         let mut rows = Vec::new();
-        self.list(0, "", &mut rows);
+        if self.nodes[0].children.is_empty() {
+            return rows;
+        }
+        self.list(0, String::new(), &mut rows);
         rows
     }
 
-    fn list(&self, node: usize, path: &str, rows: &mut Vec<(String, String)>) {
-        let Some(node) = self.nodes.get(node) else {
-            return;
-        };
-        let path = match (path, &*node.name) {
-            ("", name) => name.to_owned(),
-            (path, "[]") => format!("{path}[]"),
-            (path, name) => format!("{path}.{name}"),
-        };
-        if !path.is_empty() {
-            let types = TYPES.iter().zip(node.counts);
-            let types = types.filter(|(_, count)| *count > 0);
-            let types: Vec<String> = types
-                .map(|(name, count)| format!("{name} {count}"))
-                .collect();
-            rows.push((path.clone(), types.join(", ")));
+    fn list(&self, node: usize, mut path: String, rows: &mut Vec<Row>) {
+        let mut node = &self.nodes[node];
+        let mut types = node.types();
+        while let [only] = node.children[..]
+            && *self.nodes[only].name == *"[]"
+        {
+            node = &self.nodes[only];
+            path.push_str("[]");
+            types = format!("{types} of {}", node.types());
         }
-        for child in &node.children {
-            self.list(*child, &path, rows);
+        let (leaves, others): (Vec<usize>, Vec<usize>) = node
+            .children
+            .iter()
+            .partition(|child| self.is_leaf(**child));
+        let member = |leaf: usize| {
+            let name = self.nodes[leaf].name.to_string();
+            (name, self.types_of_leaf(leaf))
+        };
+        rows.push(Row {
+            path: path.clone(),
+            types,
+            members: leaves.into_iter().map(member).collect(),
+        });
+        for child in others {
+            let path = match (&*path, &*self.nodes[child].name) {
+                ("", name) => name.to_owned(),
+                (path, "[]") => format!("{path}[]"),
+                (path, name) => format!("{path}.{name}"),
+            };
+            self.list(child, path, rows);
+        }
+    }
+
+    /// Whether it has no members, nor have its elements.
+    fn is_leaf(&self, node: usize) -> bool {
+        match self.nodes[node].children[..] {
+            [] => true,
+            [only] => *self.nodes[only].name == *"[]" && self.is_leaf(only),
+            _ => false,
+        }
+    }
+
+    /// `array 5 of string 12`.
+    fn types_of_leaf(&self, node: usize) -> String {
+        let node = &self.nodes[node];
+        match node.children.first() {
+            Some(elements) => format!("{} of {}", node.types(), self.types_of_leaf(*elements)),
+            None => node.types(),
         }
     }
 
@@ -333,19 +393,47 @@ mod tests {
         other.add(r#"{"z":true,"a":"text"}"#);
         other.add("{\"a\":1.5,");
         structure.merge(&other);
-        let rows = structure.rows();
-        let rows: Vec<(&str, &str)> = rows.iter().map(|(a, b)| (&**a, &**b)).collect();
+        let row = |path: &str, types: &str, members: &[(&str, &str)]| Row {
+            path: path.to_owned(),
+            types: types.to_owned(),
+            members: members
+                .iter()
+                .map(|(name, types)| ((*name).to_owned(), (*types).to_owned()))
+                .collect(),
+        };
         assert_eq!(
-            rows,
+            structure.rows(),
             [
-                ("a", "array 1, string 1, number 1"),
-                ("a[]", "object 2"),
-                ("a[].b", "number 1, null 1"),
-                ("a[].c", "string 1"),
-                ("parameters", "object 1"),
-                ("z", "boolean 1"),
+                row(
+                    "",
+                    "object 3",
+                    &[("parameters", "object 1"), ("z", "boolean 1")]
+                ),
+                row(
+                    "a[]",
+                    "array 1, string 1, number 1 of object 2",
+                    &[("b", "number 1, null 1"), ("c", "string 1")]
+                ),
             ]
         );
+        assert_eq!(structure.len(), 6);
+    }
+
+    #[test]
+    fn elements_without_members_stand_with_their_array() {
+        let mut structure = Structure::default();
+        structure.add(r#"[{"x":["a",null],"y":[[1],[{"z":1}]]}]"#);
+        let rows = structure
+            .rows()
+            .into_iter()
+            .map(|row| (row.path, row.types, row.members.len()));
+        let expected = [
+            ("[]", "array 1 of object 1", 1),
+            ("[].y[][]", "array 1 of array 2 of object 1, number 1", 1),
+        ];
+        let expected =
+            expected.map(|(path, types, members)| (path.to_owned(), types.to_owned(), members));
+        assert_eq!(rows.collect::<Vec<_>>(), expected);
     }
 
     #[test]
@@ -355,6 +443,6 @@ mod tests {
             structure.add(&format!("{{\"k{number}\":{{\"x\":1}}}}"));
         }
         assert!(structure.nodes.len() <= 2 * MOST_CHILDREN + 3);
-        assert!(structure.rows().iter().any(|(path, _)| path == OTHERS));
+        assert!(structure.rows().iter().any(|row| row.path == OTHERS));
     }
 }

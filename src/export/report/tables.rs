@@ -20,8 +20,8 @@ impl Statistics {
         users("Models", "model", &self.models, &mut out);
         users("Sessions", "session", &self.sessions, &mut out);
         self.events(&mut out);
-        out.push_str("## Payloads\n\nPaths of keys, with the types of their values and how many there were. Of deltas the events' own ");
-        out.push_str("table tells.\n\n");
+        out.push_str("## Payloads\n\nPaths of keys to objects, and their members, with the types of their values and how many ");
+        out.push_str("there were. Of deltas the events' own table tells.\n\n");
         for (what, structures) in [
             ("Request of", &self.requests),
             ("Response of", &self.responses),
@@ -162,13 +162,18 @@ fn paths(title: &str, structure: &Structure, out: &mut String) {
     if rows.is_empty() {
         return;
     }
-    details(out, &format!("{title}: {} paths", rows.len()));
-    out.push_str("| path | types |\n|---|---|\n");
-    for (path, types) in rows.iter().take(MOST_PATHS) {
-        put!(out, "| {} | {types} |\n", code(path));
+    details(out, &format!("{title}: {} paths", structure.len()));
+    out.push_str("| path | types | members |\n|---|---|---|\n");
+    for row in rows.iter().take(MOST_PATHS) {
+        let members = row.members.iter();
+        let members: Vec<String> = members
+            .map(|(name, types)| format!("{} {types}", code(name)))
+            .collect();
+        let (path, types) = (code(&row.path), &row.types);
+        put!(out, "| {path} | {types} | {} |\n", members.join(" · "));
     }
     if rows.len() > MOST_PATHS {
-        put!(out, "| … and {} more | |\n", rows.len() - MOST_PATHS);
+        put!(out, "| … and {} more | | |\n", rows.len() - MOST_PATHS);
     }
     out.push('\n');
     out.push_str(END_OF_DETAILS);
