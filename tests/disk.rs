@@ -227,4 +227,26 @@ mod tests {
         let (status, _, err) = recorder.end();
         assert_eq!((status.code(), err.as_str()), (Some(0), ""));
     }
+
+    #[test]
+    fn whoever_reads_a_pipe_gets_all_lines_and_then_the_end() {
+        let home = TempDir::new().unwrap();
+        let pipe = home.path().join("pipe");
+        let made = Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        let reader = thread::spawn(move || fs::read_to_string(pipe).unwrap());
+        let upstream = echo();
+        let recorder = Recorder::start(
+            home.path(),
+            &["--capture", "pipe", "--api-upstream", &upstream],
+        );
+        for name in ["first", "second"] {
+            send(recorder.address, name, 1, "x");
+            recorder.line();
+        }
+        let (status, _, err) = recorder.end();
+        assert_eq!((status.code(), err.as_str()), (Some(0), ""));
+        let text = reader.join().unwrap();
+        assert_eq!(text.lines().count(), 2, "{text}");
+    }
 }

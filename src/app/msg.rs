@@ -31,6 +31,8 @@ pub enum Msg {
     Loaded(Box<Piece>, u8),
     /// A capture could not be read, or not further, for this reason.
     LoadFailed(String),
+    /// Something is to be said about a capture that is being read, in one line.
+    LoadNoted(String),
     /// All captures were read.
     AllLoaded,
     /// An effect was carried out.

@@ -62,6 +62,10 @@ impl App {
                 self.toasts.push(Toast::error(why));
                 Vec::new()
             }
+            Msg::LoadNoted(what) => {
+                self.toasts.push(Toast::note(what));
+                Vec::new()
+            }
             Msg::AllLoaded => {
                 self.loading.done();
                 Vec::new()

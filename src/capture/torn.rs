@@ -16,8 +16,12 @@ use super::read::MAX_LINE;
 /// # Errors
 /// What the operating system says where the file cannot be read or written.
 pub fn set_aside(path: &Path) -> io::Result<Option<PathBuf>> {
+    // Whoever reads a pipe would take it for the end that somebody opens and closes it.
+    if !path.metadata()?.is_file() {
+        return Ok(None);
+    }
     let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-    if !file.metadata()?.is_file() || file.try_lock().is_err() {
+    if file.try_lock().is_err() {
         return Ok(None);
     }
     take(&mut file, path)

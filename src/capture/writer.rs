@@ -88,10 +88,16 @@ impl Writer {
             source,
         };
         let is_new = std::fs::symlink_metadata(path).is_err();
-        open(path).map_err(failed)?;
+        let file = open(path).map_err(failed)?;
+        // Whoever reads a pipe would take its closing for the end.
+        let target = if file.metadata().map_err(failed)?.is_file() {
+            Target::Named(path.to_owned())
+        } else {
+            Target::Open(file)
+        };
         Ok(Self {
             is_new,
-            ..Self::start(path, Target::Named(path.to_owned()), backlog)?
+            ..Self::start(path, target, backlog)?
         })
     }
 
@@ -104,7 +110,7 @@ impl Writer {
             path: directory.to_owned(),
             source,
         })?;
-        Self::start(directory, Target::Nameless(file), backlog)
+        Self::start(directory, Target::Open(file), backlog)
     }
 
     fn start(path: &Path, target: Target, backlog: u64) -> Result<Self, Error> {
@@ -324,8 +330,10 @@ struct Report {
 /// Where the thread writes.
 #[derive(Debug)]
 enum Target {
+    /// The file of this name, opened for every batch.
     Named(PathBuf),
-    Nameless(File),
+    /// A file that has no name, or no use for one: a pipe, a device.
+    Open(File),
 }
 
 /// The thread's half.
@@ -434,7 +442,7 @@ impl Appender {
     fn append(&mut self, report: &mut Report) -> io::Result<()> {
         let mut file = match &self.target {
             Target::Named(path) => open_locked(path)?,
-            Target::Nameless(file) => file.try_clone()?,
+            Target::Open(file) => file.try_clone()?,
         };
         let metadata = file.metadata()?;
         // Pipes and devices have no end to look at or to go back to.

@@ -45,6 +45,10 @@ impl Captures {
                     taken.take(&mut store, piece, percent);
                 }
                 Loading::Failed(why) => return Err(Error::new(why)),
+                Loading::Noted(what) => {
+                    progress.clear();
+                    super::report(&what);
+                }
                 Loading::Done => break,
             }
         }

@@ -32,6 +32,7 @@ mod screen;
 mod sessions;
 mod settings;
 mod signals;
+mod source;
 mod station;
 mod threads;
 

@@ -12,7 +12,7 @@ use super::line::FlowLine;
 use super::opening;
 use super::screen::{Shown, Source, check_terminal, result, show, theme};
 use super::signals::Signals;
-use crate::app::{App, Loading as Taken, Options};
+use crate::app::{App, Loading as Taken, Msg, Options};
 use crate::capture::{Recording, Shelf};
 use crate::filter::Filter;
 use crate::flow::{Store, Summary};
@@ -81,6 +81,9 @@ async fn begin(
                 }
             }
             Loading::Failed(why) => return Err(Error::new(why)),
+            Loading::Noted(what) => {
+                session.app.update(Msg::LoadNoted(what));
+            }
             Loading::Done => return nothing(session.app.loading()),
         }
     }
@@ -100,6 +103,7 @@ async fn print(
             }
             Loading::Piece(piece, percent) => taken.take(&mut store, piece, percent),
             Loading::Failed(why) => return Err(Error::new(why)),
+            Loading::Noted(what) => super::report(&what),
             Loading::Done => break,
         }
     }

@@ -2,21 +2,21 @@
 //! by piece, so that the first flows are on the screen at once.
 
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek as _, Write};
+use std::io::{self, BufReader, BufWriter, Seek as _, Write};
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::error::Error;
+use super::source::{Source, Spool};
 use crate::capture::{Start, line, nameless, scan};
 use crate::export::{is_archive, read_archive};
 use crate::flow::Store;
 use crate::tap::Redactor;
 use crate::tui::Loading;
-use crate::wire::encoding::Decoder;
 
 /// Begins to read the files, one after another; with `follows`, what is added to them as well, until the
 /// receiver is dropped. `-` is the standard input. What other programs wrote (HAR) is masked.
@@ -36,6 +36,7 @@ pub(super) fn open(
     let opening = Opening {
         files,
         follows,
+        shelved: 0,
         done: 0,
         redactor,
         tell,
@@ -47,20 +48,12 @@ pub(super) fn open(
     Ok(told)
 }
 
-/// A file to read.
-struct Source {
-    name: String,
-    file: File,
-    /// What to read first, where the file cannot be read anywhere.
-    head: Vec<u8>,
-    coding: Option<&'static str>,
-    is_regular: bool,
-}
-
 /// The thread that reads.
 struct Opening {
     files: Vec<Source>,
     follows: bool,
+    /// How many files are on the shelf.
+    shelved: u32,
     /// Bytes of files that were read.
     done: u64,
     /// Masks what other programs have written.
@@ -68,65 +61,12 @@ struct Opening {
     tell: UnboundedSender<Loading>,
 }
 
-impl Source {
-    fn open(path: &Path) -> io::Result<Self> {
-        let mut file = if path == Path::new("-") {
-            // A copy: whoever closes it leaves the standard input open.
-            let input = std::os::fd::AsFd::as_fd(&io::stdin()).try_clone_to_owned()?;
-            File::from(input)
-        } else {
-            File::open(path)?
-        };
-        let metadata = file.metadata()?;
-        if metadata.is_dir() {
-            return Err(io::ErrorKind::IsADirectory.into());
-        }
-        let mut head = Vec::new();
-        Read::by_ref(&mut file).take(4).read_to_end(&mut head)?;
-        let coding = match head.as_slice() {
-            [0x1f, 0x8b, ..] => Some("gzip"),
-            [0x28, 0xb5, 0x2f, 0xfd] => Some("zstd"),
-            _ => None,
-        };
-        Ok(Self {
-            name: path.display().to_string(),
-            file,
-            head,
-            coding,
-            is_regular: metadata.is_file(),
-        })
-    }
-
-    /// The lines as a file that can be read anywhere; whether it is the one that was named.
-    fn into_regular(self) -> io::Result<(File, bool)> {
-        if self.is_regular && self.coding.is_none() {
-            return Ok((self.file, true));
-        }
-        let mut spool = nameless(&std::env::temp_dir())?;
-        let mut coded = self.head.as_slice().chain(self.file);
-        let Some(coding) = self.coding else {
-            io::copy(&mut coded, &mut spool)?;
-            return Ok((spool, false));
-        };
-        let mut decoder = Decoder::new(coding, u64::MAX);
-        let (mut chunk, mut lines) = (vec![0; CHUNK], Vec::new());
-        loop {
-            let read = coded.read(&mut chunk)?;
-            if read == 0 {
-                decoder.finish();
-            } else {
-                decoder.push(&chunk[..read], &mut lines);
-            }
-            spool.write_all(&lines)?;
-            lines.clear();
-            if let Some(fault) = decoder.next() {
-                return Err(io::Error::new(io::ErrorKind::InvalidData, fault.message));
-            }
-            if read == 0 {
-                return Ok((spool, false));
-            }
-        }
-    }
+/// A file that what is added to is read of, too.
+struct Growing {
+    source: Source,
+    /// The number of its lines' file on the shelf.
+    number: u32,
+    end: Start,
 }
 
 impl Opening {
@@ -137,47 +77,137 @@ impl Opening {
         });
         let total = sizes.sum();
         let mut growing = Vec::new();
-        for (number, source) in std::mem::take(&mut self.files).into_iter().enumerate() {
+        for source in std::mem::take(&mut self.files) {
             let name = source.name.clone();
-            let read = source.into_regular().and_then(|(file, is_named)| {
-                let (file, is_named) = match lines_of_archive(&file, &self.redactor)? {
-                    Some(lines) => (lines, false),
-                    None => (file, is_named),
-                };
-                let file = Arc::new(file);
-                self.send(Loading::Opened(Arc::clone(&file)));
-                let follows = self.follows && is_named;
-                let start = Start::default();
-                let end = self.read(&file, &name, number as u32, start, follows, total)?;
-                if follows {
-                    growing.push((file, name.clone(), number as u32, end));
-                }
-                Ok(())
-            });
-            if let Err(error) = read {
-                self.send(Loading::Failed(format!("cannot read {name}: {error}")));
+            match self.read_all(source, total) {
+                Ok(file) => growing.extend(file),
+                Err(error) => self.fail(&name, &error),
             }
         }
         self.send(Loading::Done);
         while !growing.is_empty() && !self.tell.is_closed() {
             std::thread::sleep(FOLLOW);
-            growing.retain_mut(|(file, name, source, end)| {
-                let has_grown = file
-                    .metadata()
-                    .is_ok_and(|metadata| metadata.len() > end.offset);
-                if !has_grown {
-                    return true;
+            let mut followed = Vec::new();
+            for file in std::mem::take(&mut growing) {
+                let name = file.source.name.clone();
+                match self.follow(file) {
+                    Ok(file) => followed.extend(file),
+                    Err(error) => self.fail(&name, &error),
                 }
-                match self.read(file, name, *source, *end, true, 0) {
-                    Ok(now) => *end = now,
-                    Err(error) => {
-                        self.send(Loading::Failed(format!("cannot read {name}: {error}")));
-                        return false;
-                    }
-                }
-                true
-            });
+            }
+            growing = followed;
         }
+    }
+
+    /// Reads a file; gives it if it is to be followed.
+    fn read_all(&mut self, source: Source, total: u64) -> io::Result<Option<Growing>> {
+        if !source.is_plain() {
+            return self.spool(source, total).map(|()| None);
+        }
+        if let Some(lines) = lines_of_archive(&source.file, &self.redactor)? {
+            let number = self.shelve(&Arc::new(lines.try_clone()?));
+            let start = Start::default();
+            return self
+                .read(&lines, &source.name, number, start, false, total)
+                .map(|_| None);
+        }
+        let number = self.shelve(&Arc::new(source.file.try_clone()?));
+        let (start, follows) = (Start::default(), self.follows);
+        let end = self.read(&source.file, &source.name, number, start, follows, total)?;
+        Ok(follows.then_some(Growing {
+            source,
+            number,
+            end,
+        }))
+    }
+
+    /// Reads what comes through a pipe or is compressed, as it comes.
+    fn spool(&mut self, source: Source, total: u64) -> io::Result<()> {
+        let name = source.name.clone();
+        let mut spool = Spool::new(source)?;
+        let (mut number, mut end, mut is_archive_for_all) = (None, Start::default(), false);
+        while !spool.is_over && !self.tell.is_closed() {
+            let most = if number.is_some() { PIECE } else { FIRST_PIECE };
+            if let Some(why) = spool.take(most)? {
+                if spool.len == 0 {
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+                }
+                self.send(Loading::Noted(format!(
+                    "{name} is cut off or broken ({why}): what stands before that is shown"
+                )));
+            }
+            // What it is shows once there is enough of it.
+            if number.is_none() && !is_archive_for_all {
+                let mut beginning = [0; BEGINNING];
+                let read = spool.file.read_at(&mut beginning, 0)?;
+                if read < BEGINNING && !spool.is_over {
+                    continue;
+                }
+                is_archive_for_all = is_archive(&beginning[..read]);
+            }
+            if is_archive_for_all {
+                continue;
+            }
+            let file = match number {
+                Some(number) => number,
+                None => self.shelve(&Arc::new(spool.file.try_clone()?)),
+            };
+            number = Some(file);
+            end = self.read(&spool.file, &name, file, end, !spool.is_over, total)?;
+        }
+        if is_archive_for_all && let Some(lines) = lines_of_archive(&spool.file, &self.redactor)? {
+            let number = self.shelve(&Arc::new(lines.try_clone()?));
+            self.read(&lines, &name, number, end, false, total)?;
+        }
+        Ok(())
+    }
+
+    /// Reads what was added to a file. Where the file was cut short, or another one has its name, that is said,
+    /// and it is read from its start. Gives the file to follow, if there is one still.
+    fn follow(&mut self, file: Growing) -> io::Result<Option<Growing>> {
+        let Growing {
+            source,
+            number,
+            mut end,
+        } = file;
+        let is_replaced = source.is_replaced();
+        let len = source.file.metadata()?.len();
+        if len < end.offset {
+            let name = &source.name;
+            self.send(Loading::Noted(format!(
+                "{name} was cut short: it is read from its start"
+            )));
+            end = Start::default();
+        }
+        if len > end.offset {
+            // Of a file that has lost its name nothing more comes.
+            let grows = !is_replaced;
+            end = self.read(&source.file, &source.name, number, end, grows, 0)?;
+        }
+        if !is_replaced {
+            return Ok(Some(Growing {
+                source,
+                number,
+                end,
+            }));
+        }
+        let source = Source::open(&source.path)?;
+        self.send(Loading::Noted(format!(
+            "{} is another file now: it is read from its start",
+            source.name
+        )));
+        self.read_all(source, 0)
+    }
+
+    /// Puts a file on the shelf; gives its number there.
+    fn shelve(&mut self, file: &Arc<File>) -> u32 {
+        self.send(Loading::Opened(Arc::clone(file)));
+        self.shelved += 1;
+        self.shelved - 1
+    }
+
+    fn fail(&self, name: &str, error: &io::Error) {
+        self.send(Loading::Failed(format!("cannot read {name}: {error}")));
     }
 
     fn read(
@@ -195,9 +225,9 @@ impl Opening {
             let percent = (self.done * 100).checked_div(total);
             let percent = percent.map_or(100, |percent| percent.min(100) as u8);
             self.send(Loading::Piece(piece, percent))
-        });
-        self.done = before + file.metadata()?.len().saturating_sub(start.offset);
-        end
+        })?;
+        self.done = before + end.offset.saturating_sub(start.offset);
+        Ok(end)
     }
 
     /// Says whether somebody listens.
@@ -208,7 +238,7 @@ impl Opening {
 
 /// The flows of a HAR as the lines of a capture, in a file of its own; `None` if the file is no HAR.
 fn lines_of_archive(file: &File, redactor: &Redactor) -> io::Result<Option<File>> {
-    let mut beginning = [0; 256];
+    let mut beginning = [0; BEGINNING];
     let read = file.read_at(&mut beginning, 0)?;
     if !is_archive(&beginning[..read]) {
         return Ok(None);
@@ -234,7 +264,13 @@ fn lines_of_archive(file: &File, redactor: &Redactor) -> io::Result<Option<File>
         .map_err(io::IntoInnerError::into_error)
 }
 
-/// Bytes that are decompressed at once.
+/// Bytes of a file that tell what it is.
+const BEGINNING: usize = 256;
+/// Bytes of what comes through a pipe or is compressed that are read before the first flows are told, and
+/// between two pieces after that, unless there is nothing to read for the moment.
+const FIRST_PIECE: u64 = 256 << 10;
+const PIECE: u64 = 16 << 20;
+/// Bytes of an archive that are read and written at once.
 const CHUNK: usize = 256 << 10;
 /// How often it is looked whether a followed file has grown.
 const FOLLOW: Duration = Duration::from_millis(200);

@@ -77,6 +77,8 @@ pub enum Loading {
     Piece(Piece, u8),
     /// A file could not be read, or not further, for this reason.
     Failed(String),
+    /// Something about a file that was or will be read, in one line.
+    Noted(String),
     /// All files were read. What is added to them may follow.
     Done,
 }
@@ -360,6 +362,7 @@ fn loaded(news: Loading, recording: &mut Recording) -> Option<Msg> {
         }
         Loading::Piece(piece, percent) => Some(Msg::Loaded(Box::new(piece), percent)),
         Loading::Failed(why) => Some(Msg::LoadFailed(why)),
+        Loading::Noted(what) => Some(Msg::LoadNoted(what)),
         Loading::Done => Some(Msg::AllLoaded),
     }
 }
