@@ -14,7 +14,7 @@ use crate::capture::Shelf;
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, Place, Store};
 use crate::responses::Request;
-use crate::tap::Redactor;
+use crate::tap::{Field, Redactor, field, is_form};
 use crate::tui::Loading;
 
 /// What captures hold: a summary of every flow, and where the rest of it stands.
@@ -151,7 +151,40 @@ impl Captures {
         failed.map_or(read.map_err(|error| Error::new(error.to_string())), Err)
     }
 
-    /// The flow, if it passes the filter.
+    /// Whether masking changes nothing in the line of a flow. What is in Base64 or a form is not looked into, so
+    /// of such a flow that is not said.
+    pub(super) fn is_masked(&self, flow: &Flow, redactor: &Redactor) -> Result<bool, Error> {
+        if !redactor.is_active() {
+            return Ok(true);
+        }
+        let (request, response) = (&flow.request, &flow.response);
+        let heads = [
+            request.head.as_ref().map(|head| &*head.fields),
+            response.head.as_ref().map(|head| &*head.fields),
+        ];
+        let is_form =
+            |fields: &&[Field]| field(fields, "content-type").is_some_and(|it| is_form(&it));
+        let is_text = request.body.is_text() && response.body.is_text();
+        if !is_text || heads.iter().flatten().any(is_form) {
+            return Ok(false);
+        }
+        let (mut held, mut is_same) = (Vec::new(), true);
+        self.line(flow.id, |part| {
+            held.extend_from_slice(part);
+            if is_same {
+                let partial = redactor.partial(&held, false);
+                is_same = partial.masked[..partial.kept] == held[..partial.settled]
+                    && held.len() - partial.settled <= LONGEST_SECRET;
+                held.drain(..partial.settled);
+            } else {
+                held.clear();
+            }
+            Ok(())
+        })?;
+        Ok(is_same && *redactor.bytes(&held, false) == *held)
+    }
+
+    /// The flow and its request, if it passes the filter.
     fn flow(
         &self,
         id: FlowId,
@@ -181,6 +214,8 @@ fn ended() -> Error {
     Error::new("a thread that reads flows ended")
 }
 
+/// What may be a secret and is longer than this, in bytes, is taken for one.
+const LONGEST_SECRET: usize = 4 << 20;
 /// More threads than this would wait for the disk.
 const MOST_THREADS: usize = 8;
 /// How many flows a thread may have ready.

@@ -66,9 +66,9 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     format.begin(&mut text);
     let masked = |(): &mut (), flow, _| mask(flow, &redactor);
     captures.each(filter.as_ref(), &mut progress, masked, |flow| {
-        // A long body is here only in part. What is behind is masked only where it was so as it was recorded.
-        let is_copied = export.format == Name::Jsonl && !redactor.is_active();
-        if is_copied && !flow.is_at_hand() && !output.is_gone() {
+        // A long body is here only in part: its line is copied, unless there is something in it to mask.
+        let is_long = export.format == Name::Jsonl && !flow.is_at_hand() && !output.is_gone();
+        if is_long && captures.is_masked(&flow, &redactor)? {
             captures.line(flow.id, |part| {
                 text.extend_from_slice(part);
                 output.write(&mut text)

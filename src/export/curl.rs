@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 
+use http::HeaderName;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -126,10 +127,13 @@ fn headers(fields: &[Field], is_turn: bool, text: &mut String) -> Vec<String> {
             "chatgpt-account-id" => headers.push(format!("\"{name}: $CHATGPT_ACCOUNT_ID\"")),
             _ if matches!(field.value, Value::Secret(_)) && !value.contains('{')
                 || !is_plain(&value)
-                || !is_plain(&name) =>
+                || HeaderName::from_bytes(name.as_bytes()).is_err() =>
             {
+                // With a name such as `@file` curl would send the lines of a file.
                 put!(text, "# Left out: {}\n", Clean::new(&name));
             }
+            // With nothing behind a colon curl sends no such field.
+            _ if value.trim().is_empty() => headers.push(quote(&format!("{};", field.name))),
             _ => headers.push(quote(&format!("{}: {value}", field.name))),
         }
     }
@@ -226,7 +230,27 @@ const OF_THE_CONNECTION: [&str; 14] = [
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
+
+    #[test]
+    fn no_field_is_read_from_a_file_and_none_is_lost_for_want_of_a_value() {
+        let fields = [
+            ("x-mail", "@home"),
+            ("@/etc/passwd", "x"),
+            (":method", "GET"),
+            ("x-none", ""),
+        ];
+        let fields = fields.map(|(name, value)| Field {
+            name: name.to_owned(),
+            value: Value::Plain(HeaderValue::from_static(value)),
+        });
+        let mut text = String::new();
+        let headers = headers(&fields, false, &mut text);
+        assert_eq!(headers, ["'x-mail: @home'", "'x-none;'"]);
+        assert_eq!(text, "# Left out: @/etc/passwd\n# Left out: :method\n");
+    }
 
     #[test]
     fn bytes_that_are_escaped_begin_with_no_option() {
