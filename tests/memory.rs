@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/brief.rs"]
+mod brief;
 #[path = "capture/flows.rs"]
 mod flows;
 
@@ -408,23 +410,6 @@ fn saved(directory: &Path) -> std::path::PathBuf {
     let ids = store.rows().iter().copied();
     capture::save(&path, &store, &Shelf::default(), ids, Existing::Keep).unwrap();
     path
-}
-
-/// The capture's flows, summaries alone.
-fn brief(path: &Path) -> (Store, Shelf) {
-    let (mut store, mut intake, mut shelf) =
-        (Store::default(), Intake::default(), Shelf::default());
-    let file = Arc::new(fs::File::open(path).unwrap());
-    let source = shelf.add(Arc::clone(&file));
-    capture::scan(&file, "-", source, Start::default(), false, |piece| {
-        assert_eq!(piece.skipped, []);
-        for item in piece.items {
-            intake.take(&mut store, item).unwrap();
-        }
-        true
-    })
-    .unwrap();
-    (store, shelf)
 }
 
 /// Waits until the flow is in the file.

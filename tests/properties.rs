@@ -6,13 +6,20 @@
     reason = "what a test builds for itself does not fail"
 )]
 
+#[path = "support/blocks.rs"]
+mod blocks;
+#[path = "support/decoded.rs"]
+mod decoded;
+
 use std::convert::Infallible;
 use std::io::Write;
 
+use blocks::blocks as sse_blocks;
 use bytes::Bytes;
 use codextap::wire::deflate::Parameters;
 use codextap::wire::websocket::{Frame, Message, Opcode};
-use codextap::wire::{Fault, encoding, sse, websocket};
+use codextap::wire::{encoding, sse, websocket};
+use decoded::decoded;
 use eventsource_stream::Eventsource;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use flate2::{Compress, Compression, FlushCompress};
@@ -42,28 +49,6 @@ fn cuts() -> impl Strategy<Value = Vec<Index>> {
 }
 
 // Server-sent events.
-
-fn sse_blocks(pieces: &[&[u8]], limit: u64, gap: Option<(usize, u64)>) -> Vec<sse::Block> {
-    let mut decoder = sse::Decoder::new(limit);
-    let mut blocks = Vec::new();
-    let mut at = 0;
-    for piece in pieces {
-        match gap {
-            Some((place, missed)) if (at..at + piece.len()).contains(&place) => {
-                let (before, after) = piece.split_at(place - at);
-                decoder.push(before);
-                decoder.resync(missed);
-                decoder.push(after);
-            }
-            _ => decoder.push(piece),
-        }
-        at += piece.len();
-        blocks.extend(std::iter::from_fn(|| decoder.next()));
-    }
-    decoder.finish();
-    blocks.extend(std::iter::from_fn(|| decoder.next()));
-    blocks
-}
 
 /// Bytes of the kind that event streams are made of, with every oddity often.
 fn sse_bytes() -> impl Strategy<Value = Vec<u8>> {
@@ -164,18 +149,6 @@ proptest! {
 }
 
 // Content codings.
-
-fn decoded(coding: &str, pieces: &[&[u8]], limit: u64) -> (Vec<u8>, Vec<Fault>) {
-    let mut decoder = encoding::Decoder::new(coding, limit);
-    let mut out = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut out);
-    }
-    decoder.finish();
-    let pushed: usize = pieces.iter().map(|piece| piece.len()).sum();
-    assert!(decoder.undecoded() <= pushed as u64);
-    (out, std::iter::from_fn(|| decoder.next()).collect())
-}
 
 /// Text with repetitions and noise, in parts that are flushed one by one.
 fn texts() -> impl Strategy<Value = Vec<Vec<u8>>> {

@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/brief.rs"]
+mod brief;
+
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use brief::brief;
 use bytes::Bytes;
 
 use codextap::capture::{
@@ -128,18 +132,7 @@ fn only_line(path: &Path) -> Value {
 
 /// The capture's one flow, as a screen reads it back.
 fn reopened(path: &Path) -> (Store, Shelf, Flow) {
-    let (mut store, mut intake, mut shelf) =
-        (Store::default(), Intake::default(), Shelf::default());
-    let file = Arc::new(fs::File::open(path).unwrap());
-    let source = shelf.add(Arc::clone(&file));
-    capture::scan(&file, "-", source, Start::default(), false, |piece| {
-        assert_eq!(piece.skipped, []);
-        for item in piece.items {
-            intake.take(&mut store, item).unwrap();
-        }
-        true
-    })
-    .unwrap();
+    let (store, shelf) = brief(path);
     let [id] = store.rows() else {
         panic!("{} flows", store.len())
     };

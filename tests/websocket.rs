@@ -29,9 +29,18 @@ const ACCEPTED: &str = "HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\
 
 /// A proxy with an upgraded connection through it, spoken byte by byte.
 async fn upgraded(limits: Limits) -> (Proxied, Peer, Peer) {
-    let server = Server::bind().await;
     let drain = |config: &mut Config| config.drain = Duration::from_millis(50);
-    let proxied = Proxied::with(&server.url(), limits, drain).await;
+    bounded(limits, drain).await
+}
+
+/// The same through a proxy with other settings.
+async fn socket(change: impl FnOnce(&mut Config)) -> (Proxied, Peer, Peer) {
+    bounded(Limits::default(), change).await
+}
+
+async fn bounded(limits: Limits, change: impl FnOnce(&mut Config)) -> (Proxied, Peer, Peer) {
+    let server = Server::bind().await;
+    let proxied = Proxied::with(&server.url(), limits, change).await;
     let mut client = Peer::connect(proxied.addr).await;
     client.send(HANDSHAKE).await;
     let mut upstream = server.accept().await;
@@ -348,19 +357,6 @@ async fn a_client_that_gives_up_on_the_handshake_aborts_the_upstream() {
         story,
         ["failed client response head", "in Aborted", "out Aborted"]
     );
-}
-
-/// Two ends of a WebSocket through a proxy with these settings.
-async fn socket(change: impl FnOnce(&mut Config)) -> (Proxied, Peer, Peer) {
-    let server = Server::bind().await;
-    let proxied = Proxied::with(&server.url(), Limits::default(), change).await;
-    let mut client = Peer::connect(proxied.addr).await;
-    client.send(HANDSHAKE).await;
-    let mut upstream = server.accept().await;
-    upstream.head().await;
-    upstream.send(ACCEPTED).await;
-    client.head().await;
-    (proxied, client, upstream)
 }
 
 /// The message of the only failure.

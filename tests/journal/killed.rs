@@ -1,11 +1,14 @@
 //! `codextap record` under load, killed, and what is left of it.
 
+#[path = "../support/listening.rs"]
+mod listening;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, JoinHandle, yield_now};
 use std::time::Duration;
@@ -40,7 +43,7 @@ pub(crate) fn round(
             thread::spawn(move || serve(stream, pace).ok());
         }
     });
-    let (mut child, proxy) = record(home, &capture, &origin);
+    let (mut child, proxy) = listening::record(home, &origin);
     let (counts, received) = channel();
     let clients: Vec<JoinHandle<Vec<u8>>> = (0..clients)
         .map(|client| {
@@ -109,31 +112,6 @@ fn has_events(home: &Path) -> bool {
         let mut rows = rows.split_inclusive('\n');
         rows.any(|row| row.ends_with('\n') && row.contains("output_text.delta"))
     })
-}
-
-/// `codextap record`, and where it listens.
-fn record(home: &Path, capture: &Path, origin: &str) -> (Child, SocketAddr) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
-        .env_clear()
-        .env("HOME", home)
-        .args([
-            "record",
-            "--listen",
-            "127.0.0.1:0",
-            "--api-upstream",
-            origin,
-            "--capture",
-        ])
-        .arg(capture)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut first = String::new();
-    let mut out = BufReader::new(child.stdout.take().unwrap());
-    out.read_line(&mut first).unwrap();
-    let proxy = first.trim().strip_prefix("listening on http://").unwrap();
-    (child, proxy.parse().unwrap())
 }
 
 /// Answers a request with events without end.

@@ -12,14 +12,15 @@
     reason = "a benchmark reports and may panic"
 )]
 
+#[path = "../../support/listening.rs"]
+mod listening;
 mod upstream;
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::thread;
+use std::process::{Child, Command};
 use std::time::Duration;
 
 use upstream::{BLOCK, Upstream};
@@ -98,7 +99,7 @@ fn main() {
 fn take(figure: &Figure) {
     let state = tempfile::tempdir().unwrap();
     let upstream = Upstream::start(figure.down);
-    let (mut program, proxy) = start(&upstream.origin(), state.path());
+    let (mut program, proxy) = listening::record(state.path(), &upstream.origin());
     // What it needs for any request is there by then.
     exchange(proxy, "/v1/warm", 0, |_| ());
     let process = Path::new("/proc").join(program.id().to_string());
@@ -152,34 +153,6 @@ fn exchange(proxy: SocketAddr, path: &str, up: u64, stall: impl FnOnce(&TcpStrea
     }
     stall(reader.get_ref());
     std::io::copy(&mut reader, &mut std::io::sink()).unwrap()
-}
-
-/// The release binary, recording to a file in `state`.
-fn start(origin: &str, state: &Path) -> (Child, SocketAddr) {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_codextap"))
-        .args([
-            "record",
-            "--listen",
-            "127.0.0.1:0",
-            "--api-upstream",
-            origin,
-        ])
-        .arg("--capture")
-        .arg(state.join("capture.jsonl"))
-        .env("XDG_STATE_HOME", state)
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut output = BufReader::new(program.stdout.take().unwrap());
-    let mut line = String::new();
-    output.read_line(&mut line).unwrap();
-    thread::spawn(move || {
-        let mut rest = Vec::new();
-        // It ends with the program.
-        let _ = output.read_to_end(&mut rest);
-    });
-    let address = line.trim().strip_prefix("listening on http://").unwrap();
-    (program, address.parse().unwrap())
 }
 
 fn interrupt(program: &mut Child) {

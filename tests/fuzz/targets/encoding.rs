@@ -3,12 +3,15 @@
 
 #![no_main]
 
+#[path = "../../support/decoded.rs"]
+mod decoded;
+
 use std::io::{Read, Write};
 
 use brotli_decompressor::BrotliDecompress;
-use codextap::wire::Fault;
-use codextap::wire::encoding::{DEFAULT_LIMIT, Decoder};
+use codextap::wire::encoding::DEFAULT_LIMIT;
 use codextap_fuzz::{Input, singly};
+use decoded::decoded;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -66,18 +69,6 @@ const CODINGS: [&str; 8] = [
     "gzip, gzip, gzip, gzip",
     "what",
 ];
-
-fn decoded(coding: &str, pieces: &[&[u8]], limit: u64) -> (Vec<u8>, Vec<Fault>) {
-    let mut decoder = Decoder::new(coding, limit);
-    let mut out = Vec::new();
-    for piece in pieces {
-        decoder.push(piece, &mut out);
-    }
-    decoder.finish();
-    let pushed: usize = pieces.iter().map(|piece| piece.len()).sum();
-    assert!(decoder.undecoded() <= pushed as u64);
-    (out, std::iter::from_fn(|| decoder.next()).collect())
-}
 
 /// Encodes `plain`, flushing at the cuts, and decodes it again.
 fn comes_back(input: &Input<'_>, plain: &[u8]) {

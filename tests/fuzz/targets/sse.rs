@@ -3,11 +3,15 @@
 
 #![no_main]
 
+#[path = "../../support/blocks.rs"]
+mod blocks;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
+use blocks::blocks;
 use bytes::Bytes;
-use codextap::wire::sse::{Block, DEFAULT_LIMIT, Decoder, Kind};
+use codextap::wire::sse::{DEFAULT_LIMIT, Kind};
 use codextap_fuzz::{Input, singly};
 use eventsource_stream::Eventsource;
 use futures_util::{FutureExt, StreamExt};
@@ -52,28 +56,6 @@ fuzz_target!(|data: &[u8]| {
         }
     }
 });
-
-fn blocks(pieces: &[&[u8]], limit: u64, gap: Option<(usize, u64)>) -> Vec<Block> {
-    let mut decoder = Decoder::new(limit);
-    let mut blocks = Vec::new();
-    let mut at = 0;
-    for piece in pieces {
-        match gap {
-            Some((place, missed)) if (at..at + piece.len()).contains(&place) => {
-                let (before, after) = piece.split_at(place - at);
-                decoder.push(before);
-                decoder.resync(missed);
-                decoder.push(after);
-            }
-            _ => decoder.push(piece),
-        }
-        at += piece.len();
-        blocks.extend(std::iter::from_fn(|| decoder.next()));
-    }
-    decoder.finish();
-    blocks.extend(std::iter::from_fn(|| decoder.next()));
-    blocks
-}
 
 /// Reads `text` with both decoders. Byte order marks are not the other's strength.
 fn compare(text: &str) {
