@@ -9,10 +9,10 @@ mod flows;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 
+use brief::brief;
 use codextap::app::{App, Effect, Msg, Options, Search};
-use codextap::capture::{self, Existing, Intake, Recording, Shelf, Start, Writer};
+use codextap::capture::{self, Existing, Recording, Shelf, Start, Writer};
 use codextap::filter::{Filter, Standing};
 use codextap::flow::{FlowId, FlowKind, Store, Summary};
 use codextap::tap::{At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead};

@@ -14,9 +14,7 @@ use std::sync::{Arc, Mutex};
 use brief::brief;
 use bytes::Bytes;
 
-use codextap::capture::{
-    self, Existing, Intake, Recording, Shelf, Start, Status as Written, Writer,
-};
+use codextap::capture::{self, Existing, Recording, Shelf, Status as Written, Writer};
 use codextap::content::{Around, Folds, Tab, payload};
 use codextap::flow::{Flow, LIMIT, Recorder, Spill, Spills, Store};
 use codextap::responses::Status;
