@@ -62,6 +62,11 @@ impl TokenArg {
 }
 
 impl Access {
+    /// Whether there is to be a token.
+    pub(super) fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// The token that requests must show, and the file that `auto` keeps it in. Messages call the option `name`.
     pub(super) fn token(&self, name: &str) -> Result<(Option<Token>, Option<PathBuf>), Error> {
         match &self.token {

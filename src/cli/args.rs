@@ -10,11 +10,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
 use super::codex::Login;
+use super::doctor;
 use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
 use super::sessions::Question;
 use super::settings::Settings;
+use super::setup::Shell;
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
@@ -100,6 +102,14 @@ pub(super) enum Command {
         #[arg(long)]
         default: bool,
     },
+    /// The lines that point Codex here, for a shell and each login; no file is changed
+    Setup {
+        /// The shell; yours if left out.
+        #[arg(value_enum)]
+        shell: Option<Shell>,
+    },
+    /// What stands between Codex and the screen: what is wrong with it, and what mends that
+    Doctor(doctor::Question),
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo,
 }

@@ -90,6 +90,11 @@ impl Error {
         }
     }
 
+    /// What failed, and what to do.
+    pub(super) fn parts(&self) -> (&str, Option<&str>) {
+        (&self.message, self.hint.as_deref())
+    }
+
     /// What the program exits with.
     #[must_use]
     pub(super) fn code(&self) -> ExitCode {

@@ -181,7 +181,7 @@ pub(super) async fn launch(common: &Common, job: &Job) -> Result<ExitCode, Error
 }
 
 /// The codextap that runs on the address of the command line if one was given, else the newest.
-async fn running(common: &Common) -> Option<Running> {
+pub(super) async fn running(common: &Common) -> Option<Running> {
     let state = paths::state().ok()?;
     let found = runtime::find(&state.join("running")).await.running;
     let count = found.len();

@@ -9,6 +9,7 @@ mod captures;
 mod child;
 mod codex;
 pub mod demo;
+mod doctor;
 mod ending;
 mod error;
 mod export;
@@ -31,6 +32,7 @@ mod runtime;
 mod screen;
 mod sessions;
 mod settings;
+mod setup;
 mod signals;
 mod source;
 mod station;
@@ -68,13 +70,15 @@ pub fn main() -> ExitCode {
     };
     let command = cli.command.unwrap_or(Command::Tui);
     let common = cli.common;
-    // A Codex that runs has the terminal to itself.
-    let has_screen = matches!(command, Command::Codex { .. } | Command::Run { .. })
-        || std::io::stdout().is_terminal()
-            && !matches!(
-                command,
-                Command::Record | Command::Export(_) | Command::Report { .. }
-            );
+    // A child has the terminal to itself, and what goes wrong for the doctor is a finding.
+    let has_screen = matches!(
+        command,
+        Command::Codex { .. } | Command::Run { .. } | Command::Doctor(_)
+    ) || std::io::stdout().is_terminal()
+        && !matches!(
+            command,
+            Command::Record | Command::Export(_) | Command::Report { .. }
+        );
     let log = match Log::start(&common, has_screen) {
         Ok(log) => log,
         Err(error) => return fail(&error),
@@ -136,6 +140,18 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         Command::Config { default } => {
             settings::config(&common, default)?;
             None
+        }
+        Command::Setup { shell } => {
+            setup::setup(&common, shell).await?;
+            None
+        }
+        Command::Doctor(question) => {
+            let is_sound = doctor::doctor(&common, &question).await?;
+            return Ok(if is_sound {
+                ExitCode::SUCCESS
+            } else {
+                ExitCode::FAILURE
+            });
         }
         Command::Demo if has_screen => screen::demo(&common).await?,
         Command::Demo => return Err(Error::new("the demo needs a terminal on standard output")),

@@ -96,7 +96,7 @@ pub(super) fn routes(common: &Common) -> Result<Vec<Route>, Error> {
 }
 
 /// The outer proxies that the options name, else those of the environment.
-fn outer(common: &Common) -> Result<OuterProxies, Error> {
+pub(super) fn outer(common: &Common) -> Result<OuterProxies, Error> {
     let variable = config::environment;
     let told = common.upstream_proxy.as_deref();
     match told.filter(|url| !url.is_empty()) {

@@ -370,5 +370,13 @@ pub(super) fn read_roots(path: &Path) -> Result<Vec<CertificateDer<'static>>, Er
     Ok(roots)
 }
 
+/// How many certificates are in a PEM file that is to be [`Config::upstream_ca`](super::Config).
+///
+/// # Errors
+/// When it cannot be read, or has none.
+pub fn check_roots(path: &Path) -> Result<usize, Error> {
+    Ok(read_roots(path)?.len())
+}
+
 /// How long a connection is silent before TCP asks whether the peer is still there.
 pub(super) const KEEP_ALIVE: Duration = Duration::from_secs(60);

@@ -50,6 +50,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
+pub use connector::check_roots;
 pub use error::Error;
 pub use listen::Stage;
 pub use outer::OuterProxies;
