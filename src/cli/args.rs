@@ -32,6 +32,9 @@ pub(super) struct Cli {
     /// Settings file, or `none`; config.toml in the settings directory if left out
     #[arg(long, value_name = "FILE", env = "CODEXTAP_CONFIG")]
     pub(super) config: Option<PathBuf>,
+    /// Open Codex in the other half: in tmux, zellij, WezTerm or kitty
+    #[arg(long)]
+    pub(super) split: bool,
     /// Options of every command.
     #[command(flatten)]
     pub(super) common: Common,
@@ -45,17 +48,12 @@ pub(super) enum Command {
     /// Run Codex through a codextap that is running, or one started for it
     #[command(disable_help_flag = true)]
     Codex {
-        /// The Codex to run.
-        #[arg(
-            long,
-            value_name = "PATH",
-            default_value = "codex",
-            env = "CODEXTAP_CODEX"
-        )]
-        codex: String,
         /// How Codex is logged in; found out if left out.
         #[arg(long, value_enum, env = "CODEXTAP_LOGIN")]
         login: Option<Login>,
+        /// Run it in the other half, and the screen in this one.
+        #[arg(long)]
+        split: bool,
         /// Arguments for Codex.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
@@ -71,6 +69,16 @@ pub(super) enum Command {
         /// Its arguments.
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
+    },
+    /// The screen, and a command in the other half: in tmux, zellij, WezTerm or kitty
+    Split {
+        /// The command and its arguments; a plain Codex if left out.
+        #[arg(
+            value_name = "CMD",
+            trailing_var_arg = true,
+            allow_hyphen_values = true
+        )]
+        command: Vec<OsString>,
     },
     /// Proxy without a screen: a line per finished flow, and the capture
     Record,
@@ -248,6 +256,15 @@ pub(super) struct Common {
         env = "CODEXTAP_QUIET"
     )]
     pub(super) quiet: bool,
+    /// The Codex to run
+    #[arg(
+        long,
+        global = true,
+        value_name = "PATH",
+        default_value = "codex",
+        env = "CODEXTAP_CODEX"
+    )]
+    pub(super) codex: String,
     /// Who may use the proxy.
     #[command(flatten)]
     pub(super) access: Access,

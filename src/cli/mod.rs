@@ -35,6 +35,7 @@ mod settings;
 mod setup;
 mod signals;
 mod source;
+mod split;
 mod station;
 mod threads;
 
@@ -53,6 +54,7 @@ use error::Error;
 use launch::Job;
 use log::Log;
 use settings::Stop;
+use split::Beside;
 use station::Plan;
 
 /// Runs the program.
@@ -68,6 +70,7 @@ pub fn main() -> ExitCode {
         }
         Err(Stop::Failed(error)) => return fail(&error),
     };
+    let split = cli.split;
     let command = cli.command.unwrap_or(Command::Tui);
     let common = cli.common;
     // A child has the terminal to itself, and what goes wrong for the doctor is a finding.
@@ -88,7 +91,7 @@ pub fn main() -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(run(command, common));
+            let ended = runtime.block_on(run(command, split, common));
             // What still runs are reads of a terminal or a child that nobody waits for.
             runtime.shutdown_background();
             ended
@@ -110,16 +113,37 @@ fn fail(error: &Error) -> ExitCode {
     error.code()
 }
 
-async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
+async fn run(command: Command, split: bool, common: Common) -> Result<ExitCode, Error> {
     let has_screen = std::io::stdout().is_terminal();
     signals::ignore_file_limit();
-    let draws = matches!(command, Command::Tui | Command::Open { .. } | Command::Demo);
+    let draws = matches!(
+        command,
+        Command::Tui | Command::Split { .. } | Command::Open { .. } | Command::Demo
+    );
     let is_child = matches!(command, Command::Codex { .. } | Command::Run { .. });
     if !(draws && has_screen || is_child) {
         check(&common)?;
     }
     let cut = match command {
-        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?).await?,
+        Command::Tui if split => {
+            let beside = Beside::new(split::any(&common, Vec::new()), has_screen)?;
+            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+        }
+        Command::Split { command } => {
+            let beside = Beside::new(split::any(&common, command), has_screen)?;
+            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+        }
+        Command::Codex {
+            login,
+            arguments,
+            split: true,
+        } => {
+            let words = split::codex(&common, login, arguments);
+            let beside = Beside::new(words, has_screen)?;
+            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+        }
+        _ if split => return Err(Error::usage("--split is for the screen and for codex")),
+        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?, None).await?,
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
             Box::pin(open::open(&common, &files, follow, has_screen)).await?;
@@ -156,11 +180,9 @@ async fn run(command: Command, common: Common) -> Result<ExitCode, Error> {
         Command::Demo if has_screen => screen::demo(&common).await?,
         Command::Demo => return Err(Error::new("the demo needs a terminal on standard output")),
         Command::Codex {
-            codex,
-            login,
-            arguments,
+            login, arguments, ..
         } => {
-            let job = Job::codex(&codex, login, &arguments).await;
+            let job = Job::codex(&common.codex, login, &arguments).await;
             return launch::launch(&common, &job).await;
         }
         Command::Run {

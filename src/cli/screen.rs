@@ -14,6 +14,7 @@ use super::ending::Record;
 use super::error::Error;
 use super::keep;
 use super::signals::Signals;
+use super::split::Beside;
 use super::station::{Plan, Station};
 use crate::app::{App, Options};
 use crate::capture::Writer;
@@ -25,8 +26,12 @@ use crate::tap;
 use crate::tui::{self, Devices, End, Ended, Loading, Screen, Session, Terminal};
 use crate::view::Theme;
 
-/// `codextap tui`: proxy and screen.
-pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, Error> {
+/// `codextap tui`: proxy and screen, and a child in the other half if there is one.
+pub(super) async fn live(
+    common: &Common,
+    plan: Plan,
+    beside: Option<Beside>,
+) -> Result<Option<Signal>, Error> {
     check_terminal()?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?;
@@ -40,6 +45,9 @@ pub(super) async fn live(common: &Common, plan: Plan) -> Result<Option<Signal>, 
     let upstreams = upstreams.join(", ");
     let mut station = Station::start(common, plan).await?;
     station.announce();
+    let _opened = beside
+        .map(|beside| beside.open(&station.running))
+        .transpose()?;
     let mut app = App::new(options(common, &station, upstreams, prices));
     if let Some(removed) = keep::told(&station.removed) {
         app.note(removed);

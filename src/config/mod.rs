@@ -3,6 +3,13 @@
 pub mod file;
 pub mod paths;
 
+use std::ffi::OsString;
+
+/// All environment variables.
+pub fn all_environment() -> impl Iterator<Item = (OsString, OsString)> {
+    std::env::vars_os()
+}
+
 /// The environment variable `name`; `None` when it is not set or no Unicode.
 #[must_use]
 #[expect(

@@ -12,7 +12,8 @@ use super::super::runtime::Running;
 use super::Finding;
 use crate::config;
 
-pub(super) async fn look(program: &str, common: &Common, running: &[Running]) -> Vec<Finding> {
+pub(super) async fn look(common: &Common, running: &[Running]) -> Vec<Finding> {
+    let program = common.codex.as_str();
     let version = codex::version(program).await;
     let mut findings = vec![binary(program, version.as_deref())];
     let Some(home) = codex::home() else {

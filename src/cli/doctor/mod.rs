@@ -24,14 +24,6 @@ use crate::text::Clean;
 /// What is asked.
 #[derive(Args, Debug)]
 pub(super) struct Question {
-    /// The Codex to look at.
-    #[arg(
-        long,
-        value_name = "PATH",
-        default_value = "codex",
-        env = "CODEXTAP_CODEX"
-    )]
-    codex: String,
     /// Ask the upstreams as well, without credentials
     #[arg(long)]
     online: bool,
@@ -104,7 +96,7 @@ pub(super) async fn doctor(common: &Common, question: &Question) -> Result<bool,
         None => runtime::Found::default(),
     };
     let mut findings = vec![place::listen(common, &found.running)];
-    findings.extend(client::look(&question.codex, common, &found.running).await);
+    findings.extend(client::look(common, &found.running).await);
     findings.extend(upstream::look(common, question.online).await);
     findings.extend(place::directories(common));
     findings.extend(place::running(&found));

@@ -402,8 +402,8 @@ mod tests {
     use super::*;
 
     /// Options that are of one run: what it reads, what it writes, and in which form.
-    const OF_ONE_RUN: [&str; 7] = [
-        "follow", "output", "format", "content", "json", "session", "default",
+    const OF_ONE_RUN: [&str; 9] = [
+        "follow", "output", "format", "content", "json", "session", "default", "online", "split",
     ];
 
     #[test]
