@@ -12,6 +12,8 @@ mod keys;
 mod list;
 #[path = "screens/overlays.rs"]
 mod overlays;
+#[path = "screens/palette.rs"]
+mod palette;
 #[path = "screens/panes.rs"]
 mod panes;
 #[path = "screens/scene.rs"]
@@ -165,13 +167,6 @@ fn a_wrong_filter_says_what_is_wrong() {
 }
 
 #[test]
-fn help_is_on_top_and_scrolls() {
-    for size in [(40, 10), (80, 24), (200, 50)] {
-        check("help", Scene::finished(), size, "?jj");
-    }
-}
-
-#[test]
 fn saving_asks_where_to() {
     for size in [(40, 10), (120, 40)] {
         check("save", Scene::finished(), size, "kkmw");
@@ -180,6 +175,9 @@ fn saving_asks_where_to() {
 
 #[test]
 fn quitting_asks_while_a_stream_is_live() {
+    for size in [(40, 10), (200, 50)] {
+        check("quit", Scene::live(), size, "q");
+    }
     check("quit", Scene::live(), (80, 24), "q");
     let mut scene = Scene::live();
     assert!(!scene.press("<c-c>").contains(&Effect::Quit));

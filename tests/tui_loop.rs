@@ -88,6 +88,7 @@ mod tests {
                     children: None,
                     input: Box::pin(keys),
                     events: Some(events),
+                    log: None,
                     loading: None,
                     screen: &screen,
                     terminal: None,

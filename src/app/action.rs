@@ -142,6 +142,7 @@ actions! {
     HalfUp "half-page-up" "half page" ["ctrl-u"] Anywhere Move "Move half a page up";
     PageDown "page-down" "page" ["ctrl-f", "pagedown"] Anywhere Move "Move a page down";
     PageUp "page-up" "page" ["ctrl-b", "pageup"] Anywhere Move "Move a page up";
+    Goto "goto" "go to" [] Anywhere Move "Go to the row of this number";
 
     Open "open" "open" ["enter", "l", "right"] Anywhere Go
         "Open the flow, or the section under the cursor";
@@ -207,8 +208,12 @@ actions! {
     Layout "layout" "layout" ["-"] Anywhere Show "Try the next layout";
     Shrink "shrink" "shrink" ["<"] Anywhere Show "Make the list smaller";
     Grow "grow" "grow" [">"] Anywhere Show "Make the list larger";
+    Themes "theme" "theme" ["ctrl-t"] Anywhere Show "Choose the colours";
 
+    Palette "palette" "commands" [":"] Anywhere Program "Find a command by its name";
     Help "help" "help" ["?"] Anywhere Program "Show these keys";
+    Log "log" "log" ["L"] Anywhere Program "Show the program's own log";
+    Hints "hints" "hints" ["H"] Anywhere Program "Show or hide the keys in the bottom line";
     Redraw "redraw" "redraw" ["ctrl-l"] Anywhere Program "Draw the screen anew";
     Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program
         "Leave the screen for a shell; recording goes on (a reader stops, `fg` comes back)";
@@ -228,12 +233,31 @@ impl Action {
             .find(|action| action.name() == name)
     }
 
+    /// What may stand behind its name in the palette; `None` if nothing may.
+    #[must_use]
+    pub const fn argument(self) -> Option<&'static str> {
+        match self {
+            Self::Goto => Some("ROW"),
+            Self::Filter => Some("FILTER"),
+            Self::Themes => Some("NAME"),
+            _ => None,
+        }
+    }
+
     /// Whether it does the same whatever is on top of the panes.
     #[must_use]
     pub const fn is_everywhere(self) -> bool {
         matches!(
             self,
-            Self::Help | Self::Interrupt | Self::QuitNow | Self::Redraw | Self::Suspend
+            Self::Help
+                | Self::Hints
+                | Self::Interrupt
+                | Self::Log
+                | Self::Palette
+                | Self::QuitNow
+                | Self::Redraw
+                | Self::Suspend
+                | Self::Themes
         )
     }
 

@@ -12,20 +12,24 @@ mod documents;
 pub mod edit;
 mod find;
 pub mod focus;
+mod fuzzy;
 mod gauges;
 pub mod help;
+mod hints;
 mod judge;
 pub mod keymap;
 pub mod layout;
 pub mod leaf;
 pub mod list;
 mod loading;
+mod log;
 mod mouse;
 mod msg;
 pub mod order;
 mod outline;
 mod overlay;
 mod page;
+mod palette;
 mod pick;
 pub mod preset;
 pub mod prompt;
@@ -37,6 +41,7 @@ mod seek;
 mod snapshot;
 mod status;
 mod text_search;
+mod themes;
 pub mod toast;
 pub mod tree;
 mod update;
@@ -53,16 +58,21 @@ use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
 pub use find::{Hits, MOST_HITS, TextSearch};
+pub use hints::Hint;
 pub use loading::Loading;
+pub use log::{Level, Log, LogLine};
 pub use msg::{Effect, Msg, Outcome};
 pub use outline::{Below, Stem};
-pub use overlay::Overlay;
+pub use overlay::{Overlay, Question};
+pub use palette::{Entry, Palette};
 pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
+pub use themes::Themes;
 
 use documents::Sheet;
 use focus::Pane;
 use gauges::Gauges;
+use help::Help;
 use keymap::Count;
 use layout::{Edge, Layout, Wish};
 use leaf::Leaf;
@@ -73,7 +83,7 @@ use prompt::Prompt;
 use recall::Recall;
 use relations::Relations;
 use text_search::Finders;
-use toast::Toast;
+use toast::{Toast, Toasts};
 use tree::Tree;
 
 /// The program's state.
@@ -125,10 +135,20 @@ pub struct App {
     history: Vec<String>,
     /// The filter that was in force before it was cleared.
     cleared_filter: String,
-    /// What is on top of the panes.
-    overlay: Option<Overlay>,
-    /// What help is on top of.
-    beneath: Option<Overlay>,
+    /// What is on top of the panes, the topmost last.
+    overlays: Vec<Overlay>,
+    /// The help overlay.
+    help: Help,
+    /// The command palette.
+    palette: Box<Palette>,
+    /// The program's own log.
+    log: Box<Log>,
+    /// The theme picker.
+    themes: Themes,
+    /// What is asked before something is done.
+    question: Option<Question>,
+    /// Whether the bottom line tells keys.
+    shows_hints: bool,
     /// The diff, while it is on top.
     page: Box<Page>,
     /// The session tree.
@@ -137,8 +157,8 @@ pub struct App {
     prompt: Option<Prompt>,
     /// The question that a save under way answers.
     saving: Option<Prompt>,
-    /// Messages, the newest last.
-    toasts: Vec<Toast>,
+    /// Messages.
+    toasts: Toasts,
     /// Whether the display stands still.
     is_paused: bool,
     /// Digits of a count typed so far.
@@ -174,13 +194,18 @@ impl App {
             filter: String::new(),
             history: Vec::new(),
             cleared_filter: String::new(),
-            overlay: None,
-            beneath: None,
+            overlays: Vec::new(),
+            help: Help::default(),
+            palette: Box::default(),
+            log: Box::default(),
+            themes: Themes::default(),
+            question: None,
+            shows_hints: true,
             page: Box::default(),
             tree: Box::default(),
             prompt: None,
             saving: None,
-            toasts: Vec::new(),
+            toasts: Toasts::default(),
             is_paused: false,
             count: Count::default(),
             title: String::new(),
@@ -341,12 +366,6 @@ impl App {
         &self.filter
     }
 
-    /// What is on top of the panes.
-    #[must_use]
-    pub fn overlay(&self) -> Option<Overlay> {
-        self.overlay
-    }
-
     /// The text of the diff, while it is on top.
     #[must_use]
     pub fn page(&self) -> &Leaf {
@@ -368,7 +387,13 @@ impl App {
     /// The newest message.
     #[must_use]
     pub fn toast(&self) -> Option<&Toast> {
-        self.toasts.last()
+        self.toasts.newest()
+    }
+
+    /// The messages that are shown, the oldest first.
+    #[must_use]
+    pub fn toasts(&self) -> &[Toast] {
+        self.toasts.shown()
     }
 
     /// Whether the display stands still.
@@ -395,7 +420,7 @@ impl App {
             is_list_visible && self.list.visible().iter().any(is_live)
         };
         let is_tree_stale =
-            || self.overlay == Some(Overlay::Sessions) && self.tree.is_stale(&self.store);
+            || self.overlays.contains(&Overlay::Sessions) && self.tree.is_stale(&self.store);
         !self.toasts.is_empty() || (!self.is_paused && (is_moving() || is_tree_stale()))
     }
 
@@ -445,7 +470,7 @@ impl App {
             self.prepare_sheet(placed);
         }
         self.layout = layout;
-        self.prepare_overlay();
+        self.prepare_overlays();
     }
 
     /// Takes in what happened, unless the display stands still.
@@ -473,6 +498,15 @@ impl App {
             self.wish.detail = pane;
         }
         self.arrange();
+    }
+
+    /// Shows what passes the filter `text`, and remembers it.
+    fn choose_filter(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.history.retain(|earlier| earlier != text);
+            self.history.push(text.to_owned());
+        }
+        self.apply_filter(text);
     }
 
     /// Shows what passes the filter `text`, if it is one.

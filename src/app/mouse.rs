@@ -8,17 +8,16 @@ use super::focus::Pane;
 use super::layout::Placed;
 use super::order::Sort;
 use super::scroll::Motion;
-use super::{App, Overlay};
+use super::{App, Effect, Overlay};
 
 impl App {
     /// Takes in a mouse event.
-    pub(super) fn mouse(&mut self, event: MouseEvent) {
+    pub(super) fn mouse(&mut self, event: MouseEvent) -> Vec<Effect> {
         if self.prompt.is_some() {
-            return;
+            return Vec::new();
         }
-        if let Some(overlay) = self.overlay {
-            self.overlay_mouse(overlay, event);
-            return;
+        if let Some(overlay) = self.overlay() {
+            return self.overlay_mouse(overlay, event);
         }
         let position = Position::new(event.column, event.row);
         match event.kind {
@@ -28,13 +27,13 @@ impl App {
                     self.wish.shares = self.layout.dragged(edge, position, self.wish.shares);
                     self.arrange();
                 }
-                return;
+                return Vec::new();
             }
             MouseEventKind::Up(_) => self.dragged = None,
             _ => {}
         }
         let Some(placed) = self.layout.at(position).copied() else {
-            return;
+            return Vec::new();
         };
         match event.kind {
             MouseEventKind::Down(MouseButton::Left) => self.click(placed, position),
@@ -42,37 +41,63 @@ impl App {
             MouseEventKind::ScrollUp => self.wheel(placed.pane, -WHEEL),
             _ => {}
         }
+        Vec::new()
     }
 
-    /// The wheel scrolls what is on top; a click selects its row, or closes what has none.
-    fn overlay_mouse(&mut self, overlay: Overlay, event: MouseEvent) {
+    /// The wheel scrolls what is on top; a click selects its row, or closes what is beside it or has none.
+    fn overlay_mouse(&mut self, overlay: Overlay, event: MouseEvent) -> Vec<Effect> {
         let by = match event.kind {
             MouseEventKind::ScrollDown => WHEEL,
             MouseEventKind::ScrollUp => -WHEEL,
             MouseEventKind::Down(_) => 0,
-            _ => return,
+            _ => return Vec::new(),
         };
-        let text = self.cover_text();
+        let text = self.place_of_text(overlay);
         let row = (event.row.checked_sub(text.y)).filter(|row| *row < text.height);
-        match overlay {
-            Overlay::Help { .. } | Overlay::Quit if by == 0 => self.overlay = self.beneath.take(),
-            Overlay::Help { top } => self.scroll_help(top.saturating_add_signed(by)),
-            Overlay::Quit => {}
-            Overlay::Diff if by == 0 => {
-                if let Some(row) = row {
-                    let top = self.page.leaf().scroll().top;
-                    self.page.go(Motion::To(top + usize::from(row)));
+        let is_beside = !self
+            .place(overlay)
+            .contains(Position::new(event.column, event.row));
+        match (overlay, by, row.map(usize::from)) {
+            (Overlay::Confirm, 0, _) => self.close(),
+            (Overlay::Help | Overlay::Palette, 0, _) if is_beside => self.close(),
+            (Overlay::Help, by, _) => {
+                self.scroll_help(self.help.top().saturating_add_signed(by));
+            }
+            (Overlay::Palette, 0, Some(row)) => {
+                let row = self.palette.scroll().top + row;
+                if row < self.palette.entries().len() {
+                    self.palette.go(Motion::To(row));
+                    return self.run_chosen();
                 }
             }
-            Overlay::Diff => self.page.wheel(by),
-            Overlay::Sessions if by == 0 => {
-                if let Some(row) = row {
-                    let top = self.tree.scroll().top;
-                    self.tree.go(Motion::To(top + usize::from(row)));
-                }
+            (Overlay::Palette, by, _) => self.palette.go(Motion::Rows(by.signum())),
+            (Overlay::Diff, 0, Some(row)) => {
+                let top = self.page.leaf().scroll().top;
+                self.page.go(Motion::To(top + row));
             }
-            Overlay::Sessions => self.tree.wheel(by),
+            (Overlay::Diff, by, _) => self.page.wheel(by),
+            (Overlay::Sessions, 0, Some(row)) => {
+                let top = self.tree.scroll().top;
+                self.tree.go(Motion::To(top + row));
+            }
+            (Overlay::Sessions, by, _) => self.tree.wheel(by),
+            (Overlay::Log, 0, Some(row)) => {
+                let top = self.log.leaf().scroll().top;
+                self.log.go(Motion::To(top + row));
+            }
+            (Overlay::Log, by, _) => self.log.wheel(by),
+            (Overlay::Themes, 0, _) if is_beside => {
+                self.close();
+                return vec![Effect::Theme(self.themes.before().to_owned())];
+            }
+            (Overlay::Themes, 0, Some(row)) => {
+                let row = self.themes.scroll().top + row;
+                return self.preview_theme(Motion::To(row));
+            }
+            (Overlay::Themes, by, _) => return self.preview_theme(Motion::Rows(by.signum())),
+            (Overlay::Confirm, ..) => {}
         }
+        Vec::new()
     }
 
     /// Selects what is at `position` in a pane.

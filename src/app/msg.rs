@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyEvent, MouseEvent};
 
 use super::find::{Hits, TextSearch};
+use super::log::LogLine;
 use super::search::{Found, Search};
 use crate::capture::Piece;
 use crate::filter::Filter;
@@ -35,6 +36,8 @@ pub enum Msg {
     LoadNoted(String),
     /// All captures were read.
     AllLoaded,
+    /// The program logged something.
+    Logged(LogLine),
     /// An effect was carried out.
     Done(Outcome),
     /// Flows were read back from the capture, or could not be, for this reason.
@@ -72,6 +75,8 @@ pub enum Effect {
     SearchText(TextSearch),
     /// Put text into the clipboard.
     Copy(String),
+    /// Draw with the theme of this name.
+    Theme(String),
     /// Set the terminal's title.
     Title(String),
     /// Give the terminal back to the shell until the program is continued.
@@ -122,6 +127,11 @@ pub enum Outcome {
     Copied {
         /// How many characters.
         chars: usize,
+    },
+    /// The theme cannot be used.
+    ThemeFailed {
+        /// Why not, in one line.
+        error: String,
     },
     /// Text could not be put into the clipboard.
     CopyFailed {

@@ -5,13 +5,12 @@ use ratatui::layout::Rect;
 
 use super::action::Action;
 use super::focus::Pane;
-use super::keymap::Chord;
 use super::layout::Shape;
 use super::leaf::text_of;
 use super::page::Source;
 use super::scroll::Motion;
 use super::tree::Target;
-use super::{App, Effect, help};
+use super::{App, Effect};
 use crate::content;
 use crate::filter::{Filter, Key};
 use crate::flow::{Calls, FlowId};
@@ -20,64 +19,263 @@ use crate::flow::{Calls, FlowId};
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Overlay {
     /// The keys.
-    Help {
-        /// The first visible line.
-        top: usize,
-    },
-    /// Whether to quit although streams are live or a child runs.
-    Quit,
+    Help,
+    /// The commands.
+    Palette,
+    /// The program's own log.
+    Log,
+    /// The themes.
+    Themes,
+    /// A question that is answered with yes or no.
+    Confirm,
     /// What changed in the selected turn since the one before it.
     Diff,
     /// Sessions with their agents and turns.
     Sessions,
 }
 
-impl App {
-    /// Where an overlay sits that covers all panes.
+/// What is asked before something is done that costs what cannot be had back.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Question {
+    /// Whether to quit although streams are live or a child runs.
+    Quit,
+}
+
+/// What a command does in an overlay.
+#[derive(Clone, Copy, Debug)]
+pub struct Use {
+    /// The command.
+    pub action: Action,
+    /// What it does there, in one word or two.
+    pub hint: &'static str,
+    /// What it does there, in one line.
+    pub about: &'static str,
+}
+
+/// A command that does something of its own in an overlay.
+const fn own(action: Action, hint: &'static str, about: &'static str) -> Use {
+    Use {
+        action,
+        hint,
+        about,
+    }
+}
+
+/// A command that does what it does elsewhere.
+const fn same(action: Action) -> Use {
+    own(action, action.hint(), action.description())
+}
+
+impl Overlay {
+    /// What is done in it most, most useful first; nothing where keys have a meaning of their own.
     #[must_use]
-    pub fn cover(&self) -> Rect {
-        let (width, height) = self.size;
-        Rect::new(0, 0, width, height.saturating_sub(1))
+    pub const fn uses(self) -> &'static [Use] {
+        match self {
+            Self::Diff => {
+                const {
+                    &[
+                        own(Action::Back, "back", "Leave the diff"),
+                        same(Action::NextTurn),
+                        same(Action::PreviousTurn),
+                        own(Action::Open, "open", "Open or close the section"),
+                        same(Action::Copy),
+                    ]
+                }
+            }
+            Self::Sessions => {
+                const {
+                    &[
+                        own(Action::Back, "back", "Leave the sessions"),
+                        own(
+                            Action::Open,
+                            "open",
+                            "Go to the turn, or show what is of the session or agent",
+                        ),
+                        own(Action::Fold, "fold", "Fold the session or agent"),
+                        own(Action::FoldAll, "fold all", "Fold all; again unfolds them"),
+                        own(Action::Diff, "diff", "Compare the turn with the one before"),
+                    ]
+                }
+            }
+            Self::Log => {
+                const {
+                    &[
+                        own(Action::Back, "back", "Leave the log"),
+                        own(Action::PreviousTab, "less", "Show only what is worse"),
+                        own(Action::NextTab, "more", "Show what matters less, too"),
+                        own(Action::Last, "newest", "Follow the newest line"),
+                        same(Action::Copy),
+                    ]
+                }
+            }
+            Self::Help => {
+                const {
+                    &[
+                        own(Action::Back, "back", "Leave the help"),
+                        own(Action::Search, "search", "Search the help"),
+                        own(Action::Down, "scroll", "Move down"),
+                    ]
+                }
+            }
+            Self::Themes => {
+                const {
+                    &[
+                        own(
+                            Action::Open,
+                            "keep",
+                            "Keep the theme until the program ends",
+                        ),
+                        own(Action::Back, "restore", "Leave with the theme as it was"),
+                        own(Action::Down, "next", "Try the next theme"),
+                        own(Action::Up, "previous", "Try the theme before"),
+                    ]
+                }
+            }
+            Self::Palette | Self::Confirm => &[],
+        }
     }
 
-    /// Where the text of such an overlay sits: columns for marks are kept free on the left, one on the
-    /// right; the tree has a line of titles above it.
+    /// Whether it covers all panes.
     #[must_use]
-    pub fn cover_text(&self) -> Rect {
+    pub const fn is_cover(self) -> bool {
+        matches!(self, Self::Diff | Self::Sessions | Self::Log)
+    }
+
+    /// What it is called within a sentence.
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Help => "the help",
+            Self::Palette => "the palette",
+            Self::Confirm => "the question",
+            Self::Log => "the log",
+            Self::Themes => "the themes",
+            Self::Diff => "the diff",
+            Self::Sessions => "the sessions",
+        }
+    }
+}
+
+impl App {
+    /// What is on top.
+    #[must_use]
+    pub fn overlay(&self) -> Option<Overlay> {
+        self.overlays.last().copied()
+    }
+
+    /// All that is on top of the panes, the topmost last.
+    #[must_use]
+    pub fn overlays(&self) -> &[Overlay] {
+        &self.overlays
+    }
+
+    /// Shows something on top of what is there; what covers all panes takes its place.
+    pub(super) fn show(&mut self, overlay: Overlay) {
+        if overlay.is_cover() {
+            self.overlays.clear();
+        }
+        self.overlays.retain(|other| *other != overlay);
+        self.overlays.push(overlay);
+    }
+
+    /// Leaves what is on top.
+    pub(super) fn close(&mut self) {
+        self.overlays.pop();
+    }
+
+    /// Leaves all that is on top.
+    pub(super) fn close_all(&mut self) {
+        self.overlays.clear();
+    }
+
+    /// Where an overlay sits, its border included.
+    #[must_use]
+    pub fn place(&self, overlay: Overlay) -> Rect {
+        match overlay {
+            Overlay::Diff | Overlay::Sessions | Overlay::Log => self.cover(),
+            Overlay::Help => self.centered(74, self.all_help_lines().len() as u16),
+            Overlay::Palette => self.centered(80, PALETTE + 2),
+            Overlay::Confirm => self.centered(52, 3),
+            Overlay::Themes => self.beside(NAMES, self.status.themes.len() as u16 + 3),
+        }
+    }
+
+    /// A box in the middle of the screen, with room for a text of this size if there is any, above the
+    /// bottom line.
+    fn centered(&self, width: u16, height: u16) -> Rect {
         let area = self.cover();
-        let (left, top) = match self.overlay {
-            Some(Overlay::Sessions) => (2, 2),
-            _ => (4, 1),
+        let width = width.saturating_add(4).min(area.width);
+        let margin = area.height.saturating_sub(10).min(4);
+        let height = height.saturating_add(2).min(area.height - margin);
+        Rect {
+            x: area.x + (area.width - width) / 2,
+            y: area.y + (area.height - height) / 2,
+            width,
+            height,
+        }
+    }
+
+    /// A box at the right, so that what is to be judged stays visible beside it.
+    fn beside(&self, width: u16, height: u16) -> Rect {
+        let area = self.cover();
+        let place = self.centered(width, height);
+        Rect {
+            x: area.right() - place.width,
+            ..place
+        }
+    }
+
+    /// Where an overlay's text sits: columns for marks are kept free on the left, one on the right; the
+    /// tree has a line of titles above it.
+    #[must_use]
+    pub fn place_of_text(&self, overlay: Overlay) -> Rect {
+        let area = self.place(overlay);
+        let (left, top) = match overlay {
+            Overlay::Sessions => (2, 2),
+            Overlay::Diff => (4, 1),
+            Overlay::Themes => (3, 1),
+            Overlay::Palette => (2, 3),
+            Overlay::Help | Overlay::Confirm | Overlay::Log => (2, 1),
         };
+        // How to keep a theme stands below the names.
+        let bottom = if overlay == Overlay::Themes { 4 } else { 1 };
         Rect {
             x: area.x + left,
             y: area.y + top,
             width: area.width.saturating_sub(left + 2),
-            height: area.height.saturating_sub(top + 1),
+            height: area.height.saturating_sub(top + bottom),
         }
     }
 
-    /// Brings the overlay up to date.
-    pub(super) fn prepare_overlay(&mut self) {
+    /// The screen but for the bottom line.
+    fn cover(&self) -> Rect {
+        let (width, height) = self.size;
+        Rect::new(0, 0, width, height.saturating_sub(1))
+    }
+
+    /// Brings what is on top up to date.
+    pub(super) fn prepare_overlays(&mut self) {
         if self.layout.shape == Shape::TooSmall {
             return;
         }
-        match self.overlay {
-            Some(Overlay::Diff) => self.prepare_diff(),
-            Some(Overlay::Sessions) => {
-                let height = self.cover_text().height;
-                let store = &self.store;
-                if !self.is_paused {
-                    self.tree
-                        .prepare(store, &self.options.prices, self.now, height);
+        for overlay in self.overlays.clone() {
+            let text = self.place_of_text(overlay);
+            match overlay {
+                Overlay::Diff => self.prepare_diff(text),
+                Overlay::Sessions if !self.is_paused => {
+                    let (store, prices) = (&self.store, &self.options.prices);
+                    self.tree.prepare(store, prices, self.now, text.height);
                 }
+                Overlay::Palette => self.palette.fit(text.height),
+                Overlay::Help => self.scroll_help(self.help.top()),
+                Overlay::Log => self.prepare_log(text),
+                Overlay::Themes => self.prepare_themes(text.height),
+                Overlay::Sessions | Overlay::Confirm => {}
             }
-            Some(Overlay::Help { .. } | Overlay::Quit) | None => {}
         }
     }
 
-    fn prepare_diff(&mut self) {
-        let area = self.cover_text();
+    fn prepare_diff(&mut self, area: Rect) {
         let selected = self.list.selected();
         let Some(flow) = selected.and_then(|id| self.store.get(id)) else {
             self.page.clear();
@@ -101,8 +299,8 @@ impl App {
 
     /// Shows the session tree, with the cursor on the selected turn.
     pub(super) fn show_sessions(&mut self) {
-        self.overlay = Some(Overlay::Sessions);
-        let height = self.cover_text().height;
+        self.show(Overlay::Sessions);
+        let height = self.place_of_text(Overlay::Sessions).height;
         let selected = self.list.selected();
         self.tree.open(
             selected,
@@ -113,100 +311,61 @@ impl App {
         );
     }
 
-    /// What the status bar suggests.
+    /// What is asked.
     #[must_use]
-    pub fn hints(&self) -> &'static [Action] {
-        match self.overlay {
-            Some(Overlay::Diff) => &[
-                Action::Back,
-                Action::NextTurn,
-                Action::PreviousTurn,
-                Action::Open,
-                Action::Copy,
-            ],
-            Some(Overlay::Sessions) => &[
-                Action::Back,
-                Action::Open,
-                Action::Fold,
-                Action::FoldAll,
-                Action::Diff,
-            ],
-            _ => Action::hints(self.focus()),
-        }
+    pub fn question(&self) -> Option<&Question> {
+        self.question.as_ref()
     }
 
-    /// A key that answers whether to quit.
+    /// Asks before something is done.
+    pub(super) fn ask(&mut self, question: Question) {
+        self.question = Some(question);
+        self.show(Overlay::Confirm);
+    }
+
+    /// A key that answers a question. Whatever does not say yes says no.
     pub(super) fn confirm_key(&mut self, key: KeyEvent) -> Vec<Effect> {
-        self.overlay = None;
-        match key.code {
-            KeyCode::Char('y' | 'Y' | 'q' | 'Q') | KeyCode::Enter => vec![Effect::Quit],
-            KeyCode::Char('c') if key.modifiers.contains(KeyModifiers::CONTROL) => {
+        self.close();
+        let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
+        match (self.question.take(), key.code) {
+            (Some(Question::Quit), KeyCode::Char('y' | 'Y' | 'q' | 'Q') | KeyCode::Enter) => {
                 vec![Effect::Quit]
             }
+            (Some(Question::Quit), KeyCode::Char('c')) if is_control => vec![Effect::Quit],
             _ => Vec::new(),
         }
     }
 
-    /// A key that scrolls or closes the help overlay.
-    pub(super) fn help_key(&mut self, key: KeyEvent, top: usize) -> Vec<Effect> {
-        let page = self.help_page();
-        let chord = Chord::from_event(key);
-        let action = self.options.keymap.action(chord, Pane::Requests);
-        let top = match action {
-            Some(Action::Down) => top + 1,
-            Some(Action::Up) => top.saturating_sub(1),
-            Some(Action::HalfDown) => top + page / 2,
-            Some(Action::HalfUp) => top.saturating_sub(page / 2),
-            Some(Action::PageDown | Action::Mark) => top + page,
-            Some(Action::PageUp) => top.saturating_sub(page),
-            Some(Action::First) => 0,
-            Some(Action::Last) => usize::MAX,
-            Some(Action::QuitNow) => return vec![Effect::Quit],
-            Some(Action::Interrupt) => {
-                self.overlay = None;
-                return self.quit();
-            }
-            Some(Action::Back | Action::Help | Action::Quit) => {
-                self.overlay = self.beneath.take();
-                return Vec::new();
-            }
-            _ => top,
-        };
-        self.scroll_help(top);
-        Vec::new()
-    }
-
-    /// Shows the keys, on top of what is there.
-    pub(super) fn show_help(&mut self) {
-        self.beneath = self.overlay.replace(Overlay::Help { top: 0 });
-    }
-
-    /// Shows help from line `top` on.
-    pub(super) fn scroll_help(&mut self, top: usize) {
-        let lines = help::lines(self.focus(), &self.options.keymap).len();
-        let top = top.min(lines.saturating_sub(self.help_page()));
-        self.overlay = Some(Overlay::Help { top });
-    }
-
-    /// How many lines of help fit on the screen.
-    fn help_page(&self) -> usize {
-        usize::from(help::height(self.size.1)).max(1)
+    /// Gives a command to what is on top; `None` if that has no such command.
+    pub(super) fn act_on_top(
+        &mut self,
+        action: Action,
+        count: Option<usize>,
+    ) -> Option<Vec<Effect>> {
+        match self.overlay() {
+            None => Some(self.act(action, count)),
+            _ if action.is_everywhere() => Some(self.act(action, count)),
+            Some(Overlay::Diff) => self.act_on_diff(action, count),
+            Some(Overlay::Sessions) => self.act_on_sessions(action, count),
+            Some(Overlay::Log) => self.act_on_log(action, count),
+            Some(Overlay::Help | Overlay::Palette | Overlay::Themes | Overlay::Confirm) => None,
+        }
     }
 
     /// A command while the diff is on top. Those that go to another flow show its diff.
-    pub(super) fn act_on_diff(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
+    fn act_on_diff(&mut self, action: Action, count: Option<usize>) -> Option<Vec<Effect>> {
         if let Some(motion) = Motion::of(action, count) {
             self.page.go(motion);
-            return Vec::new();
+            return Some(Vec::new());
         }
         match action {
-            Action::Back | Action::Quit | Action::Diff => self.overlay = None,
+            Action::Back | Action::Quit | Action::Diff => self.close(),
             Action::Open | Action::Fold => self.page.fold(),
             Action::Sessions => self.show_sessions(),
             Action::Copy => {
                 let line = self.page.leaf().current().map(text_of);
                 let text = line.map(|text| Effect::Copy(text.trim().to_owned()));
-                return text.into_iter().collect();
+                return Some(text.into_iter().collect());
             }
             Action::NextFlow
             | Action::PreviousFlow
@@ -217,41 +376,39 @@ impl App {
             | Action::NextCall
             | Action::PreviousCall
             | Action::NextAgent
-            | Action::PreviousAgent => return self.act(action, count),
-            _ if action.is_everywhere() => return self.act(action, count),
-            _ => {}
+            | Action::PreviousAgent => return Some(self.act(action, count)),
+            _ => return None,
         }
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// A command while the session tree is on top.
-    pub(super) fn act_on_sessions(&mut self, action: Action, count: Option<usize>) -> Vec<Effect> {
+    fn act_on_sessions(&mut self, action: Action, count: Option<usize>) -> Option<Vec<Effect>> {
         if let Some(motion) = Motion::of(action, count) {
             self.tree.go(motion);
-            return Vec::new();
+            return Some(Vec::new());
         }
         match action {
-            Action::Back | Action::Quit | Action::Sessions => self.overlay = None,
+            Action::Back | Action::Quit | Action::Sessions => self.close(),
             Action::Open => self.choose(),
             Action::Fold => self.tree.fold(),
             Action::FoldAll => self.tree.fold_all(),
             Action::Diff => {
                 if let Some(Target::Turn(flow)) = self.tree.target() {
                     self.show_flow(flow);
-                    self.overlay = Some(Overlay::Diff);
+                    self.show(Overlay::Diff);
                 }
             }
-            _ if action.is_everywhere() => return self.act(action, count),
-            _ => {}
+            _ => return None,
         }
-        Vec::new()
+        Some(Vec::new())
     }
 
     /// Goes to the turn under the tree's cursor, or shows what is of the session or thread there.
     fn choose(&mut self) {
         let (key, id) = match self.tree.target() {
             Some(Target::Turn(flow)) => {
-                self.overlay = None;
+                self.close();
                 self.show_flow(flow);
                 return;
             }
@@ -264,7 +421,7 @@ impl App {
             return;
         }
         if let Some(filter) = Filter::exactly(key, &id) {
-            self.overlay = None;
+            self.close();
             self.focus_on(Pane::Requests);
             self.apply_filter(&filter.to_string());
         }
@@ -286,3 +443,8 @@ impl App {
         self.list.select(flow, &self.store);
     }
 }
+
+/// Columns of the theme picker.
+const NAMES: u16 = 26;
+/// Rows of the palette for commands.
+const PALETTE: u16 = 18;

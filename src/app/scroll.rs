@@ -36,7 +36,7 @@ impl Motion {
         Some(match action {
             Action::Down => Self::Rows(rows),
             Action::Up => Self::Rows(-rows),
-            Action::First => Self::To(count.map_or(0, |row| row.saturating_sub(1))),
+            Action::First | Action::Goto => Self::To(count.map_or(0, |row| row.saturating_sub(1))),
             Action::Last => count.map_or(Self::End, |row| Self::To(row.saturating_sub(1))),
             Action::HalfDown => Self::HalfPages(rows),
             Action::HalfUp => Self::HalfPages(-rows),

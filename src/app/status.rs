@@ -72,6 +72,10 @@ pub struct Status {
     /// How many children that others have started send their traffic here. The proxy outlives the
     /// screen until they end.
     pub children: usize,
+    /// The theme in force.
+    pub theme: String,
+    /// The themes that there are.
+    pub themes: Vec<String>,
     /// Why the proxy stopped, in one line, if it did.
     pub proxy_error: Option<String>,
 }

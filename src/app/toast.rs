@@ -70,6 +70,52 @@ impl Toast {
     }
 }
 
+/// Messages: a few are shown one above another, the others wait until one of those goes.
+#[derive(Default, Debug)]
+pub(super) struct Toasts {
+    /// The oldest first.
+    all: Vec<Toast>,
+}
+
+impl Toasts {
+    /// Takes a message. One that says the same begins anew.
+    pub(super) fn push(&mut self, toast: Toast) {
+        let same = self.all.iter_mut().find(|other| other.text == toast.text);
+        match same {
+            Some(other) => *other = toast,
+            None => self.all.push(toast),
+        }
+        if self.all.len() > MOST {
+            // Of those that wait, the oldest.
+            self.all.remove(SHOWN);
+        }
+    }
+
+    /// Those that are shown, the oldest first.
+    pub(super) fn shown(&self) -> &[Toast] {
+        &self.all[..self.all.len().min(SHOWN)]
+    }
+
+    /// The newest.
+    pub(super) fn newest(&self) -> Option<&Toast> {
+        self.all.last()
+    }
+
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
+    /// Takes in that it is `now`. What waits has all its time before it.
+    pub(super) fn tick(&mut self, now: At) {
+        let mut place = 0;
+        self.all.retain_mut(|toast| {
+            place += 1;
+            place > SHOWN || toast.tick(now)
+        });
+    }
+}
+
 impl From<Outcome> for Toast {
     /// How an effect went.
     fn from(outcome: Outcome) -> Self {
@@ -97,6 +143,7 @@ impl From<Outcome> for Toast {
                 Self::error(format!("cannot stream to {}: {reason}", path.display()))
             }
             Outcome::Copied { chars } => Self::success(format!("copied {chars} characters")),
+            Outcome::ThemeFailed { error } => Self::error(error),
             Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),
         }
     }
@@ -109,6 +156,10 @@ pub fn reason<'a>(path: &Path, error: &'a str) -> &'a str {
     error.strip_prefix(&told).unwrap_or(error)
 }
 
+/// How many messages are shown at once.
+const SHOWN: usize = 3;
+/// How many messages there are at most.
+const MOST: usize = 16;
 /// How long a note stays.
 const NOTE: Duration = Duration::from_secs(4);
 /// How long an error stays.

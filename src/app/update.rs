@@ -14,7 +14,7 @@ use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
 use super::search::Found;
 use super::toast::{Toast, reason};
-use super::{App, Effect, Msg, Outcome, Overlay};
+use super::{App, Effect, Msg, Outcome, Overlay, Question};
 use crate::capture;
 use crate::content::Tab;
 use crate::flow::{Flow, FlowId};
@@ -28,15 +28,9 @@ impl App {
         }
         let mut effects = match msg {
             Msg::Key(key) => self.key(key),
-            Msg::Mouse(event) => {
-                self.mouse(event);
-                Vec::new()
-            }
+            Msg::Mouse(event) => self.mouse(event),
             Msg::Paste(text) => {
-                if let Some(prompt) = &mut self.prompt {
-                    prompt.paste(&text);
-                    self.preview();
-                }
+                self.paste(&text);
                 Vec::new()
             }
             Msg::Resize(width, height) => {
@@ -46,10 +40,14 @@ impl App {
             }
             Msg::Tick(at) => {
                 self.now = at;
-                self.toasts.retain_mut(|toast| toast.tick(at));
+                self.toasts.tick(at);
                 Vec::new()
             }
             Msg::Changed => Vec::new(),
+            Msg::Logged(line) => {
+                self.log.push(line);
+                Vec::new()
+            }
             Msg::Done(outcome) => {
                 self.done(outcome);
                 Vec::new()
@@ -99,10 +97,12 @@ impl App {
         if self.prompt.is_some() {
             return self.prompt_key(key);
         }
-        match self.overlay {
-            Some(Overlay::Quit) => return self.confirm_key(key),
-            Some(Overlay::Help { top }) => return self.help_key(key, top),
-            Some(Overlay::Diff | Overlay::Sessions) | None => {}
+        match self.overlay() {
+            Some(Overlay::Confirm) => return self.confirm_key(key),
+            Some(Overlay::Help) => return self.help_key(key),
+            Some(Overlay::Palette) => return self.palette_key(key),
+            Some(Overlay::Themes) => return self.themes_key(key),
+            Some(Overlay::Diff | Overlay::Sessions | Overlay::Log) | None => {}
         }
         let action = self
             .options
@@ -121,17 +121,23 @@ impl App {
         let Some(action) = action else {
             return Vec::new();
         };
-        match self.overlay {
-            Some(Overlay::Diff) => self.act_on_diff(action, count),
-            Some(Overlay::Sessions) => self.act_on_sessions(action, count),
-            _ => self.act(action, count),
+        if let Some(effects) = self.act_on_top(action, count) {
+            return effects;
         }
+        if let Some(overlay) = self.overlay() {
+            let what = action.name();
+            self.note(format!(
+                "{what} is not for {}: Esc leaves it",
+                overlay.title()
+            ));
+        }
+        Vec::new()
     }
 
     /// The pane whose commands keys give: what is done to the tree is what is done to the list.
     #[must_use]
     pub fn pane_of_keys(&self) -> Pane {
-        match self.overlay {
+        match self.overlay() {
             Some(Overlay::Sessions) => Pane::Requests,
             _ => self.focus(),
         }
@@ -142,7 +148,11 @@ impl App {
         let times = count.unwrap_or(1);
         let rows = times.cast_signed();
         match action {
+            Action::Goto if count.is_none() => {
+                self.note("goto: type the number of a row behind it".to_owned());
+            }
             Action::Down
+            | Action::Goto
             | Action::Up
             | Action::First
             | Action::Last
@@ -216,7 +226,7 @@ impl App {
                 };
                 self.focus_on(Pane::Payload);
             }
-            Action::Diff => self.overlay = Some(Overlay::Diff),
+            Action::Diff => self.show(Overlay::Diff),
             Action::Zoom => self.wish.is_zoomed = !self.wish.is_zoomed,
             Action::Layout => {
                 self.wish.is_zoomed = false;
@@ -226,6 +236,16 @@ impl App {
             }
             Action::Shrink => self.resize(-400),
             Action::Grow => self.resize(400),
+            Action::Hints => {
+                self.shows_hints = !self.shows_hints;
+                if !self.shows_hints {
+                    self.note("the keys are hidden: the same command shows them again".to_owned());
+                }
+            }
+            Action::Log if self.overlay() == Some(Overlay::Log) => self.close(),
+            Action::Log => self.show_log(),
+            Action::Themes => self.show_themes(),
+            Action::Palette => self.show_palette(),
             Action::Help => self.show_help(),
             Action::Redraw => return vec![Effect::Redraw],
             Action::Suspend => return vec![Effect::Suspend],
@@ -393,10 +413,24 @@ impl App {
     pub(super) fn quit(&mut self) -> Vec<Effect> {
         let is_used = self.list.totals().live > 0 || self.status.children > 0;
         if self.options.is_proxy && is_used {
-            self.overlay = Some(Overlay::Quit);
+            self.ask(Question::Quit);
             return Vec::new();
         }
         vec![Effect::Quit]
+    }
+
+    /// Pasted text goes to where text is typed.
+    fn paste(&mut self, text: &str) {
+        if let Some(prompt) = &mut self.prompt {
+            prompt.paste(text);
+            self.preview();
+            return;
+        }
+        match self.overlay() {
+            Some(Overlay::Palette) => self.palette.paste(text),
+            Some(Overlay::Help) => self.help.paste(text),
+            _ => {}
+        }
     }
 
     /// A key for the prompt.
@@ -429,11 +463,7 @@ impl App {
         let text = prompt.text().trim();
         match prompt.kind() {
             Kind::Filter { .. } => {
-                if !text.is_empty() {
-                    self.history.retain(|earlier| earlier != text);
-                    self.history.push(text.to_owned());
-                }
-                self.apply_filter(text);
+                self.choose_filter(text);
                 Vec::new()
             }
             Kind::Search { pane } => {
@@ -466,7 +496,10 @@ impl App {
             Outcome::Streaming { .. } | Outcome::StreamFailed { .. } => {
                 *prompt.kind() == Kind::Stream
             }
-            Outcome::Streamed { .. } | Outcome::Copied { .. } | Outcome::CopyFailed { .. } => false,
+            Outcome::Streamed { .. }
+            | Outcome::Copied { .. }
+            | Outcome::CopyFailed { .. }
+            | Outcome::ThemeFailed { .. } => false,
         });
         match (outcome, asked) {
             (

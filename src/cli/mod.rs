@@ -82,7 +82,16 @@ pub fn main() -> ExitCode {
             command,
             Command::Record | Command::Export(_) | Command::Report { .. }
         );
-    let log = match Log::start(&common, has_screen) {
+    let is_shown = has_screen
+        && matches!(
+            command,
+            Command::Tui
+                | Command::Split { .. }
+                | Command::Codex { split: true, .. }
+                | Command::Demo
+                | Command::Open { .. }
+        );
+    let (log, lines) = match Log::start(&common, has_screen, is_shown) {
         Ok(log) => log,
         Err(error) => return fail(&error),
     };
@@ -91,7 +100,7 @@ pub fn main() -> ExitCode {
         .build();
     let ended = match runtime {
         Ok(runtime) => {
-            let ended = runtime.block_on(run(command, split, common));
+            let ended = runtime.block_on(run(command, split, common, lines));
             // What still runs are reads of a terminal or a child that nobody waits for.
             runtime.shutdown_background();
             ended
@@ -113,7 +122,12 @@ fn fail(error: &Error) -> ExitCode {
     error.code()
 }
 
-async fn run(command: Command, split: bool, common: Common) -> Result<ExitCode, Error> {
+async fn run(
+    command: Command,
+    split: bool,
+    common: Common,
+    log: Option<log::Lines>,
+) -> Result<ExitCode, Error> {
     let has_screen = std::io::stdout().is_terminal();
     signals::ignore_file_limit();
     let draws = matches!(
@@ -127,11 +141,11 @@ async fn run(command: Command, split: bool, common: Common) -> Result<ExitCode, 
     let cut = match command {
         Command::Tui if split => {
             let beside = Beside::new(split::any(&common, Vec::new()), has_screen)?;
-            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+            screen::live(&common, Plan::new(&common)?, Some(beside), log).await?
         }
         Command::Split { command } => {
             let beside = Beside::new(split::any(&common, command), has_screen)?;
-            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+            screen::live(&common, Plan::new(&common)?, Some(beside), log).await?
         }
         Command::Codex {
             login,
@@ -140,13 +154,13 @@ async fn run(command: Command, split: bool, common: Common) -> Result<ExitCode, 
         } => {
             let words = split::codex(&common, login, arguments);
             let beside = Beside::new(words, has_screen)?;
-            screen::live(&common, Plan::new(&common)?, Some(beside)).await?
+            screen::live(&common, Plan::new(&common)?, Some(beside), log).await?
         }
         _ if split => return Err(Error::usage("--split is for the screen and for codex")),
-        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?, None).await?,
+        Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?, None, log).await?,
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
-            Box::pin(open::open(&common, &files, follow, has_screen)).await?;
+            Box::pin(open::open(&common, &files, follow, has_screen, log)).await?;
             None
         }
         Command::Export(what) => {
@@ -177,7 +191,7 @@ async fn run(command: Command, split: bool, common: Common) -> Result<ExitCode, 
                 ExitCode::FAILURE
             });
         }
-        Command::Demo if has_screen => screen::demo(&common).await?,
+        Command::Demo if has_screen => screen::demo(&common, log).await?,
         Command::Demo => return Err(Error::new("the demo needs a terminal on standard output")),
         Command::Codex {
             login, arguments, ..

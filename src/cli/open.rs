@@ -9,6 +9,7 @@ use tokio::sync::mpsc::UnboundedReceiver;
 use super::args::Common;
 use super::error::Error;
 use super::line::FlowLine;
+use super::log::Lines;
 use super::opening;
 use super::screen::{Shown, Source, check_terminal, result, show, theme};
 use super::signals::Signals;
@@ -26,6 +27,7 @@ pub(super) async fn open(
     files: &[PathBuf],
     follows: bool,
     has_screen: bool,
+    log: Option<Lines>,
 ) -> Result<(), Error> {
     let filter = super::filter(common)?;
     let theme = theme(common)?;
@@ -61,7 +63,8 @@ pub(super) async fn open(
     };
     begin(&mut session, &mut loading).await?;
     let source = Source::Captures(loading);
-    let Shown { ended, .. } = show(common, session, source, &mut Signals::listen()).await?;
+    let mut signals = Signals::listen();
+    let Shown { ended, .. } = show(common, session, source, log, &mut signals).await?;
     say_skipped(ended.session.app.loading());
     result(ended.end)
 }

@@ -13,6 +13,7 @@ use super::demo;
 use super::ending::Record;
 use super::error::Error;
 use super::keep;
+use super::log::Lines;
 use super::signals::Signals;
 use super::split::Beside;
 use super::station::{Plan, Station};
@@ -31,6 +32,7 @@ pub(super) async fn live(
     common: &Common,
     plan: Plan,
     beside: Option<Beside>,
+    log: Option<Lines>,
 ) -> Result<Option<Signal>, Error> {
     check_terminal()?;
     let theme = theme(common)?;
@@ -52,11 +54,11 @@ pub(super) async fn live(
     if let Some(removed) = keep::told(&station.removed) {
         app.note(removed);
     }
-    Box::pin(watch(common, station, app, theme)).await
+    Box::pin(watch(common, station, app, theme, log)).await
 }
 
 /// `codextap demo`: the same, with an upstream and an agent inside this program.
-pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
+pub(super) async fn demo(common: &Common, log: Option<Lines>) -> Result<Option<Signal>, Error> {
     check_terminal()?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?;
@@ -92,7 +94,7 @@ pub(super) async fn demo(common: &Common) -> Result<Option<Signal>, Error> {
         prices,
     );
     let agent = tokio::spawn(demo::play(address, 1.0));
-    let ended = Box::pin(watch(common, station, App::new(options), theme)).await;
+    let ended = Box::pin(watch(common, station, App::new(options), theme, log)).await;
     agent.abort();
     ended
 }
@@ -104,6 +106,7 @@ async fn watch(
     station: Station,
     app: App,
     theme: Theme,
+    log: Option<Lines>,
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
     let mut children = station.children.clone();
@@ -127,7 +130,7 @@ async fn watch(
                 ..
             },
         signal,
-    } = show(common, session, source, &mut signals).await?;
+    } = show(common, session, source, log, &mut signals).await?;
     let mut cut = None;
     if let Some(mut events) = events {
         let mut record = Record {
@@ -199,6 +202,7 @@ pub(super) async fn show(
     common: &Common,
     session: Session,
     source: Source,
+    log: Option<Lines>,
     signals: &mut Signals,
 ) -> Result<Shown, Error> {
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
@@ -211,6 +215,7 @@ pub(super) async fn show(
     let devices = Devices {
         input: terminal.input(),
         events,
+        log,
         loading,
         children,
         screen: &screen,

@@ -18,6 +18,7 @@ mod gist;
 mod headers;
 mod items;
 mod json;
+mod log;
 mod markdown;
 mod output;
 mod payload;
@@ -38,6 +39,7 @@ use crate::responses::Prices;
 use crate::text::Clean;
 
 pub use diff::diff;
+pub use log::{log_line, plain};
 pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
@@ -79,6 +81,16 @@ pub struct Document {
 impl PartialEq for Document {
     fn eq(&self, other: &Self) -> bool {
         self.lines == other.lines
+    }
+}
+
+impl FromIterator<Line> for Document {
+    fn from_iter<T: IntoIterator<Item = Line>>(lines: T) -> Self {
+        let mut document = Self::default();
+        for line in lines {
+            document.push(line);
+        }
+        document
     }
 }
 

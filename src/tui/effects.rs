@@ -57,6 +57,12 @@ impl Effects {
         }
     }
 
+    /// Tells the app how something went.
+    pub(super) fn tell(&self, outcome: Outcome) {
+        // A loop that ended has no use for it.
+        let _ = self.done.send(Msg::Done(outcome));
+    }
+
     /// Closes a stream.
     fn end_stream(&mut self, stream: Option<Stream>) {
         let Some(stream) = stream else { return };
@@ -170,6 +176,15 @@ impl Effects {
                 let _ = write!(sequence, "{}\x07", crate::text::Clean::new(&title));
                 screen.send(sequence.as_bytes());
             }
+            Effect::Theme(name) => match session.theme.other(&name) {
+                Ok(theme) => {
+                    session.theme = theme;
+                    session.app.status_mut().theme = name;
+                }
+                Err(error) => self.tell(Outcome::ThemeFailed {
+                    error: error.to_string(),
+                }),
+            },
             Effect::Redraw => screen.repaint(),
             Effect::Quit | Effect::Suspend => {}
         }

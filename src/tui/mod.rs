@@ -30,7 +30,7 @@ use tokio::time::{Instant, sleep_until};
 pub use screen::Screen;
 pub use terminal::Terminal;
 
-use crate::app::{self, App, Effect, Msg, Outcome};
+use crate::app::{self, App, Effect, LogLine, Msg, Outcome};
 use crate::capture::{Piece, Recording, Stream};
 use crate::tap::{self, Clock};
 use crate::view::{self, Theme};
@@ -56,6 +56,8 @@ pub struct Devices<'a, K> {
     pub input: K,
     /// What the proxy tells; `None` when a capture is browsed.
     pub events: Option<tap::Receiver>,
+    /// What the program logs; `None` if nobody keeps it for the screen.
+    pub log: Option<mpsc::Receiver<LogLine>>,
     /// What is read of captures; `None` when there is none to read.
     pub loading: Option<mpsc::UnboundedReceiver<Loading>>,
     /// How many children of others send their traffic to the proxy; `None` when there is no proxy.
@@ -172,6 +174,7 @@ where
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
     tell_status(session, devices.children.as_ref());
+    tell_themes(session);
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
@@ -198,6 +201,10 @@ where
                 Err(error) => return End::Lost(error),
             },
             Some(message) = outcomes.recv() => messages.push(message),
+            line = logged(&mut devices.log) => match line {
+                Some(line) => messages.push(Msg::Logged(line)),
+                None => devices.log = None,
+            },
             // Not at once: signals and timers are looked at in between.
             () = yield_now(), if has_queued => {}
             news = next(&mut devices.loading) => match news {
@@ -341,6 +348,21 @@ async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Even
 async fn changed(children: &mut Option<watch::Receiver<usize>>) -> bool {
     match children {
         Some(children) => children.changed().await.is_ok(),
+        None => std::future::pending().await,
+    }
+}
+
+/// Tells the app which themes there are, and which is in force.
+fn tell_themes(session: &mut Session) {
+    let (theme, themes) = (session.theme.name().to_owned(), session.theme.others());
+    let status = session.app.status_mut();
+    (status.theme, status.themes) = (theme, themes);
+}
+
+/// What is logged next; where nobody keeps that, never.
+async fn logged(log: &mut Option<mpsc::Receiver<LogLine>>) -> Option<LogLine> {
+    match log {
+        Some(log) => log.recv().await,
         None => std::future::pending().await,
     }
 }

@@ -7,15 +7,16 @@ use super::overlay::frame;
 use super::pane::{draw_row, scrollbar};
 use super::put;
 use super::theme::{Theme, Ui};
-use crate::app::App;
-use crate::app::leaf::{cut_line, text_of};
+use crate::app::leaf::{Leaf, cut_line, text_of};
+use crate::app::{App, Level, Overlay};
 use crate::content::{Line, Role, sessions_header, sessions_note, sessions_row};
 use crate::text::{truncate, width};
 
 /// What changed in the selected turn.
 pub(super) fn diff(app: &App, theme: &Theme, buf: &mut Buffer) {
-    frame("Diff with the turn before", app.cover(), theme, buf);
-    let (page, text) = (app.page(), app.cover_text());
+    let area = app.place(Overlay::Diff);
+    frame("Diff with the turn before", area, theme, buf);
+    let (page, text) = (app.page(), app.place_of_text(Overlay::Diff));
     if page.rows().is_empty() {
         let why = match (app.list().selected(), app.missing()) {
             (None, _) => "no flow is selected".to_owned(),
@@ -26,14 +27,46 @@ pub(super) fn diff(app: &App, theme: &Theme, buf: &mut Buffer) {
         put(buf, text.x, text.y, text.right(), &why, theme.ui(Ui::Empty));
         return;
     }
-    let scroll = page.scroll();
-    let rows = page.rows().iter().enumerate().skip(scroll.top);
+    rows(page, area, text, theme, buf);
+}
+
+/// The program's own log.
+pub(super) fn log(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let (log, area) = (app.log(), app.place(Overlay::Log));
+    let text = app.place_of_text(Overlay::Log);
+    let title = match log.least() {
+        Level::Debug => "Log".to_owned(),
+        least => format!("Log · {} and worse", least.title()),
+    };
+    frame(&title, area, theme, buf);
+    if log.leaf().rows().is_empty() {
+        let why = if log.is_empty() {
+            "nothing was logged yet"
+        } else {
+            "nothing that bad was logged"
+        };
+        put(buf, text.x, text.y, text.right(), why, theme.ui(Ui::Empty));
+        return;
+    }
+    rows(log.leaf(), area, text, theme, buf);
+    if let (_, gone @ 1..) = log.len() {
+        let note = format!(" {gone} older lines are gone ");
+        let x = area.right().saturating_sub(width(&note) as u16 + 2);
+        let y = area.bottom() - 1;
+        put(buf, x, y, area.right(), &note, theme.role(Role::Dim));
+    }
+}
+
+/// The visible rows of a text.
+fn rows(leaf: &Leaf, area: Rect, text: Rect, theme: &Theme, buf: &mut Buffer) {
+    let scroll = leaf.scroll();
+    let rows = leaf.rows().iter().enumerate().skip(scroll.top);
     for ((index, row), y) in rows.zip(text.y..text.bottom()) {
-        let Some(line) = page.document().lines.get(row.line) else {
+        let Some(line) = leaf.document().lines.get(row.line) else {
             continue;
         };
         if index == scroll.cursor {
-            cursor(app, y, theme, buf);
+            cursor(area, y, theme, buf);
         }
         if let Some(fold) = line.fold.as_ref().filter(|_| row.range.start == 0) {
             let sign = if fold.is_open { "▾" } else { "▸" };
@@ -41,14 +74,14 @@ pub(super) fn diff(app: &App, theme: &Theme, buf: &mut Buffer) {
         }
         draw_row(line, row, text.x, y, text.right(), theme, buf);
     }
-    scrollbar(app.cover(), text, scroll.top, page.rows().len(), theme, buf);
+    scrollbar(area, text, scroll.top, leaf.rows().len(), theme, buf);
 }
 
 /// Sessions with their agents and turns.
 pub(super) fn sessions(app: &App, theme: &Theme, buf: &mut Buffer) {
-    let area = app.cover();
+    let area = app.place(Overlay::Sessions);
     frame("Sessions", area, theme, buf);
-    let (tree, text) = (app.tree(), app.cover_text());
+    let (tree, text) = (app.tree(), app.place_of_text(Overlay::Sessions));
     if tree.is_empty() {
         let why = "no model turn yet";
         put(buf, text.x, text.y, text.right(), why, theme.ui(Ui::Empty));
@@ -65,7 +98,7 @@ pub(super) fn sessions(app: &App, theme: &Theme, buf: &mut Buffer) {
         let line = sessions_row(branch, text.width, &app.options().time_zone);
         whole(&line, text, y, theme, buf);
         if row == scroll.cursor {
-            cursor(app, y, theme, buf);
+            cursor(area, y, theme, buf);
         }
     }
     scrollbar(area, text, scroll.top, tree.len(), theme, buf);
@@ -86,8 +119,7 @@ fn whole(line: &Line, text: Rect, y: u16, theme: &Theme, buf: &mut Buffer) {
 }
 
 /// Marks the cursor's row.
-fn cursor(app: &App, y: u16, theme: &Theme, buf: &mut Buffer) {
-    let area = app.cover();
+pub(super) fn cursor(area: Rect, y: u16, theme: &Theme, buf: &mut Buffer) {
     let mark = theme.ui(Ui::CursorMark);
     put(buf, area.x + 1, y, area.right(), "▌", mark);
     let row = Rect::new(area.x + 1, y, area.width.saturating_sub(2), 1);

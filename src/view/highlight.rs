@@ -17,7 +17,7 @@ use super::theme::Ui;
 
 /// Colours lines of code. Its interior changes while drawing, but only to remember what it once
 /// worked out.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Highlighter {
     /// The grammars, once they are loaded.
     grammars: Arc<OnceLock<SyntaxSet>>,

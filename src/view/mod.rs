@@ -6,6 +6,7 @@ mod empty;
 mod highlight;
 mod list;
 mod overlay;
+mod palette;
 mod pane;
 mod prompt;
 mod status;
@@ -43,12 +44,12 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
             }
         }
     }
-    overlay::toast(app, theme, buf);
     match app.prompt() {
         Some(prompt) => prompt::draw(app, prompt, theme, buf),
         None => status::draw(app, theme, buf),
     }
-    overlay::draw(app, area, theme, buf);
+    overlay::draw(app, theme, buf);
+    overlay::toasts(app, theme, buf);
 }
 
 /// Says that the screen is too small.

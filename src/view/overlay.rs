@@ -2,56 +2,97 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
+use ratatui::widgets::{Clear, Widget as _};
 
+use super::pane::scrollbar;
 use super::theme::{Theme, Ui};
-use super::{border, cover, put};
-use crate::app::help::{self, HelpLine};
-use crate::app::toast::Tone;
-use crate::app::{App, Overlay};
+use super::{border, cover, palette, prompt, put};
+use crate::app::help::HelpLine;
+use crate::app::toast::{Toast, Tone};
+use crate::app::{App, Overlay, Question};
 use crate::content::Role;
-use crate::text::{truncate, width};
+use crate::text::{Clean, truncate, truncate_middle, width};
 
-/// Draws the overlay, if there is one.
-pub(super) fn draw(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
-    match app.overlay() {
-        Some(Overlay::Help { top }) => keys(app, top, area, theme, buf),
-        Some(Overlay::Quit) => quit(app, area, theme, buf),
-        Some(Overlay::Diff) => cover::diff(app, theme, buf),
-        Some(Overlay::Sessions) => cover::sessions(app, theme, buf),
-        None => {}
+/// Draws what is on top of the panes.
+pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
+    for overlay in app.overlays() {
+        match overlay {
+            Overlay::Help => keys(app, theme, buf),
+            Overlay::Palette => palette::draw(app, theme, buf),
+            Overlay::Confirm => confirm(app, theme, buf),
+            Overlay::Log => cover::log(app, theme, buf),
+            Overlay::Themes => themes(app, theme, buf),
+            Overlay::Diff => cover::diff(app, theme, buf),
+            Overlay::Sessions => cover::sessions(app, theme, buf),
+        }
     }
 }
 
-/// Writes the newest message into the border above the bottom line.
-pub(super) fn toast(app: &App, theme: &Theme, buf: &mut Buffer) {
-    let Some(toast) = app.toast() else {
-        return;
-    };
+/// Writes messages into the border above the bottom line, and above it, the newest lowest.
+pub(super) fn toasts(app: &App, theme: &Theme, buf: &mut Buffer) {
     let status = app.layout().status;
+    for (toast, y) in app.toasts().iter().rev().zip((0..status.y).rev()) {
+        message(toast, Rect { y, ..status }, theme, buf);
+    }
+}
+
+/// Writes a message at the right of a row.
+fn message(toast: &Toast, row: Rect, theme: &Theme, buf: &mut Buffer) {
     let (sign, style) = match toast.tone {
         Tone::Failure => ("✕", theme.ui(Ui::ToastError)),
         Tone::Success => ("✓", theme.ui(Ui::Toast)),
         Tone::Neutral => ("·", theme.ui(Ui::Toast)),
     };
-    let room = usize::from(status.width).saturating_sub(8);
-    let text = format!(" {sign} {} ", truncate(&toast.text, room));
-    let x = status.right().saturating_sub(width(&text) as u16 + 2);
-    put(
-        buf,
-        x,
-        status.y.saturating_sub(1),
-        status.right(),
-        &text,
-        style,
-    );
+    let room = usize::from(row.width).saturating_sub(8);
+    // What is below has a ground of its own, the cursor's row above all.
+    let said = Clean::new(&toast.text);
+    let text = format!(" {sign} {} ", truncate(said.as_str(), room));
+    let x = row.right().saturating_sub(width(&text) as u16 + 2);
+    let ground = Rect::new(x, row.y, width(&text) as u16, 1).intersection(buf.area);
+    Clear.render(ground, buf);
+    let style = theme.ui(Ui::Background).patch(style);
+    put(buf, x, row.y, row.right(), &text, style);
 }
 
 /// The keys of the focused pane.
-fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
-    let lines = help::lines(app.focus(), &app.options().keymap);
-    let height = (lines.len() as u16).min(help::height(area.height));
-    let title = format!("Keys in {}", app.focus().title());
-    let inner = popup(&title, 74, height, area, theme, buf);
+fn keys(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let (lines, top) = (app.help_lines(), app.help().top());
+    let title = match app.help_is_about() {
+        Some(overlay) => format!("Keys in {}", overlay.title()),
+        None => format!("Keys in {}", app.focus().title()),
+    };
+    let area = app.place(Overlay::Help);
+    frame(&title, area, theme, buf);
+    let inner = app.place_of_text(Overlay::Help);
+    if let Some(search) = app.help().search() {
+        let (x, end) = (inner.x, inner.right());
+        let x = put(buf, x, area.bottom() - 1, end, " / ", theme.ui(Ui::Accent));
+        let place = Rect::new(x, area.bottom() - 1, inner.width / 2, 1);
+        if app.help().is_typing() {
+            prompt::line(search.text(), search.cursor(), None, place, theme, buf);
+        } else {
+            let text = truncate(search.text(), usize::from(place.width)).into_owned();
+            put(
+                buf,
+                x,
+                place.y,
+                end,
+                &format!("{} ", Clean::new(&text)),
+                theme.ui(Ui::Prompt),
+            );
+        }
+    }
+    if lines.is_empty() {
+        let why = "nothing has these words";
+        put(
+            buf,
+            inner.x,
+            inner.y,
+            inner.right(),
+            why,
+            theme.ui(Ui::Empty),
+        );
+    }
     let style = theme.ui(Ui::Overlay);
     for (line, y) in lines.iter().skip(top).zip(inner.y..inner.bottom()) {
         match line {
@@ -59,7 +100,9 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
                 let style = style.patch(theme.role(Role::Heading));
                 put(buf, inner.x, y, inner.right(), text, style);
             }
-            HelpLine::Entry { keys, description } => {
+            HelpLine::Entry {
+                keys, description, ..
+            } => {
                 let key = style.patch(theme.ui(Ui::Accent));
                 let column = KEYS.min(inner.width / 3);
                 let keys = truncate(keys, usize::from(column));
@@ -93,49 +136,78 @@ fn keys(app: &App, top: usize, area: Rect, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
-/// Whether to quit although streams are live or a child runs.
-fn quit(app: &App, area: Rect, theme: &Theme, buf: &mut Buffer) {
-    let text = match (app.status().children, app.list().totals().live) {
-        (0, 1) => "1 stream is live. Codex will lose it.".to_owned(),
-        (0, live) => format!("{live} streams are live. Codex will lose them."),
-        (1, _) => "1 child runs. It is recorded to its end.".to_owned(),
-        (count, _) => format!("{count} children run, recorded to their end."),
+/// A question, and the keys that answer it.
+fn confirm(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let Some(question) = app.question() else {
+        return;
     };
-    let inner = popup("Quit", 40, 3, area, theme, buf);
+    let (title, text, answers) = match question {
+        Question::Quit => {
+            let text = match (app.status().children, app.list().totals().live) {
+                (0, 1) => "1 stream is live. Codex will lose it.".to_owned(),
+                (0, live) => format!("{live} streams are live. Codex will lose them."),
+                (1, _) => "1 child runs. It is recorded to its end.".to_owned(),
+                (count, _) => format!("{count} children run, recorded to their end."),
+            };
+            ("Quit", text, [("y", "quit"), ("n", "stay")])
+        }
+    };
+    frame(title, app.place(Overlay::Confirm), theme, buf);
+    let inner = app.place_of_text(Overlay::Confirm);
     let style = theme.ui(Ui::Overlay);
+    let text = Clean::new(&text);
+    let text = truncate_middle(text.as_str(), usize::from(inner.width));
     put(buf, inner.x, inner.y, inner.right(), &text, style);
     let key = style.patch(theme.ui(Ui::Accent));
     let y = inner.y + 2;
     let mut x = inner.x;
-    for (keys, text) in [("y", "quit"), ("n", "stay")] {
+    for (keys, text) in answers {
         x = put(buf, x, y, inner.right(), keys, key);
         x = put(buf, x + 1, y, inner.right(), text, style) + 3;
     }
 }
 
-/// Clears a box in the middle of the screen and draws its border. Gives the place of its text.
-fn popup(
-    title: &str,
-    width: u16,
-    height: u16,
-    area: Rect,
-    theme: &Theme,
-    buf: &mut Buffer,
-) -> Rect {
-    let width = (width + 4).min(area.width);
-    let height = (height + 2).min(area.height);
-    let outer = Rect {
-        x: area.x + (area.width - width) / 2,
-        y: area.y + (area.height - height) / 2,
-        width,
-        height,
-    };
-    frame(title, outer, theme, buf);
-    Rect {
-        x: outer.x + 2,
-        y: outer.y + 1,
-        width: width.saturating_sub(4),
-        height: height.saturating_sub(2),
+/// The themes, and how to keep one for good.
+fn themes(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let (area, inner) = (
+        app.place(Overlay::Themes),
+        app.place_of_text(Overlay::Themes),
+    );
+    frame("Theme", area, theme, buf);
+    let (names, scroll) = (&app.status().themes, app.themes().scroll());
+    let style = theme.ui(Ui::Overlay);
+    let rows = names.iter().enumerate().skip(scroll.top);
+    for ((index, name), y) in rows.zip(inner.y..inner.bottom()) {
+        let name = Clean::new(name);
+        let name = truncate(name.as_str(), usize::from(inner.width));
+        put(buf, inner.x, y, inner.right(), &name, style);
+        if *app.themes().before() == names[index] {
+            let sign = theme.ui(Ui::Accent);
+            put(buf, inner.x.saturating_sub(1), y, inner.x, "●", sign);
+        }
+        if index == scroll.cursor {
+            cover::cursor(area, y, theme, buf);
+        }
+    }
+    scrollbar(area, inner, scroll.top, names.len(), theme, buf);
+    let name = names.get(scroll.cursor).map_or("", String::as_str);
+    let x = area.x + 2;
+    let room = usize::from(area.right().saturating_sub(x + 1));
+    let told = [
+        format!("theme = \"{name}\""),
+        "in config.toml keeps it".to_owned(),
+    ];
+    for (text, y) in told.iter().zip(inner.bottom() + 1..area.bottom() - 1) {
+        let text = Clean::new(text);
+        let dim = style.patch(theme.role(Role::Dim));
+        put(
+            buf,
+            x,
+            y,
+            area.right() - 1,
+            &truncate(text.as_str(), room),
+            dim,
+        );
     }
 }
 

@@ -7,8 +7,8 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 use ratatui::text::Span;
 
-use super::put;
 use super::theme::{Theme, Ui};
+use super::{put, status};
 use crate::app::prompt::{Kind, Prompt, examples};
 use crate::app::{App, MOST_HITS};
 use crate::text::{Clean, truncate, width};
@@ -36,8 +36,9 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         height: 1,
         ..area
     };
-    let wrong = prompt.problem().map(|problem| problem.span.clone());
-    line(prompt.text(), prompt.cursor(), wrong, place, theme, buf);
+    let wrong = prompt.problem().map(|problem| &problem.span);
+    let x = line(prompt.text(), prompt.cursor(), wrong, place, theme, buf);
+    status::hints(app, x + 2, theme, buf);
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
     let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
@@ -56,7 +57,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
 pub(super) fn line(
     text: &str,
     cursor: usize,
-    wrong: Option<Range<usize>>,
+    wrong: Option<&Range<usize>>,
     area: Rect,
     theme: &Theme,
     buf: &mut Buffer,
@@ -91,7 +92,7 @@ pub(super) fn line(
                 wrong.contains(&range.start)
             }
         };
-        let style = if wrong.as_ref().is_some_and(is_wrong) {
+        let style = if wrong.is_some_and(is_wrong) {
             theme.ui(Ui::PromptError)
         } else {
             theme.ui(Ui::Prompt)

@@ -8,8 +8,7 @@ use ratatui::style::Style;
 
 use super::put;
 use super::theme::{Theme, Ui};
-use crate::app::action::Action;
-use crate::app::{App, Capture};
+use crate::app::{App, Capture, Hint};
 use crate::content::{Role, format};
 use crate::flow::lineage::Window;
 use crate::text::{Clean, truncate, width};
@@ -18,14 +17,14 @@ use crate::text::{Clean, truncate, width};
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     buf.set_style(area, theme.ui(Ui::Status));
-    let help = hint(app, Action::Help);
-    // The most useful hints stay, the more the wider the screen is.
-    let useful = app.hints().iter();
-    let useful = useful.filter_map(|action| hint(app, *action));
-    let kept = help
-        .into_iter()
-        .chain(useful.take(usize::from(area.width / 30).saturating_sub(1)));
-    let kept: usize = kept.map(|hint| hint.width() + GAP).sum();
+    // The most useful hints stay, the more the wider the screen is; where something is on top, all.
+    let most = match app.overlay() {
+        Some(_) => usize::MAX,
+        None => usize::from(area.width / 30).saturating_sub(1),
+    };
+    let useful = app.hints().into_iter().take(most);
+    let kept = app.help_hint().into_iter().chain(useful);
+    let kept: usize = kept.map(|hint| columns(&hint) + GAP).sum();
     let room = usize::from(area.width).saturating_sub(kept + 2);
     let parts = parts(app, theme, room);
     let mut x = area.x + 1;
@@ -134,6 +133,12 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     if status.lost > 0 {
         let text = format!("{} not recorded", format::bytes(status.lost));
         add(1, Role::Error, text, String::new());
+    }
+    if app.log().unseen() > 0 {
+        let errors = format::counted(app.log().unseen() as u64, "error");
+        let text = format!("✕ {errors} in the log (L)");
+        let short = format!("✕{} L", app.log().unseen());
+        add(3, Role::Error, text, short);
     }
     if app.list().marked() > 0 {
         let text = format!("◆ {} marked", app.list().marked());
@@ -257,66 +262,36 @@ const MOST_OF_A_NAME: usize = 16;
 /// Columns of the bar that tells how much was read.
 const BAR: usize = 10;
 
-/// A key and what it does.
-struct Hint {
-    /// The key.
-    key: String,
-    /// What it does.
-    text: &'static str,
-}
-
-impl Hint {
-    /// How many columns it takes.
-    fn width(&self) -> usize {
-        width(&self.key) + 1 + width(self.text)
-    }
-}
-
-/// The hint for a command, if it has a key.
-fn hint(app: &App, action: Action) -> Option<Hint> {
-    let keymap = &app.options().keymap;
-    let chord = keymap.chords_in(action, app.pane_of_keys()).next()?;
-    Some(Hint {
-        key: chord.to_string(),
-        text: action.hint(),
-    })
+/// How many columns a hint takes.
+fn columns(hint: &Hint) -> usize {
+    width(&hint.key) + 1 + width(hint.text)
 }
 
 /// Draws as many hints as fit between `left` and the end of the line, aligned to the right; help
 /// last.
-fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
+pub(super) fn hints(app: &App, left: u16, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     let room = usize::from(area.right().saturating_sub(left + 1));
-    let Some(help) = hint(app, Action::Help) else {
-        return;
-    };
-    let mut total = help.width();
+    let help = app.help_hint();
+    let mut total = help.as_ref().map_or(0, columns);
     if total > room {
         return;
     }
     let mut shown = Vec::new();
-    for action in app.hints() {
-        let Some(hint) = hint(app, *action) else {
-            continue;
-        };
-        if total + GAP + hint.width() > room {
+    for hint in app.hints() {
+        let gap = if total > 0 { GAP } else { 0 };
+        if total + gap + columns(&hint) > room {
             break;
         }
-        total += GAP + hint.width();
+        total += gap + columns(&hint);
         shown.push(hint);
     }
-    shown.push(help);
+    shown.extend(help);
     let mut x = area.right() - 1 - total as u16;
     let dim = theme.ui(Ui::Status).patch(theme.role(Role::Dim));
+    let key = theme.ui(Ui::StatusKey);
     for hint in shown {
-        x = put(
-            buf,
-            x,
-            area.y,
-            area.right(),
-            &hint.key,
-            theme.ui(Ui::StatusKey),
-        );
+        x = put(buf, x, area.y, area.right(), &hint.key, key);
         x = put(buf, x + 1, area.y, area.right(), hint.text, dim) + GAP as u16;
     }
 }

@@ -18,6 +18,8 @@ use crate::content::Role;
 pub struct Theme {
     /// Its name.
     name: String,
+    /// The user's themes, by name.
+    own: Vec<(String, String)>,
     /// Styles in the order of [`Role::ALL`].
     roles: Vec<Style>,
     /// Styles in the order of [`Ui::ALL`].
@@ -178,6 +180,7 @@ impl Theme {
         let style = |scope: &str| raw.style(name, scope);
         Ok(Self {
             name: name.to_owned(),
+            own: own.to_vec(),
             roles: Role::ALL
                 .iter()
                 .map(|role| style(role.as_str()))
@@ -188,6 +191,28 @@ impl Theme {
                 .collect::<Result<_, _>>()?,
             highlighter: Highlighter::default(),
         })
+    }
+
+    /// Another theme, for the same screen.
+    pub fn other(&self, name: &str) -> Result<Self, ThemeError> {
+        Ok(Self {
+            highlighter: self.highlighter.clone(),
+            ..Self::load(name, &self.own)?
+        })
+    }
+
+    /// The names of the themes that there are besides: those that come with the program, then the user's.
+    #[must_use]
+    pub fn others(&self) -> Vec<String> {
+        let names = Self::names();
+        let own = self.own.iter().map(|(name, _)| name.as_str());
+        let own = own.filter(|own| !names.contains(own));
+        names
+            .iter()
+            .copied()
+            .chain(own)
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The names of the themes that come with the program.

@@ -92,7 +92,15 @@ impl Scene {
                 "esc" => (KeyCode::Esc, KeyModifiers::NONE),
                 "up" => (KeyCode::Up, KeyModifiers::NONE),
                 "down" => (KeyCode::Down, KeyModifiers::NONE),
+                "left" => (KeyCode::Left, KeyModifiers::NONE),
+                "right" => (KeyCode::Right, KeyModifiers::NONE),
+                "home" => (KeyCode::Home, KeyModifiers::NONE),
+                "end" => (KeyCode::End, KeyModifiers::NONE),
+                "pgup" => (KeyCode::PageUp, KeyModifiers::NONE),
+                "pgdn" => (KeyCode::PageDown, KeyModifiers::NONE),
                 "tab" => (KeyCode::Tab, KeyModifiers::NONE),
+                "shift-tab" => (KeyCode::BackTab, KeyModifiers::SHIFT),
+                "space" => (KeyCode::Char(' '), KeyModifiers::NONE),
                 "backspace" => (KeyCode::Backspace, KeyModifiers::NONE),
                 name => match name.strip_prefix("c-") {
                     Some(key) => (
@@ -117,6 +125,14 @@ impl Scene {
                 self.app.update(Msg::Hits(search.run()));
             }
         }
+    }
+
+    /// The scene with these messages.
+    pub(crate) fn told(mut self, texts: &[String]) -> Self {
+        for text in texts {
+            self.app.note(text.clone());
+        }
+        self
     }
 
     /// Does something with the mouse at a column and row.
