@@ -125,7 +125,7 @@ impl Opening {
     fn spool(&mut self, source: Source, total: u64) -> io::Result<()> {
         let name = source.name.clone();
         let mut spool = Spool::new(source)?;
-        let (mut number, mut end, mut is_archive_for_all) = (None, Start::default(), false);
+        let (mut number, mut end, mut is_har) = (None, Start::default(), false);
         while !spool.is_over && !self.tell.is_closed() {
             let most = if number.is_some() { PIECE } else { FIRST_PIECE };
             if let Some(why) = spool.take(most)? {
@@ -137,15 +137,15 @@ impl Opening {
                 )));
             }
             // What it is shows once there is enough of it.
-            if number.is_none() && !is_archive_for_all {
+            if number.is_none() && !is_har {
                 let mut beginning = [0; BEGINNING];
                 let read = spool.file.read_at(&mut beginning, 0)?;
                 if read < BEGINNING && !spool.is_over {
                     continue;
                 }
-                is_archive_for_all = is_archive(&beginning[..read]);
+                is_har = is_archive(&beginning[..read]);
             }
-            if is_archive_for_all {
+            if is_har {
                 continue;
             }
             let file = match number {
@@ -155,7 +155,7 @@ impl Opening {
             number = Some(file);
             end = self.read(&spool.file, &name, file, end, !spool.is_over, total)?;
         }
-        if is_archive_for_all && let Some(lines) = lines_of_archive(&spool.file, &self.redactor)? {
+        if is_har && let Some(lines) = lines_of_archive(&spool.file, &self.redactor)? {
             let number = self.shelve(&Arc::new(lines.try_clone()?));
             self.read(&lines, &name, number, end, false, total)?;
         }
