@@ -1,0 +1,81 @@
+//! The help of every command, without what all of them have from the program's own; and the README's examples, run.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::collections::HashSet;
+use std::process::Command;
+
+use tempfile::TempDir;
+
+#[test]
+fn each_command_tells_what_it_takes() {
+    let program = help(&[]);
+    let common: HashSet<&str> = blocks(&program).collect();
+    let mut told = String::new();
+    for command in commands(&program) {
+        // What follows that word is Codex's own.
+        if command == "codex" {
+            continue;
+        }
+        let own = help(&[command]);
+        tell(&mut told, &[command], &own, &common);
+        for part in commands(&own) {
+            tell(
+                &mut told,
+                &[command, part],
+                &help(&[command, part]),
+                &common,
+            );
+        }
+    }
+    insta::assert_snapshot!("commands", told);
+}
+
+#[test]
+fn examples_of_the_readme_print_what_they_say() {
+    trycmd::TestCases::new().case("README.md");
+}
+
+/// Adds what a command's help has beyond what is `common`.
+fn tell(told: &mut String, command: &[&str], help: &str, common: &HashSet<&str>) {
+    let own = blocks(help).filter(|block| !common.contains(block));
+    let own: Vec<&str> = own.collect();
+    *told += &format!("# {}\n\n{}\n\n", command.join(" "), own.join("\n\n"));
+}
+
+/// What `--help` prints.
+fn help(command: &[&str]) -> String {
+    let home = TempDir::new().unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_codextap"))
+        .args(command)
+        .arg("--help")
+        .env_clear()
+        .env("HOME", home.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command:?}");
+    assert_eq!(output.stderr, b"", "{command:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// The names under `Commands:`.
+fn commands(help: &str) -> impl Iterator<Item = &str> {
+    let lines = help
+        .split_once("\nCommands:\n")
+        .map_or("", |(_, rest)| rest)
+        .lines();
+    let names = lines.take_while(|line| !line.is_empty());
+    names.filter_map(|line| {
+        let name = line.strip_prefix("  ")?;
+        name.split(' ').next().filter(|name| !name.is_empty())
+    })
+}
+
+/// An option each, or a paragraph; headings are left out.
+fn blocks(help: &str) -> impl Iterator<Item = &str> {
+    help.split("\n\n")
+        .map(|block| match block.split_once(":\n") {
+            Some((heading, rest)) if !heading.contains(['\n', ' ']) => rest.trim_end(),
+            _ => block.trim_end(),
+        })
+}
