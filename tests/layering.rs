@@ -23,7 +23,7 @@ const LAYERS: [(&str, &str, &str); 16] = [
     ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
     ("flow", "tap wire responses", "http jiff ring"),
-    ("filter", "flow responses tap", "regex memchr jiff"),
+    ("filter", "flow responses tap", "regex memchr jiff strsim"),
     ("content", "flow responses wire text tap", "serde_json jiff"),
     (
         "capture",

@@ -162,8 +162,32 @@ fn a_wrong_filter_says_what_is_wrong() {
     for size in [(40, 10), (80, 24), (200, 50)] {
         check("filter-wrong", Scene::finished(), size, "/(~m post");
     }
+    check(
+        "filter-misspelt",
+        Scene::finished(),
+        (120, 40),
+        "/is:failed mdoel:gpt",
+    );
     check("filter", Scene::finished(), (120, 40), "/parser");
     check("filter-none", Scene::finished(), (80, 24), "/zebra<enter>");
+}
+
+#[test]
+fn what_may_be_written_next_stands_above_the_prompt() {
+    for size in [(40, 10), (80, 24), (160, 50)] {
+        check(
+            "complete",
+            Scene::finished(),
+            size,
+            "/is:failed | a<tab><tab>",
+        );
+    }
+    check(
+        "complete-values",
+        Scene::finished(),
+        (80, 24),
+        "/status:<tab>",
+    );
 }
 
 #[test]

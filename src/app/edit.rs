@@ -1,5 +1,7 @@
 //! A line of text that is typed, with the edits of a shell.
 
+use std::ops::Range;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use tui_input::{Input, InputRequest};
 
@@ -30,6 +32,20 @@ impl Edit {
         let text = self.text();
         let mut starts = text.char_indices().map(|(at, _)| at);
         starts.nth(self.input.cursor()).unwrap_or(text.len())
+    }
+
+    /// The text with another part in place of these bytes, the cursor behind it.
+    pub(super) fn replaced(&self, span: Range<usize>, part: &str) -> Self {
+        let text = self.text();
+        let (before, after) = (text.get(..span.start), text.get(span.end..));
+        let (Some(before), Some(after)) = (before, after) else {
+            return self.clone();
+        };
+        let cursor = before.chars().count() + part.chars().count();
+        let whole = format!("{before}{part}{after}");
+        Self {
+            input: Input::new(whole).with_cursor(cursor),
+        }
     }
 
     /// Takes a key, if it is one that edits. Says whether it was; a text of [`MAX_TEXT`] bytes takes

@@ -20,8 +20,10 @@ pub(super) struct Judge {
     round: u64,
     /// What is known of each flow. Position = id.
     verdicts: Vec<Verdict>,
-    /// Flows that must be looked at.
+    /// Flows that must be looked at: those below `rest`, and these.
     due: BTreeSet<FlowId>,
+    /// How many flows, the oldest, a new filter has not come to yet.
+    rest: u32,
     /// Flows that must be read back to be looked at.
     unread: BTreeSet<FlowId>,
     /// Whether the filter is new, and not all flows were looked at yet.
@@ -51,7 +53,7 @@ impl Judge {
 
     /// Whether flows are still to be looked at.
     pub(super) fn is_busy(&self) -> bool {
-        !self.due.is_empty()
+        !self.due.is_empty() || self.rest > 0
     }
 
     /// Flows that must be read back from the capture to be looked at, the newest first.
@@ -69,7 +71,7 @@ impl Judge {
         let total = self.verdicts.len();
         (self.is_round || !self.unread.is_empty()).then(|| {
             (
-                total.saturating_sub(self.due.len() + self.unread.len()),
+                total.saturating_sub(self.due.len() + self.rest as usize + self.unread.len()),
                 total,
             )
         })
@@ -83,12 +85,13 @@ impl Judge {
         self.filter = filter.map(Arc::new);
         self.round += 1;
         self.unread.clear();
+        self.due.clear();
+        self.rest = 0;
         if self.filter.is_some() {
-            self.due = (0..self.verdicts.len() as u32).map(FlowId).collect();
+            self.rest = self.verdicts.len() as u32;
             self.is_round = true;
             return false;
         }
-        self.due.clear();
         self.is_round = false;
         for verdict in &mut self.verdicts {
             verdict.shown = true;
@@ -148,17 +151,16 @@ impl Judge {
         let mut spent = 0;
         let mut has_changed = false;
         while spent < STEP
-            && let Some(id) = self.due.pop_last()
+            && let Some(id) = self.next()
         {
             let (Some(summary), Some(filter)) = (store.summary(id), &self.filter) else {
                 continue;
             };
             let flow = store.get(id);
-            if let Some(flow) = flow {
-                spent += size(flow);
+            spent += flow.map_or(SUMMARY, |flow| size(flow) + HEADS);
+            if !self.unread.is_empty() {
+                self.unread.remove(&id);
             }
-            spent += HEADS;
-            self.unread.remove(&id);
             let standing = filter.standing(store, id, marks.contains(&id));
             match filter.judge(&summary, flow, standing) {
                 Some(found) => has_changed |= self.decide(id, summary.text_len, found),
@@ -170,6 +172,14 @@ impl Judge {
             }
         }
         self.end_round() || has_changed
+    }
+
+    /// The next flow to be looked at, the newest first.
+    fn next(&mut self) -> Option<FlowId> {
+        self.due.pop_last().or_else(|| {
+            self.rest = self.rest.checked_sub(1)?;
+            Some(FlowId(self.rest))
+        })
     }
 
     /// Takes in what was found, in this round, of a flow that was read back. Says whether verdicts changed.
@@ -199,7 +209,7 @@ impl Judge {
     /// Has all verdicts count if the round is over, but for flows that must be read back first: those
     /// show up as they are found. Says whether it is.
     fn end_round(&mut self) -> bool {
-        if !self.is_round || !self.due.is_empty() {
+        if !self.is_round || self.is_busy() {
             return false;
         }
         self.is_round = false;
@@ -219,6 +229,8 @@ fn size(flow: &Flow) -> u64 {
 const STEP: u64 = 256 << 10;
 /// What looking at a flow costs beside its bodies, in bytes.
 const HEADS: u64 = 512;
+/// What looking at a summary costs.
+const SUMMARY: u64 = 64;
 /// Up to this many bytes, a flow is looked at whenever it changes.
 const SMALL: u64 = 64 << 10;
 

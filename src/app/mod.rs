@@ -514,7 +514,7 @@ impl App {
         let text = text.trim();
         let filter = match text {
             "" => None,
-            _ => match Filter::parse(text) {
+            _ => match Filter::parse_with(text, &self.options.filters) {
                 Ok(filter) => Some(filter.on(Basis {
                     prices: Arc::clone(&self.options.prices),
                     zone: self.options.time_zone.clone(),

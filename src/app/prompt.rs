@@ -1,12 +1,13 @@
 //! The one-line prompts at the bottom of the screen.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::edit::Edit;
 use super::focus::Pane;
-use crate::filter::{Filter, Needle, Op, ParseError};
+use crate::filter::{Candidate, Completion, Filter, Names, Needle, ParseError};
 use crate::flow::FlowId;
 
 /// A question with a line to type the answer into.
@@ -26,6 +27,34 @@ pub struct Prompt {
     place: usize,
     /// What was typed before an earlier answer was looked at.
     typed: String,
+    /// Saved filters.
+    names: Arc<Names>,
+    /// What may be written at the cursor, while one of it is being chosen.
+    offer: Option<Offer>,
+}
+
+/// What may be written at the cursor, and what of it is written for now.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    completion: Completion,
+    /// Which of them.
+    chosen: usize,
+    /// The text and its cursor before.
+    before: Edit,
+}
+
+impl Offer {
+    /// What may be written.
+    #[must_use]
+    pub fn candidates(&self) -> &[Candidate] {
+        &self.completion.candidates
+    }
+
+    /// Which of it is written for now.
+    #[must_use]
+    pub fn chosen(&self) -> usize {
+        self.chosen
+    }
 }
 
 /// What a prompt asks for.
@@ -82,16 +111,19 @@ pub enum Answer {
 }
 
 impl Prompt {
-    /// Asks for a filter; `history` has the earlier ones, the newest last.
+    /// Asks for a filter, which may name others; `history` has the earlier ones, the newest last.
     #[must_use]
-    pub fn filter(before: String, history: Vec<String>) -> Self {
+    pub fn filter(before: String, history: Vec<String>, names: Arc<Names>) -> Self {
         let kind = Kind::Filter {
             before: before.clone(),
         };
-        Self {
+        let mut prompt = Self {
             history,
+            names,
             ..Self::new(kind, before)
-        }
+        };
+        prompt.validate();
+        prompt
     }
 
     /// Asks for what to look for in `pane`; `history` has what was looked for, the newest last.
@@ -125,6 +157,8 @@ impl Prompt {
             history: Vec::new(),
             place: 0,
             typed: String::new(),
+            names: Arc::default(),
+            offer: None,
         };
         prompt.validate();
         prompt
@@ -154,8 +188,61 @@ impl Prompt {
         self.input.cursor()
     }
 
+    /// What may be written at the cursor, while one of it is being chosen.
+    #[must_use]
+    pub fn offer(&self) -> Option<&Offer> {
+        self.offer.as_ref()
+    }
+
+    /// Writes the next of what may be written at the cursor, or the one before; `completion` finds it the
+    /// first time.
+    pub(super) fn complete(
+        &mut self,
+        is_forward: bool,
+        completion: impl FnOnce(&Self) -> Completion,
+    ) {
+        if let Some(offer) = &mut self.offer {
+            let count = offer.completion.candidates.len();
+            let by = if is_forward { 1 } else { count - 1 };
+            offer.chosen = (offer.chosen + by) % count;
+        } else {
+            let completion = completion(self);
+            let count = completion.candidates.len();
+            if count == 0 {
+                return;
+            }
+            self.offer = Some(Offer {
+                completion,
+                chosen: if is_forward { 0 } else { count - 1 },
+                before: self.input.clone(),
+            });
+        }
+        let Some(offer) = &self.offer else { return };
+        if let Some(candidate) = offer.completion.candidates.get(offer.chosen) {
+            self.input = offer
+                .before
+                .replaced(offer.completion.span.clone(), &candidate.text);
+        }
+        if offer.completion.candidates.len() == 1 {
+            self.offer = None;
+        }
+        self.validate();
+    }
+
+    /// The saved filters that the answer may name.
+    pub(super) fn names(&self) -> &Names {
+        &self.names
+    }
+
     /// Takes a key.
     pub fn key(&mut self, key: KeyEvent) -> Answer {
+        if let Some(offer) = self.offer.take()
+            && key.code == KeyCode::Esc
+        {
+            self.input = offer.before;
+            self.validate();
+            return Answer::Typing;
+        }
         let is_control = key.modifiers.contains(KeyModifiers::CONTROL);
         match key.code {
             KeyCode::Esc => return Answer::Left,
@@ -198,6 +285,7 @@ impl Prompt {
 
     /// Takes pasted text, as much as fits; line breaks and other control characters become spaces.
     pub fn paste(&mut self, text: &str) {
+        self.offer = None;
         self.input.paste(text);
         self.validate();
     }
@@ -218,10 +306,10 @@ impl Prompt {
         let text = self.input.text();
         self.problem = match &self.kind {
             Kind::Filter { .. } if text.trim().is_empty() => None,
-            Kind::Filter { .. } => Filter::parse(text).err().map(|error| Problem {
-                span: error.span.start.min(text.len())..error.span.end.min(text.len()),
-                ..Problem::from(error)
-            }),
+            Kind::Filter { .. } => {
+                let filter = Filter::parse_with(text, &self.names);
+                filter.err().map(Problem::from)
+            }
             Kind::Search { .. } => Needle::parse(text).err().map(Problem::from),
             Kind::Save { .. } | Kind::Stream if text.trim().is_empty() => Some(Problem {
                 span: 0..0,
@@ -232,15 +320,10 @@ impl Prompt {
     }
 }
 
-/// Filters that show what can be asked for, separated by dots.
+/// Filters that show what can be asked for, separated by dots, and how to learn of more.
 #[must_use]
 pub fn examples() -> String {
-    let examples = EXAMPLES.iter().filter_map(|(op, argument)| {
-        let name = op.operator()?.name;
-        Some(format!("~{name} {argument}").trim_end().to_owned())
-    });
-    let words = std::iter::once("word".to_owned());
-    words.chain(examples).collect::<Vec<_>>().join(" · ")
+    format!("{} · Tab: more", EXAMPLES.join(" · "))
 }
 
 /// Whether the key asks for an earlier or later answer.
@@ -248,13 +331,14 @@ fn is_history_key(key: KeyEvent) -> bool {
     matches!(key.code, KeyCode::Up | KeyCode::Down)
 }
 
-/// Operators that are asked for most, with arguments.
-const EXAMPLES: [(Op, &str); 5] = [
-    (Op::Failed, ""),
-    (Op::Method, "post"),
-    (Op::Status, "4xx"),
-    (Op::Body, "text"),
-    (Op::Url, "responses"),
+/// What is asked for most.
+const EXAMPLES: [&str; 6] = [
+    "word",
+    "is:failed",
+    "model:gpt",
+    "in>50k",
+    "~c 4xx",
+    "~b text",
 ];
 
 #[cfg(test)]
@@ -263,9 +347,7 @@ mod tests {
 
     #[test]
     fn every_example_is_a_filter() {
-        let examples = examples();
-        assert_eq!(examples.split(" · ").count(), EXAMPLES.len() + 1);
-        for example in examples.split(" · ") {
+        for example in EXAMPLES {
             let filter = Filter::parse(example);
             assert!(filter.is_ok_and(|filter| !filter.is_empty()), "{example}");
         }
@@ -273,7 +355,7 @@ mod tests {
 
     #[test]
     fn text_is_pasted_at_the_cursor() {
-        let mut prompt = Prompt::filter("ab".to_owned(), Vec::new());
+        let mut prompt = Prompt::filter("ab".to_owned(), Vec::new(), Arc::default());
         prompt.key(KeyEvent::from(KeyCode::Left));
         prompt.paste("x\ty\n");
         assert_eq!((prompt.text(), prompt.cursor()), ("ax yb", 4));

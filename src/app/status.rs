@@ -6,6 +6,7 @@ use std::sync::Arc;
 use jiff::tz::TimeZone;
 
 use super::keymap::Keymap;
+use crate::filter::Names;
 use crate::responses::Prices;
 use crate::tap::At;
 
@@ -31,7 +32,7 @@ pub struct Options {
     /// The filter to begin with, if it is valid.
     pub filter: Option<String>,
     /// Saved filters by name.
-    pub filters: Vec<(String, String)>,
+    pub filters: Arc<Names>,
     /// What models cost.
     pub prices: Arc<Prices>,
     /// The moment of the start.
@@ -52,7 +53,7 @@ impl Default for Options {
             time_zone: TimeZone::UTC,
             keymap: Keymap::default(),
             filter: None,
-            filters: Vec::new(),
+            filters: Arc::default(),
             prices: Arc::default(),
             now: At::default(),
             cache: CACHE,

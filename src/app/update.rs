@@ -17,6 +17,7 @@ use super::toast::{Toast, reason};
 use super::{App, Effect, Msg, Outcome, Overlay, Question};
 use crate::capture;
 use crate::content::Tab;
+use crate::filter::Completion;
 use crate::flow::{Flow, FlowId};
 
 impl App {
@@ -331,7 +332,11 @@ impl App {
 
     /// Asks for a filter.
     pub(super) fn ask_filter(&mut self) {
-        self.prompt = Some(Prompt::filter(self.filter.clone(), self.history.clone()));
+        self.prompt = Some(Prompt::filter(
+            self.filter.clone(),
+            self.history.clone(),
+            Arc::clone(&self.options.filters),
+        ));
     }
 
     /// Clears the filter, or restores the one that was cleared.
@@ -438,6 +443,16 @@ impl App {
         let Some(prompt) = &mut self.prompt else {
             return Vec::new();
         };
+        let is_tab = matches!(key.code, KeyCode::Tab | KeyCode::BackTab);
+        if is_tab && matches!(prompt.kind(), Kind::Filter { .. }) {
+            let store = &self.store;
+            let is_back = key.code == KeyCode::BackTab || key.modifiers == KeyModifiers::SHIFT;
+            prompt.complete(!is_back, |it| {
+                Completion::of(it.text(), it.cursor(), it.names(), store)
+            });
+            self.preview();
+            return Vec::new();
+        }
         match prompt.key(key) {
             Answer::Typing => {
                 self.preview();

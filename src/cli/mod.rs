@@ -230,8 +230,7 @@ fn filter(common: &Common) -> Result<Option<Filter>, Error> {
     let Some(text) = &common.filter else {
         return Ok(None);
     };
-    let names = common.settings.filters.iter().cloned().collect();
-    let filter = Filter::parse_with(text, &names).map_err(|error| {
+    let filter = Filter::parse_with(text, &common.settings.filters).map_err(|error| {
         let name = common.settings.name("filter");
         Error::usage(format!("{name}: {error}")).hint(pointer(text, &error.span))
     })?;

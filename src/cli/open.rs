@@ -49,7 +49,7 @@ pub(super) async fn open(
             capture: Some(names.join(", ")),
             is_proxy: false,
             filter: common.filter.clone(),
-            filters: common.settings.filters.clone(),
+            filters: common.settings.filters.clone().into(),
             keymap: common.settings.keymap.clone(),
             time_zone: TimeZone::system(),
             prices,

@@ -276,12 +276,11 @@ fn options(common: &Common, station: &Station, upstreams: String, prices: Prices
         notes: notes(common),
         time_zone: TimeZone::system(),
         filter: common.filter.clone(),
-        filters: common.settings.filters.clone(),
+        filters: common.settings.filters.clone().into(),
         keymap: common.settings.keymap.clone(),
         prices: prices.into(),
         cache: common.keep.cache(),
         now: station.clock.now(),
-        ..Options::default()
     }
 }
 

@@ -166,11 +166,16 @@ pub(super) fn write(
     text: &str,
     is_bare: impl Fn(&str) -> bool,
 ) -> fmt::Result {
+    f.write_str(&written(text, is_bare))
+}
+
+/// The text as it stands in a filter.
+pub(super) fn written(text: &str, is_bare: impl Fn(&str) -> bool) -> String {
     if is_bare(text) {
-        return f.write_str(text);
+        return text.to_owned();
     }
     let escaped = text.replace('\\', r"\\").replace('"', "\\\"");
-    write!(f, "\"{escaped}\"")
+    format!("\"{escaped}\"")
 }
 
 /// Whether the character may stand in the name of a saved filter.

@@ -21,6 +21,7 @@
 //! capital letter.
 
 mod amount;
+mod complete;
 mod expr;
 mod field;
 mod fields;
@@ -46,6 +47,7 @@ use crate::tap::At;
 use expr::{Expr, Test};
 use pattern::{How, Pattern};
 
+pub use complete::{Candidate, Completion};
 pub use field::{Choice, FIELDS, FLAGS, FRAME_FIELDS, Field, Flag, Key, PARTS, Part, Value};
 pub use frame::FrameFilter;
 pub use names::Names;

@@ -9,46 +9,19 @@ pub(super) fn nearest<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) 
     let slips = |known: &str| match known.len() {
         ..4 => 0,
         4 => 1,
-        _ => 2,
+        _ => MOST,
     };
     known
         .into_iter()
-        .map(|known| (distance(&name, known), known))
+        // One that is much longer or shorter is no slip, however long it is.
+        .filter(|known| known.len().abs_diff(name.len()) <= 2 * MOST)
+        .map(|known| (strsim::osa_distance(&name, known), known))
         .filter(|(distance, known)| *distance <= slips(known))
         .min()
         .map(|(_, known)| known)
 }
 
-/// How many slips make one word of the other (optimal string alignment).
-fn distance(one: &str, other: &str) -> usize {
-    let (one, other): (Vec<char>, Vec<char>) = (one.chars().collect(), other.chars().collect());
-    if one.len().abs_diff(other.len()) > MOST {
-        return usize::MAX;
-    }
-    let mut rows = vec![vec![0; other.len() + 1]; one.len() + 1];
-    for at in 0..=one.len() {
-        for to in 0..=other.len() {
-            rows[at][to] = if at == 0 || to == 0 {
-                at + to
-            } else {
-                let differs = usize::from(one[at - 1] != other[to - 1]);
-                let replaced = rows[at - 1][to - 1] + differs;
-                let mut least = replaced.min(rows[at - 1][to] + 1).min(rows[at][to - 1] + 1);
-                let are_swapped = at > 1
-                    && to > 1
-                    && one[at - 1] == other[to - 2]
-                    && one[at - 2] == other[to - 1];
-                if are_swapped {
-                    least = least.min(rows[at - 2][to - 2] + 1);
-                }
-                least
-            };
-        }
-    }
-    rows[one.len()][other.len()]
-}
-
-/// The most slips that are looked for.
+/// The most slips that a name may have.
 const MOST: usize = 2;
 
 #[cfg(test)]

@@ -59,6 +59,20 @@ pub enum Op {
 }
 
 impl Op {
+    /// Every name, in the order of the kinds.
+    pub const NAMES: [&str; 10] = [
+        Self::Text.as_str(),
+        Self::Binary.as_str(),
+        Self::Continuation.as_str(),
+        Self::Close(None).as_str(),
+        Self::Ping.as_str(),
+        Self::Pong.as_str(),
+        Self::Reserved(0).as_str(),
+        Self::Event.as_str(),
+        Self::Comment.as_str(),
+        Self::Gap.as_str(),
+    ];
+
     /// Its name, as the timeline and captures spell it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -9,9 +9,9 @@ use ratatui::text::Span;
 
 use super::theme::{Theme, Ui};
 use super::{put, status};
-use crate::app::prompt::{Kind, Prompt, examples};
+use crate::app::prompt::{Kind, Offer, Prompt, examples};
 use crate::app::{App, MOST_HITS};
-use crate::text::{Clean, truncate, width};
+use crate::text::{Clean, pad, truncate, width};
 
 /// Draws the prompt, with a cursor of its own: the terminal's is hidden.
 pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) {
@@ -39,6 +39,9 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let wrong = prompt.problem().map(|problem| &problem.span);
     let x = line(prompt.text(), prompt.cursor(), wrong, place, theme, buf);
     status::hints(app, x + 2, theme, buf);
+    if let Some(offer) = prompt.offer() {
+        self::offer(offer, area, theme, buf);
+    }
     let (text, style) = above(app, prompt, theme);
     let room = usize::from(area.width).saturating_sub(4);
     let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
@@ -50,6 +53,34 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         &text,
         style,
     );
+}
+
+/// Draws what may be written at the cursor: some rows above the prompt, the chosen one among them.
+fn offer(offer: &Offer, area: Rect, theme: &Theme, buf: &mut Buffer) {
+    let bottom = area.y.saturating_sub(1);
+    let candidates = offer.candidates();
+    let height = candidates.len().min(MOST_ROWS).min(usize::from(bottom / 2));
+    let top = (offer.chosen() + 1).saturating_sub(height);
+    let shown = candidates.iter().enumerate().skip(top).take(height);
+    let names = shown.clone().map(|(_, it)| Clean::new(&it.text).width());
+    let column = names
+        .max()
+        .unwrap_or_default()
+        .min(usize::from(area.width) / 2);
+    let width = area.width.saturating_sub(2).min(MOST_COLUMNS);
+    for (y, (number, candidate)) in (bottom - height as u16..bottom).zip(shown) {
+        let style = if number == offer.chosen() {
+            theme.ui(Ui::Overlay).patch(theme.ui(Ui::Cursor))
+        } else {
+            theme.ui(Ui::Overlay)
+        };
+        let name = Clean::new(&candidate.text);
+        let name = pad(&truncate(name.as_str(), column), column);
+        let doc = Clean::new(&candidate.doc);
+        let text = format!(" {name}  {}", doc.as_str());
+        let text = pad(&truncate(&text, usize::from(width) - 1), usize::from(width));
+        put(buf, area.x + 1, y, area.x + 1 + width, &text, style);
+    }
 }
 
 /// Draws a text that is being typed, as much of it as fits around its cursor; `wrong` are bytes that
@@ -169,3 +200,8 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
     };
     (text, theme.ui(Ui::Tab))
 }
+
+/// The most rows of what may be written.
+const MOST_ROWS: usize = 8;
+/// The most columns of it.
+const MOST_COLUMNS: u16 = 76;

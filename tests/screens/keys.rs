@@ -83,6 +83,63 @@ fn earlier_filters_come_back_with_the_arrows() {
 }
 
 #[test]
+fn tab_goes_through_what_may_be_written_and_esc_takes_it_back() {
+    let mut scene = Scene::finished();
+    let text = |scene: &Scene| scene.app.prompt().unwrap().text().to_owned();
+    let offers = |scene: &Scene| {
+        let offer = scene.app.prompt().unwrap().offer();
+        offer.map(|offer| (offer.chosen(), offer.candidates().len()))
+    };
+    scene.press("/mod<tab>");
+    assert_eq!((text(&scene), offers(&scene)), ("model:".into(), None));
+    scene.press("<tab>");
+    assert_eq!(text(&scene), "model:gpt-5.1-codex");
+    scene.press("<c-u>is:<tab><tab>");
+    assert_eq!(
+        (text(&scene), offers(&scene)),
+        ("is:failed".into(), Some((1, 10)))
+    );
+    assert_eq!(scene.app.filter(), "is:failed", "shown while it is chosen");
+    scene.press("<shift-tab><shift-tab>");
+    assert_eq!(
+        (text(&scene), offers(&scene)),
+        ("is:warmup".into(), Some((9, 10)))
+    );
+    scene.press("<esc>");
+    assert_eq!((text(&scene), offers(&scene)), ("is:".into(), None));
+    scene.press("<shift-tab> a");
+    assert_eq!((text(&scene), offers(&scene)), ("is:warmup a".into(), None));
+    scene.press("<c-u>zebra<tab>");
+    assert_eq!((text(&scene), offers(&scene)), ("zebra".into(), None));
+    // In the middle of the text, too.
+    scene.press("<c-u> | b<c-a>is:li<tab>");
+    assert_eq!(text(&scene), "is:live | b");
+    assert_eq!(scene.app.prompt().unwrap().cursor(), 7);
+}
+
+#[test]
+fn saved_filters_are_named_in_the_prompt_and_at_the_start() {
+    let mut scene = Scene::named(&[("bad", "is:failed"), ("good", "!@bad")]);
+    scene.streamed_turn("Why?", "main", true);
+    scene.refused();
+    scene.wait(7_000);
+    let shown = |scene: &Scene| scene.app.list().rows().len();
+    let all = shown(&scene);
+    scene.press("/@b<tab><enter>");
+    assert_eq!((scene.app.filter(), shown(&scene)), ("@bad", 1));
+    scene.press("/<c-u>@good<enter>");
+    assert_eq!((scene.app.filter(), shown(&scene)), ("@good", all - 1));
+    scene.press("/<c-u>@goood");
+    let problem = scene.app.prompt().unwrap().problem().unwrap();
+    assert_eq!(problem.span, 0..6);
+    assert!(
+        problem.message.contains("did you mean @good?"),
+        "{}",
+        problem.message
+    );
+}
+
+#[test]
 fn a_flow_is_copied_as_its_line_of_the_capture() {
     let mut scene = Scene::finished();
     scene.app.prepare((120, 40));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use codextap::app::{App, Capture, Effect, Msg, Options};
+use codextap::filter::Names;
 use codextap::flow::Recorder;
 use codextap::responses::Prices;
 use codextap::tap::{
@@ -30,7 +31,16 @@ pub(crate) struct Scene {
 impl Scene {
     /// A proxy's screen without traffic.
     pub(crate) fn new() -> Self {
+        Self::named(&[])
+    }
+
+    /// The same with saved filters.
+    pub(crate) fn named(filters: &[(&str, &str)]) -> Self {
+        let filters = filters.iter();
+        let filters = filters.map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
+        let filters: Names = filters.collect();
         let mut app = App::new(Options {
+            filters: filters.into(),
             prices: Prices::built_in().unwrap().into(),
             listen: "127.0.0.1:8787".to_owned(),
             upstreams: "api.openai.com, chatgpt.com".to_owned(),

@@ -39,7 +39,7 @@ pub(super) struct Settings {
     /// The keys of the screen.
     pub(super) keymap: Keymap,
     /// Saved filters by name.
-    pub(super) filters: Vec<(String, String)>,
+    pub(super) filters: Names,
 }
 
 /// What an option comes to.
@@ -154,7 +154,7 @@ pub(super) fn read(arguments: &[OsString]) -> Result<Cli, Stop> {
     let (path, file) = find(&first)?;
     let mut filled = command;
     let mut keymap = Keymap::default();
-    let mut filters = Vec::new();
+    let mut filters = Names::default();
     if let Some(file) = &file {
         filled = fill(filled, &settings, file)?;
         keymap = keys(file)?;
@@ -319,9 +319,9 @@ fn preset_of(value: &Value) -> Result<Preset, Error> {
     }
 }
 
-/// The filters that the file saves, by name.
-fn filters(file: &File) -> Result<Vec<(String, String)>, Error> {
-    let mut filters = Vec::new();
+/// The filters that the file saves, by name. They may name each other.
+fn filters(file: &File) -> Result<Names, Error> {
+    let mut texts = Vec::new();
     for entry in of_table(file, FILTERS) {
         let Value::Text(text) = &entry.value else {
             return Err(mistyped(file, entry, "a string", &entry.value));
@@ -333,18 +333,21 @@ fn filters(file: &File) -> Result<Vec<(String, String)>, Error> {
             );
             return Err(wrong(file, entry.line, Error::usage(error)));
         }
-        filters.push((entry.key.clone(), text.clone()));
+        texts.push((entry, text));
     }
-    // One may name another that stands behind it.
-    let names = filters.iter().cloned().collect();
-    for (entry, (name, text)) in of_table(file, FILTERS).zip(&filters) {
+    let own = |(entry, text): &(&Entry, &String)| (entry.key.clone(), (*text).clone());
+    let names: Names = texts.iter().map(own).collect();
+    for (entry, text) in texts {
         if let Err(error) = Filter::parse_with(text, &names) {
-            let told =
-                Error::usage(format!("`{name}`: {error}")).hint(super::pointer(text, &error.span));
-            return Err(wrong(file, entry.line, told));
+            let told = Error::usage(format!("`{}`: {error}", entry.key));
+            return Err(wrong(
+                file,
+                entry.line,
+                told.hint(super::pointer(text, &error.span)),
+            ));
         }
     }
-    Ok(filters)
+    Ok(names)
 }
 
 fn of_table<'a>(file: &'a File, table: &'a str) -> impl Iterator<Item = &'a Entry> {

@@ -294,7 +294,7 @@ fn filter(text: &str) -> Filter {
 }
 
 /// An incomplete turn of a sub-agent on a WebSocket, with a bit of everything.
-fn turn() -> Flow {
+pub(super) fn turn() -> Flow {
     let mut flow = Flow::new("f".into(), "127.0.0.1:5".into(), "https://x".into(), START);
     flow.kind = FlowKind::WsTurn {
         connection: FlowId(0),
@@ -378,7 +378,7 @@ fn turn() -> Flow {
 }
 
 /// A list of models, of the day before at noon.
-fn side() -> Flow {
+pub(super) fn side() -> Flow {
     let started = At::from_micros(START.as_micros() - 26 * 3_600_000_000);
     let mut flow = Flow::new(
         "g".into(),

@@ -1,5 +1,6 @@
 //! The filter from its text to the flows it chooses.
 
+mod complete;
 mod docs;
 mod fields;
 mod syntax;
