@@ -22,7 +22,17 @@ impl App {
         }
         if let Some(prompt) = &self.prompt {
             return fixed(match prompt.kind() {
-                Kind::Filter { .. } => &[("Enter", "keep"), ("Esc", "restore"), ("↑", "earlier")],
+                Kind::Filter { .. } if prompt.offer().is_some() => &[
+                    ("Tab", "next"),
+                    ("Shift-Tab", "previous"),
+                    ("Esc", "take back"),
+                ],
+                Kind::Filter { .. } => &[
+                    ("Enter", "keep"),
+                    ("Esc", "restore"),
+                    ("Tab", "complete"),
+                    ("↑", "earlier"),
+                ],
                 Kind::Search { .. } => &[("Enter", "keep"), ("Esc", "restore")],
                 Kind::Save { .. } => &[("Enter", "save"), ("Esc", "leave")],
                 Kind::Stream => &[("Enter", "begin"), ("Esc", "leave")],

@@ -8,7 +8,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::filter::Filter;
+use crate::filter::{Filter, Flag};
 use crate::flow::{Flow, FlowId, State, Store, Summary};
 
 /// Applies the filter.
@@ -158,6 +158,9 @@ impl Judge {
             };
             let flow = store.get(id);
             spent += flow.map_or(SUMMARY, |flow| size(flow) + HEADS);
+            if filter.asks(Flag::Retry) {
+                spent += NEIGHBOURS;
+            }
             if !self.unread.is_empty() {
                 self.unread.remove(&id);
             }
@@ -231,6 +234,8 @@ const STEP: u64 = 256 << 10;
 const HEADS: u64 = 512;
 /// What looking at a summary costs.
 const SUMMARY: u64 = 64;
+/// What looking at the flows before one costs.
+const NEIGHBOURS: u64 = 4 << 10;
 /// Up to this many bytes, a flow is looked at whenever it changes.
 const SMALL: u64 = 64 << 10;
 

@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::lineage::Effective;
 use super::sessions::{LogicalTurn, Purpose, Sessions};
-use super::{FlowId, FlowKind, Store};
+use super::{FlowId, FlowKind, Store, Summary};
 use crate::responses::Prices;
 
 /// The turns that one has to do with.
@@ -142,8 +142,14 @@ pub fn is_retry(store: &Store, id: FlowId) -> bool {
         other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
     };
     let before = (id.0.saturating_sub(AFTER as u32)..id.0).rev().map(FlowId);
-    let near = before.filter(is_same).take(ATTEMPTS).chain([id]);
-    let near = near.filter_map(|id| store.summary(id));
+    let near = before.filter(is_same).take(ATTEMPTS);
+    let mut near: Vec<_> = near.filter_map(|id| store.summary(id)).collect();
+    let is_refused = |it: &Summary| it.kind == FlowKind::Ws && it.status != Some(101);
+    // Most flows follow none that failed.
+    if !near.iter().any(|it| it.is_error() || is_refused(it)) {
+        return false;
+    }
+    near.extend(store.summary(id));
     let sessions = Sessions::of(near, &Prices::default()).sessions;
     let threads = sessions.iter().flat_map(|session| &session.threads);
     let mut turns = threads.flat_map(|thread| &thread.turns);

@@ -6,9 +6,12 @@
 
 use std::hint::black_box;
 
-use codextap::responses::{Request, Turn};
-use codextap::tap::Redactor;
+use codextap::app::{App, Msg, Options};
+use codextap::flow::{Flow, FlowKind, Summary};
+use codextap::responses::{Request, Turn, Usage};
+use codextap::tap::{At, Redactor};
 use codextap::wire::{sse, websocket};
+use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use divan::Bencher;
 use divan::counter::BytesCount;
 
@@ -123,4 +126,51 @@ fn masking_a_request(bencher: Bencher) {
     bencher
         .counter(BytesCount::of_str(&text))
         .bench(|| redactor.json(black_box(&text)).len());
+}
+
+/// A filter that summaries answer, over as many flows as a long session has, until the list shows what passes.
+#[divan::bench(args = ["~c 429", "model:gpt-7", "in>50k hit<50% | is:failed", "tool:apply_patch since:5m"])]
+fn filter_100_000_summaries(bencher: Bencher, filter: &str) {
+    let mut app = App::new(Options::default());
+    let mut flow = Flow::new(
+        "0mfx2k1q-12".into(),
+        "127.0.0.1:5".into(),
+        "https://x".into(),
+        At::from_micros(1),
+    );
+    flow.kind = FlowKind::Http;
+    flow.model = Some("gpt-6.1-codex".to_owned());
+    "Why does the parser drop the last line?".clone_into(&mut flow.gist);
+    let summary = Summary::of(&flow);
+    for number in 0..100_000 {
+        let mut summary = summary.clone();
+        summary.status = Some(if number % 100 == 0 { 429 } else { 200 });
+        summary.tools = "shell\nupdate_plan".into();
+        summary.started = At::from_micros(number);
+        summary.ended = Some(summary.started);
+        summary.usage = Some(Usage {
+            input: number,
+            cached: 1_000,
+            ..Usage::default()
+        });
+        app.store_mut().push_summary(summary, None);
+    }
+    app.update(Msg::Changed);
+    app.prepare((160, 50));
+    bencher.bench_local(|| {
+        for text in [filter, ""] {
+            app.update(Msg::Key(KeyCode::Char('f').into()));
+            app.update(Msg::Key(KeyEvent::new(
+                KeyCode::Char('u'),
+                KeyModifiers::CONTROL,
+            )));
+            app.update(Msg::Paste(text.to_owned()));
+            app.update(Msg::Key(KeyCode::Enter.into()));
+            while app.is_busy() {
+                app.work();
+            }
+            app.prepare((160, 50));
+        }
+        black_box(app.list().rows().len())
+    });
 }
