@@ -84,6 +84,34 @@ fn what_was_let_go_is_saved_as_it_was_written() {
 }
 
 #[test]
+fn what_is_noted_about_a_flow_is_saved_with_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut path = saved(directory.path());
+    let before = fs::read(&path).unwrap();
+    let id = FlowId(1);
+    for comment in ["look \"here\"\n日本", "or here", ""] {
+        let (mut store, shelf) = brief(&path);
+        store.comment(id, comment);
+        let noted = |store: &Store| store.summary(id).unwrap().comment.clone();
+        assert_eq!(noted(&store).unwrap_or_default().as_ref(), comment);
+        let name = store.summary(id).unwrap().name.clone();
+        let flow = shelf.read(store.place(id).unwrap(), &name).unwrap();
+        store.restore(id, flow);
+        assert_eq!(
+            noted(&store).unwrap_or_default().as_ref(),
+            comment,
+            "read back"
+        );
+        store.trim(0, |_| false);
+        path = directory.path().join(format!("{}.jsonl", comment.len()));
+        let ids = store.rows().to_vec();
+        capture::save(&path, &store, &shelf, ids, Existing::Keep).unwrap();
+        assert_eq!(noted(&brief(&path).0).unwrap_or_default().as_ref(), comment);
+    }
+    assert_eq!(fs::read(&path).unwrap(), before, "nothing else is touched");
+}
+
+#[test]
 fn a_recording_lets_go_what_it_has_written() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("capture.jsonl");

@@ -186,6 +186,7 @@ actions! {
     Range "range" "range" ["v"] List Choose "Begin a range at the cursor, to be marked";
     MarkedOnly "marked-only" "marked" ["M"] Anywhere Choose "Show marked flows only";
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
+    Comment "comment" "comment" [";"] Anywhere Choose "Note something about the flow";
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
     Stream "stream" "stream" ["W"] Anywhere Choose
         "Stream flows that match to a file; again stops it";

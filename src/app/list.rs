@@ -237,6 +237,12 @@ impl List {
         self.is_stale |= self.judge.answer(round, id, found);
     }
 
+    /// Has the filter look again at a flow about which something else is noted.
+    pub(super) fn reconsider(&mut self, id: FlowId, store: &Store) {
+        self.judge.again(id);
+        self.sync(store);
+    }
+
     /// Fits the window to `height` rows.
     pub fn fit(&mut self, height: u16) {
         self.height = usize::from(height);

@@ -8,6 +8,7 @@
 pub mod action;
 mod chord;
 pub mod columns;
+mod comment;
 mod documents;
 pub mod edit;
 mod find;

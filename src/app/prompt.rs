@@ -79,6 +79,11 @@ pub enum Kind {
     },
     /// A file to write flows to as they end: those that match the filter in force.
     Stream,
+    /// What is to be noted about a flow.
+    Comment {
+        /// The flow.
+        flow: FlowId,
+    },
 }
 
 /// What is wrong with a text, and where.
@@ -145,6 +150,12 @@ impl Prompt {
     #[must_use]
     pub fn stream(path: String) -> Self {
         Self::new(Kind::Stream, path)
+    }
+
+    /// Asks what is to be noted about a flow, of which `before` is noted.
+    #[must_use]
+    pub fn comment(flow: FlowId, before: String) -> Self {
+        Self::new(Kind::Comment { flow }, before)
     }
 
     /// A prompt with a text to begin with.
@@ -315,7 +326,7 @@ impl Prompt {
                 span: 0..0,
                 message: "expected a file name".to_owned(),
             }),
-            Kind::Save { .. } | Kind::Stream => None,
+            Kind::Save { .. } | Kind::Stream | Kind::Comment { .. } => None,
         };
     }
 }

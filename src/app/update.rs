@@ -200,6 +200,7 @@ impl App {
             Action::Range => self.list.toggle_range(),
             Action::MarkedOnly => self.list.toggle_marked_only(&self.store),
             Action::UnmarkAll => self.list.unmark_all(&self.store),
+            Action::Comment => self.ask_comment(),
             Action::Save => self.ask_save(),
             Action::Stream => return self.stream(),
             Action::Copy => return self.copy(),
@@ -462,7 +463,7 @@ impl App {
                 match self.prompt.take().map(|prompt| prompt.kind().clone()) {
                     Some(Kind::Filter { before }) => self.apply_filter(&before),
                     Some(Kind::Search { pane }) => self.leave_search(pane),
-                    Some(Kind::Save { .. } | Kind::Stream) | None => {}
+                    Some(Kind::Save { .. } | Kind::Stream | Kind::Comment { .. }) | None => {}
                 }
                 Vec::new()
             }
@@ -483,6 +484,10 @@ impl App {
             }
             Kind::Search { pane } => {
                 self.keep_search(*pane, prompt.text());
+                Vec::new()
+            }
+            Kind::Comment { flow } => {
+                self.comment(*flow, text);
                 Vec::new()
             }
             Kind::Save { flows, .. } => {
@@ -524,7 +529,7 @@ impl App {
                 let reason = reason(&path, &error);
                 let what = match prompt.kind() {
                     Kind::Stream => "stream",
-                    Kind::Save { .. } | Kind::Filter { .. } | Kind::Search { .. } => "save",
+                    _ => "save",
                 };
                 prompt.refuse(format!("cannot {what}: {reason}"));
                 self.prompt = Some(prompt);
@@ -574,7 +579,7 @@ impl App {
         match prompt.kind() {
             Kind::Filter { .. } => self.apply_filter(&text),
             Kind::Search { pane } => self.preview_search(*pane, &text),
-            Kind::Save { .. } | Kind::Stream => {}
+            Kind::Save { .. } | Kind::Stream | Kind::Comment { .. } => {}
         }
     }
 

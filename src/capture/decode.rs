@@ -90,6 +90,7 @@ fn interpret(flow: &mut Flow, record: &Record<'_>) -> Option<responses::Request>
     }
     flow.is_warm_up |= record.warm_up;
     flow.is_recovered = record.recovered;
+    flow.comment = record.comment.as_ref().map(|text| text.as_str().into());
     request
 }
 

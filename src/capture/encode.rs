@@ -116,7 +116,17 @@ pub(super) fn heads<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
         connection: flow.connection.as_ref().map(connected),
         frames: None,
         close: flow.close.as_ref().map(close),
+        comment: flow.comment.as_deref().map(Text::from),
     }
+}
+
+/// How a line ends whose flow has this comment.
+pub(super) fn tail(comment: Option<&str>) -> String {
+    let Some(comment) = comment else {
+        return "}".to_owned();
+    };
+    let comment = serde_json::Value::from(comment);
+    format!(",\"comment\":{comment}}}")
 }
 
 fn context(flow: &Flow) -> Option<Context<'_>> {

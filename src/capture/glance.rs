@@ -71,6 +71,8 @@ struct Glance<'a> {
     frames: Option<Count>,
     #[serde(borrow, default)]
     close: Option<Close<'a>>,
+    #[serde(borrow, default)]
+    comment: Option<Text<'a>>,
 }
 
 /// A request or a response without its body.
@@ -226,6 +228,7 @@ impl Glance<'_> {
             wire_len: wire(&self.request) + self.response.as_ref().map_or(0, wire),
             text_len: 0,
             is_recovered: self.recovered,
+            comment: self.comment.as_ref().map(|text| text.as_str().into()),
             quiet_since: None,
             revision: 0,
         };

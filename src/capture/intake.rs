@@ -156,6 +156,7 @@ fn made_up_summary(turn: &Summary, name: &str) -> Summary {
         close: None,
         wire_len: 0,
         is_recovered: false,
+        comment: None,
         quiet_since: None,
         ..turn.clone()
     }

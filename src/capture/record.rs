@@ -88,6 +88,9 @@ pub(super) struct Record<'a> {
     pub(super) frames: Option<Vec<Frame<'a>>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) close: Option<Close<'a>>,
+    /// What the user noted. The last member, so that a line can be copied with another one.
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) comment: Option<Text<'a>>,
 }
 
 /// What a line holds.

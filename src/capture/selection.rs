@@ -5,9 +5,9 @@ use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use super::counted::Counted;
-use super::encode::{check, name_of_connection, write_line};
+use super::encode::{check, name_of_connection, tail, write_line};
 use super::{Error, Shelf, create_beside};
-use crate::flow::{FlowId, Store};
+use crate::flow::{FlowId, Place, Store};
 
 /// What to do when there is a file of that name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -85,9 +85,7 @@ fn write(
                 write_line(&mut out, flow, connection.as_deref())
                     .map_err(|source| failed(source.into()))?;
             }
-            (_, Some(place)) => shelf
-                .each(place, |part| out.write_all(part))
-                .map_err(&failed)?,
+            (_, Some(place)) => copy(&mut out, shelf, place, retold(store, id)).map_err(&failed)?,
             _ => {
                 let why = "a flow is neither in memory nor in the capture any more";
                 return Err(failed(io::Error::other(why)));
@@ -103,6 +101,39 @@ fn write(
         .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(&failed)?;
     Ok(saved)
+}
+
+/// The ends of a line whose flow got another comment since: what it has, and what it is to have.
+fn retold(store: &Store, id: FlowId) -> Option<[String; 2]> {
+    let before = store.comment_in_line(id)?;
+    let summary = store.summary(id)?;
+    Some([tail(before), tail(summary.comment.as_deref())])
+}
+
+/// Copies a line, with another end if there is one.
+fn copy(
+    out: &mut impl Write,
+    shelf: &Shelf,
+    place: Place,
+    ends: Option<[String; 2]>,
+) -> io::Result<()> {
+    let Some([old, new]) = ends else {
+        return shelf.each(place, |part| out.write_all(part));
+    };
+    let len = place.len.saturating_sub(old.len() as u64);
+    let end = Place {
+        len: place.len - len,
+        offset: place.offset + len,
+        ..place
+    };
+    let mut found = Vec::new();
+    shelf.each(end, |part| found.write_all(part))?;
+    if found != old.as_bytes() {
+        let why = "a line of the capture does not end as it did, so no comment can be put there";
+        return Err(io::Error::other(why));
+    }
+    shelf.each(Place { len, ..place }, |part| out.write_all(part))?;
+    out.write_all(new.as_bytes())
 }
 
 /// Gives the finished file its name.

@@ -34,6 +34,9 @@ pub fn payload(flow: &Flow, around: &Around<'_>, tab: Tab, folds: &Folds) -> Doc
 
 /// Adds what failed on the way, and what was wrong in the bytes.
 pub(super) fn problems(document: &mut Document, flow: &Flow) {
+    if let Some(comment) = &flow.comment {
+        document.push(Line::of(&format!("“{comment}”"), Role::Emphasis).hanging(1));
+    }
     if flow.is_recovered {
         let text = "↺ recovered from the journal of a codextap that was killed";
         document.push(Line::of(text, Role::Warning).hanging(2));

@@ -52,6 +52,7 @@ pub(super) fn flow(kind: FlowKind, target: &str) -> Flow {
         faults: Vec::new(),
         close: None,
         is_recovered: false,
+        comment: None,
         revision: 0,
     }
 }

@@ -93,6 +93,8 @@ pub struct Flow {
     pub close: Option<Close>,
     /// Whether it was put together from a journal, because the program that recorded it was killed.
     pub is_recovered: bool,
+    /// What the user noted about it.
+    pub comment: Option<Box<str>>,
     /// Grows with every change; caches compare it.
     pub revision: u64,
 }
@@ -288,6 +290,7 @@ impl Flow {
             faults: Vec::new(),
             close: None,
             is_recovered: false,
+            comment: None,
             revision: 0,
         }
     }

@@ -38,6 +38,8 @@ pub struct Store {
     spare_weight: u64,
     /// Grows with every flow that got a place, or came back whole.
     moves: u64,
+    /// Flows whose comment is another than the one that stands in their line, and that one.
+    retold: HashMap<FlowId, Option<Box<str>>>,
 }
 
 /// What is in memory of a flow.
@@ -270,6 +272,40 @@ impl Store {
         Some(change(flow))
     }
 
+    /// Keeps what the user noted about a flow; nothing if it is empty. The line of a flow that ended
+    /// stays as it was written.
+    pub fn comment(&mut self, id: FlowId, comment: &str) {
+        let comment: Option<Box<str>> = (!comment.is_empty()).then(|| comment.into());
+        let index = id.0 as usize;
+        let (before, has_ended) = match self.slots.get_mut(index) {
+            Some(Slot::Whole(flow)) => {
+                let flow = Arc::make_mut(flow);
+                flow.revision = self.revision + 1;
+                (
+                    std::mem::replace(&mut flow.comment, comment),
+                    flow.ended.is_some(),
+                )
+            }
+            Some(Slot::Brief(summary)) => {
+                let summary = Arc::make_mut(summary);
+                summary.revision = self.revision + 1;
+                (std::mem::replace(&mut summary.comment, comment), true)
+            }
+            Some(Slot::Gone) | None => return,
+        };
+        if has_ended {
+            self.retold.entry(id).or_insert(before);
+        }
+        self.revision += 1;
+        self.revisions[index] = self.revision;
+    }
+
+    /// The comment that stands in the flow's line, if it has got another one since.
+    #[must_use]
+    pub fn comment_in_line(&self, id: FlowId) -> Option<Option<&str>> {
+        self.retold.get(&id).map(Option::as_deref)
+    }
+
     /// Takes note where the line of a flow that ended stands, if it does anywhere: from now on the
     /// flow may be let go.
     pub fn release(&mut self, id: FlowId, place: Option<Place>) {
@@ -286,6 +322,7 @@ impl Store {
             return;
         };
         self.revision += 1;
+        flow.comment.clone_from(&summary.comment);
         (flow.id, flow.kind, flow.revision) = (id, summary.kind, self.revision);
         self.revisions[id.0 as usize] = self.revision;
         self.slots[id.0 as usize] = Slot::Whole(Arc::new(flow));

@@ -69,6 +69,8 @@ pub struct Summary {
     pub is_recovered: bool,
     /// [`Flow::quiet_since`].
     pub quiet_since: Option<At>,
+    /// [`Flow::comment`].
+    pub comment: Option<Box<str>>,
     /// [`Flow::revision`].
     pub revision: u64,
 }
@@ -112,6 +114,7 @@ impl Summary {
             text_len: (flow.request.body.bytes().len() + flow.response.body.bytes().len()) as u64,
             is_recovered: flow.is_recovered,
             quiet_since: flow.quiet_since(),
+            comment: flow.comment.clone(),
             revision: flow.revision,
         }
     }

@@ -179,6 +179,15 @@ impl Line<'_> {
             }
             Agent::Sub(_) | Agent::Main | Agent::Unknown => x,
         };
+        let x = match &self.flow.comment {
+            Some(comment) => {
+                let comment = Clean::new(comment);
+                let comment = truncate(comment.as_str(), MOST_OF_A_COMMENT);
+                let comment = format!("“{comment}” ");
+                put(buf, x, y, end, &comment, self.theme.role(Role::Emphasis))
+            }
+            None => x,
+        };
         let stall = self.flow.stall(self.app.now());
         let (more, role) = match stall {
             Some(stall) => (format!(" · silent {}", short(stall)), Role::Warning),
@@ -369,6 +378,8 @@ fn status(flow: &Summary) -> (String, Role) {
 
 /// Before what a flow is about that a journal gave back; the payload pane says it in words.
 const RECOVERED: &str = "↺ ";
+/// Columns of what the user noted.
+const MOST_OF_A_COMMENT: usize = 24;
 /// Columns of a sub-agent's name.
 const MOST_OF_AN_AGENT: usize = 12;
 /// Phases of a live flow's sign; none of them looks like another state's.

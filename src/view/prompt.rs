@@ -21,6 +21,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
         Kind::Filter { .. } | Kind::Search { .. } => "/ ",
         Kind::Save { .. } => "save to ",
         Kind::Stream => "stream to ",
+        Kind::Comment { .. } => "comment ",
     };
     let start = put(
         buf,
@@ -190,6 +191,7 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
             let flows = if count == 1 { "flow" } else { "flows" };
             format!("{count} {what} {flows} as JSONL · credentials stay masked")
         }
+        Kind::Comment { .. } => "Enter keeps it with the flow, without text none".to_owned(),
         Kind::Stream => {
             let what = match app.filter() {
                 "" => "all flows".to_owned(),

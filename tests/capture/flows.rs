@@ -24,6 +24,7 @@ pub(crate) fn every_kind() -> Store {
     store.push(turn(connection));
     store.push(refused_upgrade());
     store.push(live_exchange());
+    store.comment(FlowId(2), "noted \u{1b}[31m here");
     store
 }
 

@@ -1,6 +1,7 @@
 //! The request list: its tree, its order, and the cursor, which stays where it is.
 
 use codextap::app::layout::{Edge, Shape};
+use codextap::app::{Effect, Msg};
 use codextap::flow::FlowKind;
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::layout::Position;
@@ -278,4 +279,35 @@ fn turns_of_a_filter_stand_below_their_connection() {
         matches!(kinds[..], [FlowKind::Ws, FlowKind::WsTurn { .. }]),
         "{kinds:?}"
     );
+}
+
+#[test]
+fn what_is_noted_about_a_flow_stands_in_its_row_and_above_its_payload() {
+    let mut scene = Scene::live();
+    let comment = "look \u{1b}[31mhere";
+    scene.press(";");
+    scene.app.update(Msg::Paste(comment.to_owned()));
+    scene.press("<enter>");
+    assert_eq!(
+        scene.app.toast().unwrap().text,
+        "the comment stays with the flow"
+    );
+    check("comment", scene, (120, 40), "");
+
+    let mut scene = Scene::finished();
+    scene.press(";done<enter>");
+    let [Effect::Copy(line)] = &scene.press("Y")[..] else {
+        panic!("no line");
+    };
+    assert!(line.ends_with(r#","comment":"done"}"#), "{line}");
+    let text = &scene.app.toast().unwrap().text;
+    assert!(text.contains("until the end"), "{text}");
+    scene.press(";<esc>");
+    let comment = |scene: &Scene| scene.app.selected().unwrap().comment.clone();
+    assert_eq!(comment(&scene).as_deref(), Some("done"));
+    scene.press(";<c-u><enter>");
+    assert_eq!(comment(&scene), None);
+    let mut empty = Scene::new();
+    empty.press(";");
+    assert_eq!(empty.app.toast().unwrap().text, "no flow is selected");
 }

@@ -191,6 +191,7 @@ fn flow() -> Flow {
         faults: Vec::new(),
         close: None,
         is_recovered: false,
+        comment: None,
         revision: 0,
     }
 }
