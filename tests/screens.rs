@@ -35,13 +35,14 @@ use ratatui::style::{Color, Modifier, Style};
 use scene::Scene;
 
 /// The sizes that people have: from a narrow split to a wide screen.
-const SIZES: [(u16, u16); 6] = [
+const SIZES: [(u16, u16); 7] = [
     (40, 10),
     (60, 24),
     (80, 24),
     (120, 40),
     (160, 50),
     (200, 50),
+    (300, 100),
 ];
 
 #[test]
@@ -74,7 +75,7 @@ fn a_turn_that_is_silent_for_a_minute_says_so() {
 
 #[test]
 fn a_failure_stands_first() {
-    for size in [(60, 24), (120, 40), (200, 50)] {
+    for size in SIZES {
         let mut scene = Scene::finished();
         scene.unreachable();
         scene.wait(0);
@@ -169,7 +170,9 @@ fn a_wrong_filter_says_what_is_wrong() {
         "/is:failed mdoel:gpt",
     );
     check("filter", Scene::finished(), (120, 40), "/parser");
-    check("filter-none", Scene::finished(), (80, 24), "/zebra<enter>");
+    for size in SIZES {
+        check("filter-none", Scene::finished(), size, "/zebra<enter>");
+    }
 }
 
 #[test]

@@ -512,6 +512,8 @@ impl List {
         let mut terse = 0;
         // Of the flows that are left, the last one before the one that is meant, or else the first.
         let (mut nearest, mut is_past) = (None, false);
+        // The newest turn that is left, in a fold or not, or else the newest flow.
+        let mut newest = None;
         let mut is_wanted = |id: FlowId, entry: Entry| {
             let is_wanted =
                 self.judge.passes(id) && (!self.is_marked_only || self.marks.contains(&id));
@@ -519,8 +521,11 @@ impl List {
             terse += usize::from(is_wanted && is_terse);
             let is_wanted = is_wanted && !is_terse;
             is_past |= Some(id) == self.meant;
-            if is_wanted && (!is_past || nearest.is_none()) {
-                nearest = Some(id);
+            if is_wanted {
+                newest = newest.max(Some((entry.is_turn(), id)));
+                if !is_past || nearest.is_none() {
+                    nearest = Some(id);
+                }
             }
             is_wanted
         };
@@ -538,7 +543,7 @@ impl List {
         }
         self.terse = self.terse.map(|_| terse);
         if self.follows || self.meant.is_none() {
-            self.meant = self.newest();
+            self.meant = newest.map(|(_, id)| id);
         }
         let row = self.meant.and_then(|id| self.row_of(id));
         let row = row.or_else(|| self.row_of(nearest?));
@@ -560,12 +565,5 @@ impl List {
             };
             entry.connection().and_then(row_of).or_else(head)
         })
-    }
-
-    /// The newest turn that is shown or, if there is none, the newest flow.
-    fn newest(&self) -> Option<FlowId> {
-        let is_turn = |id: &&FlowId| self.entry(**id).is_some_and(Entry::is_turn);
-        let turn = self.rows.iter().filter(is_turn).max();
-        turn.or_else(|| self.rows.iter().max()).copied()
     }
 }

@@ -218,6 +218,25 @@ fn a_flow_that_is_followed_is_let_go_by_whoever_moves() {
 }
 
 #[test]
+fn a_turn_that_is_followed_into_a_fold_has_the_cursor_at_its_head() {
+    let mut scene = Scene::finished();
+    screen(&mut scene, SIZE, "C", "default-dark");
+    for text in ["Another", "And another"] {
+        scene.streamed_turn(text, "main", true);
+        scene.refused();
+        scene.wait(0);
+        screen(&mut scene, SIZE, "", "default-dark");
+        assert_eq!(cursor(&scene).1, "And the first one?", "the newest of all");
+    }
+    scene.streamed_turn("And one more", "main", true);
+    scene.wait(0);
+    screen(&mut scene, SIZE, "", "default-dark");
+    assert_eq!(cursor(&scene).1, "Why does the parser drop the last line?");
+    screen(&mut scene, SIZE, "CF", "default-dark");
+    assert_eq!(cursor(&scene).1, "And one more");
+}
+
+#[test]
 fn borders_are_dragged_with_the_mouse() {
     let mut scene = Scene::finished();
     for size in [(200, 50), (100, 40)] {
