@@ -6,6 +6,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "screens/copy.rs"]
+mod copy;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/list.rs"]

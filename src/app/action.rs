@@ -190,7 +190,8 @@ actions! {
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
     Stream "stream" "stream" ["W"] Anywhere Choose
         "Stream flows that match to a file; again stops it";
-    Copy "copy" "copy" ["y"] Anywhere Choose "Copy the line under the cursor";
+    Copy "copy" "copy" ["y"] Anywhere Choose
+        "Copy: then y the line, v the value, p the path, s the section, a all";
     CopyFlow "copy-flow" "copy flow" ["Y"] Anywhere Choose "Copy the flow as a line of JSONL";
 
     Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";
@@ -205,6 +206,7 @@ actions! {
         "Hide side channels, but for what failed; again shows them";
     Raw "raw" "raw" ["r"] Anywhere Show "Show the payload raw, or decoded again";
     Diff "diff" "diff" ["d"] Anywhere Show "Compare the request with that of the turn before";
+    Wrap "wrap" "wrap" ["b"] Detail Show "Break long lines, or cut them at the edge";
     Zoom "zoom" "zoom" ["z"] Anywhere Show "Let the pane fill the screen, or not";
     Layout "layout" "layout" ["-"] Anywhere Show "Try the next layout";
     Shrink "shrink" "shrink" ["<"] Anywhere Show "Make the list smaller";

@@ -34,6 +34,8 @@ struct Source {
     folds: Folds,
     /// Columns for the text.
     width: u16,
+    /// Whether long lines are broken.
+    is_wrapped: bool,
 }
 
 /// Tells apart what a pane says, whatever is folded away.
@@ -71,6 +73,8 @@ pub(super) struct Show<'a> {
     pub(super) folds: &'a Folds,
     /// Whether what happened to the flow meanwhile is not to be shown.
     pub(super) is_paused: bool,
+    /// Whether long lines go on in the next row.
+    pub(super) is_wrapped: bool,
 }
 
 impl Sheet {
@@ -117,6 +121,7 @@ impl Sheet {
             },
             folds: show.folds.clone(),
             width,
+            is_wrapped: show.is_wrapped,
         };
         if let Some(old) = self.source.as_ref().filter(|_| show.is_paused) {
             source.version.stamp = old.version.stamp;
@@ -124,14 +129,15 @@ impl Sheet {
         if self.source.as_ref() != Some(&source) || self.is_behind() {
             let old = self.source.as_ref();
             let is_new = old.is_none_or(|old| !old.version.is_of(&source.version));
-            let is_same_width = self.source.as_ref().is_some_and(|old| old.width == width);
+            let form = |source: &Source| (source.width, source.is_wrapped);
+            let is_same_width = old.is_some_and(|old| form(old) == form(&source));
             let line = self
                 .leaf
                 .rows
                 .get(self.leaf.scroll.cursor)
                 .map(|row| row.line);
             let kept = self.build(pane, show);
-            self.wrap(pane, if is_same_width { kept } else { 0 }, width);
+            self.wrap(pane, if is_same_width { kept } else { 0 }, &source);
             if let Some(line) = line.filter(|_| !is_same_width) {
                 self.leaf.scroll.cursor = self.leaf.row_of(line);
             }
@@ -204,14 +210,15 @@ impl Sheet {
     }
 
     /// Breaks the lines into rows, but for the first `kept`, which have theirs.
-    fn wrap(&mut self, pane: Pane, kept: usize, width: u16) {
+    fn wrap(&mut self, pane: Pane, kept: usize, source: &Source) {
         let rows = self.leaf.rows.partition_point(|row| row.line < kept);
         self.leaf.rows.truncate(rows);
         for (index, line) in self.leaf.document.lines.iter().enumerate().skip(kept) {
-            if pane == Pane::Frames && line.frame.is_some() {
+            let is_table = pane == Pane::Frames && line.frame.is_some();
+            if is_table || !source.is_wrapped {
                 self.leaf.rows.push(cut_line(index, line));
             } else {
-                self.leaf.rows.extend(wrap_line(index, line, width));
+                self.leaf.rows.extend(wrap_line(index, line, source.width));
             }
         }
     }

@@ -13,7 +13,7 @@ use super::focus::Pane;
 use super::leaf::{Leaf, text_of};
 use super::scroll::Scroll;
 use super::snapshot::Snapshot;
-use crate::content::{Document, Folds};
+use crate::content::{Document, Fold, Folds};
 use crate::filter::Needle;
 use crate::tap::At;
 
@@ -247,7 +247,7 @@ impl Finder {
             return Went::Nowhere;
         };
         let place = *origin.place.get_or_insert_with(|| {
-            let alignment = Alignment::of(leaf.document(), &hits.text);
+            let alignment = Alignment::of(&Heads::of(leaf.document()), &hits.text);
             alignment.place_of(leaf).0
         });
         let after = hits.all.partition_point(|hit| hit.start() < place);
@@ -271,7 +271,7 @@ impl Finder {
         let (from, steps) = if let Some(current) = self.current.filter(|_| has_stayed) {
             (current, times)
         } else {
-            let alignment = Alignment::of(leaf.document(), &hits.text);
+            let alignment = Alignment::of(&Heads::of(leaf.document()), &hits.text);
             let (start, end) = alignment.place_of(leaf);
             let at = if is_forward { end } else { start };
             let next = hits.all.partition_point(|hit| hit.start() < at);
@@ -310,7 +310,7 @@ impl Finder {
             self.is_due = false;
             return false;
         };
-        match Alignment::of(leaf.document(), &hits.text).spot(hit.line) {
+        match Alignment::of(&Heads::of(leaf.document()), &hits.text).spot(hit.line) {
             Spot::Shown(line) => {
                 let range = hit.range.clone();
                 let row = leaf.row_at(line, range.start);
@@ -355,7 +355,7 @@ fn open(text: &Document, head: usize, line: usize, folds: &mut Folds) -> bool {
 /// A head is one line, open or closed; closing a section takes the lines right after its head away. So
 /// the lines from a head that is shown to the next one are the same in both, but for what is missing
 /// after a closed one.
-struct Alignment {
+pub(super) struct Alignment {
     /// Heads that are shown, in order.
     heads: Vec<Head>,
     /// How many lines the texts have: what is shown, and the whole.
@@ -378,29 +378,46 @@ enum Spot {
     Behind(usize),
 }
 
+/// The heads of a text's sections.
+#[derive(Clone, Debug)]
+pub(super) struct Heads {
+    /// Each with its line.
+    all: Vec<(usize, Fold)>,
+    /// How many lines the text has.
+    lines: usize,
+}
+
+impl Heads {
+    pub(super) fn of(document: &Document) -> Self {
+        let lines = document.lines.iter().enumerate();
+        Self {
+            all: lines
+                .filter_map(|(at, line)| Some((at, line.fold.clone()?)))
+                .collect(),
+            lines: document.lines.len(),
+        }
+    }
+}
+
 impl Alignment {
-    fn of(shown: &Document, whole: &Document) -> Self {
-        let heads = |document: &'_ Document| {
-            let lines = document.lines.iter().enumerate();
-            let heads = lines.filter_map(|(at, line)| Some((at, line.fold.clone()?)));
-            heads.collect::<Vec<_>>()
-        };
-        let all = heads(whole);
-        let mut all = all.iter();
+    pub(super) fn of(shown: &Heads, whole: &Document) -> Self {
+        let all = whole.lines.iter().enumerate();
+        let mut all = all.filter_map(|(at, line)| Some((at, line.fold.as_ref()?)));
+        let lines = (shown.lines, whole.lines.len());
         let mut found = Vec::new();
-        for (shown, fold) in heads(shown) {
+        for (shown, fold) in &shown.all {
             let Some((whole, _)) = all.find(|(_, other)| other.key == fold.key) else {
                 break;
             };
             found.push(Head {
-                shown,
-                whole: *whole,
+                shown: *shown,
+                whole,
                 is_open: fold.is_open,
             });
         }
         Self {
             heads: found,
-            lines: (shown.lines.len(), whole.lines.len()),
+            lines,
         }
     }
 
@@ -413,7 +430,7 @@ impl Alignment {
     }
 
     /// Which line of the whole text a shown one is.
-    fn whole(&self, shown: usize) -> usize {
+    pub(super) fn whole(&self, shown: usize) -> usize {
         let before = self.heads.partition_point(|head| head.shown <= shown);
         match before.checked_sub(1).and_then(|place| self.head(place)) {
             Some((head, end)) if !head.is_open && shown > head.shown => {

@@ -11,6 +11,7 @@ pub mod columns;
 mod comment;
 mod documents;
 pub mod edit;
+mod extract;
 mod find;
 pub mod focus;
 mod fuzzy;
@@ -58,6 +59,7 @@ use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
+pub use extract::{Extract, Extracted, Part, Use};
 pub use find::{Hits, MOST_HITS, TextSearch};
 pub use hints::Hint;
 pub use loading::Loading;
@@ -125,9 +127,9 @@ pub struct App {
     /// Groups of frames that were opened or closed, and of which flow.
     frame_folds: (Option<FlowId>, Folds),
     /// The time axis of the frames, and the column of the one under the cursor.
-    axis: Option<(Line, Option<usize>)>,
+    axis: Option<Box<(Line, Option<usize>)>>,
     /// Where the panes are to go, because another one went there.
-    picks: Picks,
+    picks: Box<Picks>,
     /// The searches in the detail panes.
     finders: Box<Finders>,
     /// The filter in force, as text; empty for none.
@@ -162,6 +164,10 @@ pub struct App {
     toasts: Toasts,
     /// Whether the display stands still.
     is_paused: bool,
+    /// Whether long lines go on in the next row.
+    is_wrapped: bool,
+    /// Whether the next key says what to copy.
+    is_copying: bool,
     /// Digits of a count typed so far.
     count: Count,
     /// The terminal's title, as last set.
@@ -190,7 +196,7 @@ impl App {
             folds: Folds::default(),
             frame_folds: (None, Folds::default()),
             axis: None,
-            picks: Picks::default(),
+            picks: Box::default(),
             finders: Box::default(),
             filter: String::new(),
             history: Vec::new(),
@@ -208,6 +214,8 @@ impl App {
             saving: None,
             toasts: Toasts::default(),
             is_paused: false,
+            is_wrapped: true,
+            is_copying: false,
             count: Count::default(),
             title: String::new(),
             options,
@@ -358,7 +366,7 @@ impl App {
     /// The time axis of the frames, and the column of the one under the cursor.
     #[must_use]
     pub fn axis(&self) -> Option<&(Line, Option<usize>)> {
-        self.axis.as_ref()
+        self.axis.as_deref()
     }
 
     /// The filter in force; empty for none.

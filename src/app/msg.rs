@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::extract::{Extract, Extracted};
 use super::find::{Hits, TextSearch};
 use super::log::LogLine;
 use super::search::{Found, Search};
@@ -46,6 +47,8 @@ pub enum Msg {
     Found(Found),
     /// The text of a pane was searched.
     Hits(Hits),
+    /// A part of a pane's text was taken.
+    Extracted(Extracted),
 }
 
 /// Something that the loop does for the app.
@@ -73,6 +76,8 @@ pub enum Effect {
     Search(Search),
     /// Search the text of a pane.
     SearchText(TextSearch),
+    /// Take a part of a pane's text.
+    Extract(Extract),
     /// Put text into the clipboard.
     Copy(String),
     /// Draw with the theme of this name.
@@ -127,6 +132,8 @@ pub enum Outcome {
     Copied {
         /// How many characters.
         chars: usize,
+        /// How many bytes, if that is more than some terminals take.
+        most: Option<usize>,
     },
     /// The theme cannot be used.
     ThemeFailed {

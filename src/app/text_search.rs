@@ -162,6 +162,7 @@ impl App {
                 tab: self.tab,
                 folds: &self.folds,
                 is_paused: self.is_paused,
+                is_wrapped: self.is_wrapped,
             };
             let prices = &self.options.prices;
             let snapshot = || Snapshot::of(pane, show, prices.clone());
@@ -269,11 +270,12 @@ impl App {
                 tab: self.tab,
                 folds,
                 is_paused: self.is_paused,
+                is_wrapped: self.is_wrapped,
             };
             sheet.prepare(pane, show, text.width, text.height);
             if pane == Pane::Frames {
                 let axis = placed.axis();
-                self.axis = axis.map(|axis| sheet.axis(show, axis.width));
+                self.axis = axis.map(|axis| Box::new(sheet.axis(show, axis.width)));
             }
             if sheet.is_behind() {
                 return;

@@ -142,8 +142,18 @@ impl From<Outcome> for Toast {
                 let reason = reason(&path, &error);
                 Self::error(format!("cannot stream to {}: {reason}", path.display()))
             }
-            Outcome::Copied { chars } => Self::success(format!("copied {chars} characters")),
             Outcome::ThemeFailed { error } => Self::error(error),
+            Outcome::Copied { chars, most: None } => {
+                Self::success(format!("copied {chars} characters"))
+            }
+            Outcome::Copied {
+                chars,
+                most: Some(most),
+            } => {
+                let most = format::bytes(most as u64);
+                let text = format!("copied {chars} characters; some terminals take {most} at most");
+                Self::note(text)
+            }
             Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),
         }
     }

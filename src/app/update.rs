@@ -9,7 +9,6 @@ use super::action::Action;
 use super::focus::Pane;
 use super::keymap::Chord;
 use super::layout::Shape;
-use super::leaf::text_of;
 use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
 use super::search::Found;
@@ -77,6 +76,7 @@ impl App {
                 self.found(found);
                 Vec::new()
             }
+            Msg::Extracted(extracted) => Self::take_extract(extracted),
             Msg::Hits(hits) => {
                 self.take_hits(hits);
                 Vec::new()
@@ -97,6 +97,9 @@ impl App {
         }
         if self.prompt.is_some() {
             return self.prompt_key(key);
+        }
+        if self.is_copying {
+            return self.copy_key(key);
         }
         match self.overlay() {
             Some(Overlay::Confirm) => return self.confirm_key(key),
@@ -203,7 +206,8 @@ impl App {
             Action::Comment => self.ask_comment(),
             Action::Save => self.ask_save(),
             Action::Stream => return self.stream(),
-            Action::Copy => return self.copy(),
+            Action::Copy => return self.begin_copy(),
+            Action::Wrap => self.is_wrapped = !self.is_wrapped,
             Action::CopyFlow => return self.copy_flow(),
             Action::Follow => {
                 let follows = !self.list.follows();
@@ -375,20 +379,6 @@ impl App {
             self.note("no traffic passes here that could be streamed".to_owned());
         }
         Vec::new()
-    }
-
-    /// Copies the line under the cursor.
-    fn copy(&self) -> Vec<Effect> {
-        let text = match self.sheet(self.focus()) {
-            Some(sheet) => sheet.current().map(text_of),
-            None => self
-                .list
-                .selected()
-                .and_then(|id| Some(self.store.summary(id)?.gist.to_string())),
-        };
-        text.map(|text| Effect::Copy(text.trim().to_owned()))
-            .into_iter()
-            .collect()
     }
 
     /// Copies the flow as a line of a capture.

@@ -10,6 +10,7 @@
 mod block;
 mod calls;
 mod context;
+pub mod copy;
 mod diff;
 mod endpoint;
 mod expense;

@@ -81,6 +81,7 @@ struct Title {
 
 impl Timeline {
     /// All that is told about `flow` and its turns; as many more as are `hidden` are not in memory.
+    #[must_use]
     pub fn whole(flow: &Flow, turns: &[&Flow], hidden: usize, folds: &Folds) -> Document {
         let (mut timeline, mut document) = (Self::default(), Document::default());
         timeline.update(&mut document, flow, turns, hidden, folds);

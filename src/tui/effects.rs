@@ -14,6 +14,7 @@ use tokio::time::timeout;
 use super::{Screen, Session};
 use crate::app::{Effect, Msg, Outcome};
 use crate::capture::{self, Choice, Existing, Recording, Stream, Written};
+use crate::content::format;
 use crate::flow::{Flow, Store};
 
 /// Performs effects.
@@ -164,11 +165,14 @@ impl Effects {
                     let _ = done.send(Msg::Hits(search.run()));
                 });
             }
+            Effect::Extract(extract) => {
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || {
+                    let _ = done.send(Msg::Extracted(extract.run()));
+                });
+            }
             Effect::Copy(text) => {
-                screen.send(clipboard(&text).as_bytes());
-                let _ = self.done.send(Msg::Done(Outcome::Copied {
-                    chars: text.chars().count(),
-                }));
+                let _ = self.done.send(Msg::Done(copy(&text, screen)));
             }
             Effect::Title(title) => {
                 let mut sequence = String::from("\x1b]2;");
@@ -191,6 +195,21 @@ impl Effects {
     }
 }
 
+/// Puts `text` into the clipboard, if terminals take that much.
+fn copy(text: &str, screen: &Screen) -> Outcome {
+    let sequence = clipboard(text);
+    if sequence.len() > MOST_COPIED {
+        let [len, most] = [text.len(), MOST_COPIED / 4 * 3].map(|len| format::bytes(len as u64));
+        let error = format!("{len} is more than terminals take (OSC 52: {most}); save or view it");
+        return Outcome::CopyFailed { error };
+    }
+    screen.send(sequence.as_bytes());
+    Outcome::Copied {
+        chars: text.chars().count(),
+        most: (text.len() > SURELY_COPIED).then_some(SURELY_COPIED),
+    }
+}
+
 /// The sequence that puts `text` on the clipboard (OSC 52), through SSH and tmux too.
 fn clipboard(text: &str) -> String {
     use base64::Engine as _;
@@ -200,6 +219,12 @@ fn clipboard(text: &str) -> String {
 
 /// How long the end of the program waits for files that are being saved.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The longest sequence that tmux passes on, in bytes (`input-buffer-size`).
+const MOST_COPIED: usize = 1 << 20;
+/// Bytes of text that every terminal takes which takes any: xterm-like ones have bounds of 100 000 bytes for the
+/// whole sequence.
+const SURELY_COPIED: usize = 74_994;
 
 /// How many bytes of a stream's lines may wait for the disk. What is more stands in the capture.
 const BACKLOG: u64 = 16 << 20;

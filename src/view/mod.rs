@@ -46,6 +46,7 @@ pub fn draw(app: &App, theme: &Theme, frame: &mut Frame<'_>) {
     }
     match app.prompt() {
         Some(prompt) => prompt::draw(app, prompt, theme, buf),
+        None if app.is_copying() => prompt::copy(app, theme, buf),
         None => status::draw(app, theme, buf),
     }
     overlay::draw(app, theme, buf);

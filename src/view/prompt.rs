@@ -10,7 +10,7 @@ use ratatui::text::Span;
 use super::theme::{Theme, Ui};
 use super::{put, status};
 use crate::app::prompt::{Kind, Offer, Prompt, examples};
-use crate::app::{App, MOST_HITS};
+use crate::app::{App, MOST_HITS, Part};
 use crate::text::{Clean, pad, truncate, width};
 
 /// Draws the prompt, with a cursor of its own: the terminal's is hidden.
@@ -81,6 +81,18 @@ fn offer(offer: &Offer, area: Rect, theme: &Theme, buf: &mut Buffer) {
         let text = format!(" {name}  {}", doc.as_str());
         let text = pad(&truncate(&text, usize::from(width) - 1), usize::from(width));
         put(buf, area.x + 1, y, area.x + 1 + width, &text, style);
+    }
+}
+
+/// Draws what can be copied, each with its key.
+pub(super) fn copy(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let Rect { x, y, .. } = app.layout().status;
+    let end = app.layout().status.right();
+    let mut x = put(buf, x + 1, y, end, "copy", theme.ui(Ui::Accent));
+    let parts = Part::ALL.map(|(_, key, name)| (key.to_string(), name));
+    for (key, name) in parts.into_iter().chain([("Esc".to_owned(), "back")]) {
+        x = put(buf, x + 2, y, end, &key, theme.ui(Ui::StatusKey));
+        x = put(buf, x + 1, y, end, name, theme.ui(Ui::Status));
     }
 }
 

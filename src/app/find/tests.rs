@@ -144,7 +144,7 @@ proptest! {
     fn lines_that_are_shown_are_where_they_are_in_the_whole(json in json()) {
         let whole = payload(&json, &Folds::unfolded());
         let shown = payload(&json, &Folds::default());
-        let alignment = Alignment::of(&shown, &whole);
+        let alignment = Alignment::of(&Heads::of(&shown), &whole);
         for (at, line) in shown.lines.iter().enumerate() {
             let same = alignment.whole(at);
             prop_assert_eq!(alignment.spot(same), Spot::Shown(at));
