@@ -12,6 +12,10 @@ mod support {
 mod terminal;
 
 #[cfg(test)]
+#[path = "terminal/viewer.rs"]
+mod viewer;
+
+#[cfg(test)]
 mod tests {
     use std::fs;
     use std::net::SocketAddr;

@@ -192,6 +192,9 @@ actions! {
         "Stream flows that match to a file; again stops it";
     Copy "copy" "copy" ["y"] Anywhere Choose
         "Copy: then y the line, v the value, p the path, s the section, a all";
+    Pager "pager" "pager" ["V"] Detail Choose "Read all of the pane in $PAGER; recording goes on";
+    Editor "editor" "editor" ["ctrl-e"] Detail Choose
+        "Open all of the pane in $EDITOR, as a copy; recording goes on";
     CopyFlow "copy-flow" "copy flow" ["Y"] Anywhere Choose "Copy the flow as a line of JSONL";
 
     Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";

@@ -44,6 +44,17 @@ impl Part {
 pub enum Use {
     /// It is put into the clipboard.
     Copy,
+    /// It is opened in another program.
+    View(Viewer),
+}
+
+/// A program that shows a text.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Viewer {
+    /// The user's pager (`PAGER`, or `less`).
+    Pager,
+    /// The user's editor (`VISUAL`, `EDITOR`, or `vi`).
+    Editor,
 }
 
 /// A part to be taken.
@@ -163,6 +174,12 @@ impl App {
         effect.into_iter().collect()
     }
 
+    /// Opens all of the focused pane in another program.
+    pub(super) fn view(&self, viewer: Viewer) -> Vec<Effect> {
+        let extract = self.extract(self.focus(), Part::All, Use::View(viewer));
+        extract.map(Effect::Extract).into_iter().collect()
+    }
+
     /// Takes a part of a pane's text for some use.
     pub(super) fn extract(&self, pane: Pane, part: Part, purpose: Use) -> Option<Extract> {
         let flow = self.list.selected().and_then(|id| self.store.get(id))?;
@@ -193,6 +210,7 @@ impl App {
         match purpose {
             Use::Copy if text.is_empty() => Vec::new(),
             Use::Copy => vec![Effect::Copy(text)],
+            Use::View(viewer) => vec![Effect::View { viewer, text }],
         }
     }
 }

@@ -267,7 +267,6 @@ impl Finder {
             return Went::Nowhere;
         }
         let has_stayed = self.landed(leaf).is_some() || self.is_due;
-        let times = times % count;
         let (from, steps) = if let Some(current) = self.current.filter(|_| has_stayed) {
             (current, times)
         } else {
@@ -281,7 +280,8 @@ impl Finder {
         if is_forward {
             self.choose((from + steps) % count, from + steps >= count)
         } else {
-            self.choose((from + count - steps) % count, from < steps)
+            let back = steps % count;
+            self.choose((from + count - back) % count, from < steps)
         }
     }
 

@@ -35,6 +35,7 @@ impl App {
                 ],
                 Kind::Search { .. } => &[("Enter", "keep"), ("Esc", "restore")],
                 Kind::Save { .. } => &[("Enter", "save"), ("Esc", "leave")],
+                Kind::Comment { .. } => &[("Enter", "keep"), ("Esc", "leave")],
                 Kind::Stream => &[("Enter", "begin"), ("Esc", "leave")],
             });
         }

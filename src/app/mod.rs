@@ -59,7 +59,7 @@ use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
-pub use extract::{Extract, Extracted, Part, Use};
+pub use extract::{Extract, Extracted, Part, Use, Viewer};
 pub use find::{Hits, MOST_HITS, TextSearch};
 pub use hints::Hint;
 pub use loading::Loading;

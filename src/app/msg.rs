@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
-use super::extract::{Extract, Extracted};
+use super::extract::{Extract, Extracted, Viewer};
 use super::find::{Hits, TextSearch};
 use super::log::LogLine;
 use super::search::{Found, Search};
@@ -82,6 +82,13 @@ pub enum Effect {
     Copy(String),
     /// Draw with the theme of this name.
     Theme(String),
+    /// Give the terminal to a program that shows a text, until it is left.
+    View {
+        /// Which one.
+        viewer: Viewer,
+        /// The text, safe to be shown.
+        text: String,
+    },
     /// Set the terminal's title.
     Title(String),
     /// Give the terminal back to the shell until the program is continued.

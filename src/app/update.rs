@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::Action;
+use super::extract::Viewer;
 use super::focus::Pane;
 use super::keymap::Chord;
 use super::layout::Shape;
@@ -207,6 +208,8 @@ impl App {
             Action::Save => self.ask_save(),
             Action::Stream => return self.stream(),
             Action::Copy => return self.begin_copy(),
+            Action::Pager => return self.view(Viewer::Pager),
+            Action::Editor => return self.view(Viewer::Editor),
             Action::Wrap => self.is_wrapped = !self.is_wrapped,
             Action::CopyFlow => return self.copy_flow(),
             Action::Follow => {

@@ -29,6 +29,18 @@ pub fn state() -> Result<PathBuf, NoHome> {
         .join("codextap"))
 }
 
+/// Where files are kept for a moment that nobody else may read: `$XDG_RUNTIME_DIR/codextap` or, without one, a directory
+/// beside the captures.
+///
+/// # Errors
+/// When the user has no home.
+pub fn runtime() -> Result<PathBuf, NoHome> {
+    match strategy()?.runtime_dir() {
+        Some(directory) => Ok(directory.join("codextap")),
+        None => Ok(state()?.join("running")),
+    }
+}
+
 /// Where settings and the user's themes are kept: `$XDG_CONFIG_HOME/codextap`.
 ///
 /// # Errors

@@ -190,7 +190,7 @@ impl Effects {
                 }),
             },
             Effect::Redraw => screen.repaint(),
-            Effect::Quit | Effect::Suspend => {}
+            Effect::Quit | Effect::Suspend | Effect::View { .. } => {}
         }
     }
 }

@@ -192,14 +192,14 @@ where
                 None => return End::Told,
             },
             () = received(&mut resized), if has_screen => messages.extend(window()),
-            () = returned(&mut away, &mut continued) => match retake(devices, away.take()) {
-                Ok(size) => {
-                    messages.extend(size);
-                    let title = Effect::Title(session.app.title().to_owned());
-                    effects.perform(title, session, devices.screen);
+            why = returned(&mut away, &mut continued) => {
+                match retake(session, devices, away.take(), why) {
+                    Ok(size) => messages.extend(size),
+                    Err(error) => return End::Lost(error),
                 }
-                Err(error) => return End::Lost(error),
-            },
+                let title = Effect::Title(session.app.title().to_owned());
+                effects.perform(title, session, devices.screen);
+            }
             Some(message) = outcomes.recv() => messages.push(message),
             line = logged(&mut devices.log) => match line {
                 Some(line) => messages.push(Msg::Logged(line)),
@@ -251,10 +251,12 @@ where
             for effect in session.app.update(message) {
                 match effect {
                     Effect::Quit => return End::Quit,
-                    Effect::Suspend => match suspend(&mut session.app, devices) {
-                        Ok(shell) => away = shell,
-                        Err(error) => return End::Lost(error),
-                    },
+                    Effect::Suspend | Effect::View { .. } => {
+                        match leave(session, devices, effect) {
+                            Ok(other) => away = other,
+                            Err(error) => return End::Lost(error),
+                        }
+                    }
                     // The shell's title is its own.
                     Effect::Title(_) if away.is_some() => {}
                     effect => effects.perform(effect, session, devices.screen),
@@ -428,22 +430,31 @@ fn message(input: Input) -> Option<Msg> {
     }
 }
 
-/// Gives the terminal away. A proxy goes on behind a shell; what only reads captures is stopped until
-/// the shell that it was started from continues it.
-fn suspend<K>(app: &mut App, devices: &Devices<'_, K>) -> io::Result<Option<Away>> {
+/// Gives the terminal away: to what shows a text, or to a shell, behind which a proxy goes on. What only
+/// reads captures is stopped instead, until the shell that it was started from continues it.
+fn leave<K>(
+    session: &mut Session,
+    devices: &Devices<'_, K>,
+    effect: Effect,
+) -> io::Result<Option<Away>> {
     let Some(terminal) = devices.terminal else {
         return Ok(None);
     };
     devices.screen.settle();
     terminal.release();
-    if app.options().is_proxy {
-        match Away::start() {
-            Ok(away) => return Ok(Some(away)),
-            Err(error) => app.note(format!("cannot start a shell: {error}")),
+    let away = match effect {
+        Effect::View { viewer, text } => Away::view(viewer, &text),
+        _ if session.app.options().is_proxy => Away::shell(),
+        _ => {
+            #[cfg(unix)]
+            rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+            resume(devices)?;
+            return Ok(None);
         }
-    } else {
-        #[cfg(unix)]
-        rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
+    };
+    match away {
+        Ok(away) => return Ok(Some(away)),
+        Err(error) => session.app.note(format!("cannot start {error}")),
     }
     resume(devices)?;
     Ok(None)
@@ -451,17 +462,28 @@ fn suspend<K>(app: &mut App, devices: &Devices<'_, K>) -> io::Result<Option<Away
 
 /// Resolves when the terminal is the program's again: when the shell that had it was left, or the
 /// process was continued after a stop.
-async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) {
-    match away {
-        Some(away) => away.back().await,
-        None => received(continued).await,
+///
+/// Gives what went wrong with what had the terminal, in one line.
+async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) -> Option<String> {
+    if let Some(away) = away {
+        return away.back().await;
     }
+    received(continued).await;
+    None
 }
 
 /// Takes the terminal over again, from a shell or from whoever stopped the program and has left it in
-/// other modes. Gives the size that its window has by now.
-fn retake<K>(devices: &Devices<'_, K>, shell: Option<Away>) -> io::Result<Option<Msg>> {
-    if let (None, Some(terminal)) = (shell, devices.terminal) {
+/// other modes. Gives the size that its window has by now, and says what went wrong there.
+fn retake<K>(
+    session: &mut Session,
+    devices: &Devices<'_, K>,
+    away: Option<Away>,
+    why: Option<String>,
+) -> io::Result<Option<Msg>> {
+    if let Some(why) = why {
+        session.app.note(why);
+    }
+    if let (None, Some(terminal)) = (away, devices.terminal) {
         devices.screen.settle();
         terminal.release();
     }
