@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
 use std::collections::HashSet;
+use std::fmt::Write as _;
 use std::process::Command;
 
 use tempfile::TempDir;
@@ -40,7 +41,8 @@ fn examples_of_the_readme_print_what_they_say() {
 fn tell(told: &mut String, command: &[&str], help: &str, common: &HashSet<&str>) {
     let own = blocks(help).filter(|block| !common.contains(block));
     let own: Vec<&str> = own.collect();
-    *told += &format!("# {}\n\n{}\n\n", command.join(" "), own.join("\n\n"));
+    let (command, own) = (command.join(" "), own.join("\n\n"));
+    write!(told, "# {command}\n\n{own}\n\n").unwrap();
 }
 
 /// What `--help` prints.

@@ -191,8 +191,8 @@ impl App {
             flow,
             tab: self.tab,
             folds: self.folds_of(pane),
-            is_paused: self.is_paused,
-            is_wrapped: self.is_wrapped,
+            is_paused: self.display.is_paused,
+            is_wrapped: self.display.is_wrapped,
         };
         let row = leaf.rows().get(leaf.scroll().cursor);
         Some(Extract {

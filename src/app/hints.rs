@@ -17,7 +17,7 @@ impl App {
     /// The keys of what is on top, most useful first; none if they are not wanted.
     #[must_use]
     pub fn hints(&self) -> Vec<Hint> {
-        if !self.shows_hints {
+        if !self.display.has_hints {
             return Vec::new();
         }
         if let Some(prompt) = &self.prompt {
@@ -73,7 +73,7 @@ impl App {
                 self.overlay(),
                 Some(Overlay::Help | Overlay::Palette | Overlay::Confirm)
             );
-        if is_typing || !self.shows_hints {
+        if is_typing || !self.display.has_hints {
             return None;
         }
         self.named(Action::Help, Action::Help.hint())

@@ -9,6 +9,7 @@ pub mod action;
 mod chord;
 pub mod columns;
 mod comment;
+mod display;
 mod documents;
 pub mod edit;
 mod extract;
@@ -72,6 +73,7 @@ pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
 pub use themes::Themes;
 
+use display::Display;
 use documents::Sheet;
 use focus::Pane;
 use gauges::Gauges;
@@ -150,8 +152,6 @@ pub struct App {
     themes: Themes,
     /// What is asked before something is done.
     question: Option<Question>,
-    /// Whether the bottom line tells keys.
-    shows_hints: bool,
     /// The diff, while it is on top.
     page: Box<Page>,
     /// The session tree.
@@ -162,10 +162,8 @@ pub struct App {
     saving: Option<Prompt>,
     /// Messages.
     toasts: Toasts,
-    /// Whether the display stands still.
-    is_paused: bool,
-    /// Whether long lines go on in the next row.
-    is_wrapped: bool,
+    /// What the reader chose about the display.
+    display: Display,
     /// Whether the next key says what to copy.
     is_copying: bool,
     /// Digits of a count typed so far.
@@ -207,14 +205,12 @@ impl App {
             log: Box::default(),
             themes: Themes::default(),
             question: None,
-            shows_hints: true,
             page: Box::default(),
             tree: Box::default(),
             prompt: None,
             saving: None,
             toasts: Toasts::default(),
-            is_paused: false,
-            is_wrapped: true,
+            display: Display::default(),
             is_copying: false,
             count: Count::default(),
             title: String::new(),
@@ -408,7 +404,7 @@ impl App {
     /// Whether the display stands still.
     #[must_use]
     pub fn is_paused(&self) -> bool {
-        self.is_paused
+        self.display.is_paused
     }
 
     /// Digits of a count typed so far.
@@ -430,7 +426,7 @@ impl App {
         };
         let is_tree_stale =
             || self.overlays.contains(&Overlay::Sessions) && self.tree.is_stale(&self.store);
-        !self.toasts.is_empty() || (!self.is_paused && (is_moving() || is_tree_stale()))
+        !self.toasts.is_empty() || (!self.display.is_paused && (is_moving() || is_tree_stale()))
     }
 
     /// Whether something is left to do that must not be done in one go: [`App::work`] is to be
@@ -484,12 +480,12 @@ impl App {
 
     /// Takes in what happened, unless the display stands still.
     fn keep_up(&mut self) {
-        if self.is_paused {
+        if self.display.is_paused {
             self.list.settle(&self.store);
         } else {
             self.list.sync(&self.store);
         }
-        if self.options.is_proxy && !self.is_paused {
+        if self.options.is_proxy && !self.display.is_paused {
             self.gauges.look(self.list.totals(), &self.store);
         }
     }

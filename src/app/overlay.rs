@@ -262,7 +262,7 @@ impl App {
             let text = self.place_of_text(overlay);
             match overlay {
                 Overlay::Diff => self.prepare_diff(text),
-                Overlay::Sessions if !self.is_paused => {
+                Overlay::Sessions if !self.display.is_paused => {
                     let (store, prices) = (&self.store, &self.options.prices);
                     self.tree.prepare(store, prices, self.now, text.height);
                 }

@@ -161,8 +161,8 @@ impl App {
                 flow,
                 tab: self.tab,
                 folds: &self.folds,
-                is_paused: self.is_paused,
-                is_wrapped: self.is_wrapped,
+                is_paused: self.display.is_paused,
+                is_wrapped: self.display.is_wrapped,
             };
             let prices = &self.options.prices;
             let snapshot = || Snapshot::of(pane, show, prices.clone());
@@ -269,8 +269,8 @@ impl App {
                 flow,
                 tab: self.tab,
                 folds,
-                is_paused: self.is_paused,
-                is_wrapped: self.is_wrapped,
+                is_paused: self.display.is_paused,
+                is_wrapped: self.display.is_wrapped,
             };
             sheet.prepare(pane, show, text.width, text.height);
             if pane == Pane::Frames {

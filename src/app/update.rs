@@ -210,47 +210,22 @@ impl App {
             Action::Copy => return self.begin_copy(),
             Action::Pager => return self.view(Viewer::Pager),
             Action::Editor => return self.view(Viewer::Editor),
-            Action::Wrap => self.is_wrapped = !self.is_wrapped,
+            Action::Wrap => self.display.is_wrapped = !self.display.is_wrapped,
             Action::CopyFlow => return self.copy_flow(),
-            Action::Follow => {
-                let follows = !self.list.follows();
-                self.list.set_follows(follows, &self.store);
-            }
-            Action::Pause => self.is_paused = !self.is_paused,
+            Action::Follow => self.toggle_follow(),
+            Action::Pause => self.display.is_paused = !self.display.is_paused,
             Action::Fold => self.fold(),
             Action::FoldAll => self.list.fold_all(&self.store),
             Action::SideChannels => self.list.toggle_side_channels(&self.store),
-            Action::Sort => {
-                let sort = (0..times).fold(self.list.sort(), |sort, _| sort.next());
-                self.list.set_sort(sort, &self.store);
-            }
-            Action::ReverseSort => {
-                let sort = self.list.sort().reversed();
-                self.list.set_sort(sort, &self.store);
-            }
-            Action::Raw => {
-                self.tab = match self.tab {
-                    Tab::Raw => Tab::Request,
-                    Tab::Request | Tab::Response | Tab::Headers => Tab::Raw,
-                };
-                self.focus_on(Pane::Payload);
-            }
+            Action::Sort => self.sort_by_next(times),
+            Action::ReverseSort => self.reverse_sort(),
+            Action::Raw => self.toggle_raw(),
             Action::Diff => self.show(Overlay::Diff),
             Action::Zoom => self.wish.is_zoomed = !self.wish.is_zoomed,
-            Action::Layout => {
-                self.wish.is_zoomed = false;
-                self.wish.mode = self.wish.mode.next();
-                let title = self.wish.mode.title();
-                self.note(format!("layout: {title}"));
-            }
+            Action::Layout => self.next_layout(),
             Action::Shrink => self.resize(-400),
             Action::Grow => self.resize(400),
-            Action::Hints => {
-                self.shows_hints = !self.shows_hints;
-                if !self.shows_hints {
-                    self.note("the keys are hidden: the same command shows them again".to_owned());
-                }
-            }
+            Action::Hints => self.toggle_hints(),
             Action::Log if self.overlay() == Some(Overlay::Log) => self.close(),
             Action::Log => self.show_log(),
             Action::Themes => self.show_themes(),

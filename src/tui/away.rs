@@ -55,15 +55,15 @@ impl Away {
         let mut set = names.iter().filter_map(|name| config::environment(name));
         let set = set.find(|command| !command.trim().is_empty());
         let command = set.unwrap_or_else(|| usual.to_owned());
-        let named = |error: io::Error| io::Error::new(error.kind(), format!("{command}: {error}"));
-        let shown = Shown::write(text).map_err(named)?;
+        let told = |error: io::Error| io::Error::new(error.kind(), format!("{command}: {error}"));
+        let shown = Shown::write(text).map_err(told)?;
         // With job control (POSIX `sh -m`) Ctrl-C and Ctrl-Z are that program's alone. The command may have
         // arguments, so that a shell has to read it.
         let child = Command::new("sh")
             .args(["-mc", &format!("{command} \"$0\"; exit $?")])
             .arg(&shown.path)
             .spawn()
-            .map_err(named)?;
+            .map_err(told)?;
         Ok(Self {
             child,
             shown: Some((shown, command)),

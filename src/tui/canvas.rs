@@ -13,6 +13,7 @@ use ratatui::{Frame, Terminal, TerminalOptions, Viewport};
 /// Draws frames of one size.
 pub(super) struct Canvas {
     terminal: Terminal<Nowhere>,
+    size: (u16, u16),
 }
 
 impl std::fmt::Debug for Canvas {
@@ -24,15 +25,30 @@ impl std::fmt::Debug for Canvas {
 impl Canvas {
     /// A canvas of this many columns and rows.
     #[must_use]
-    pub(super) fn new((columns, rows): (u16, u16)) -> Self {
+    pub(super) fn new(size: (u16, u16)) -> Self {
+        let (columns, rows) = size;
         let area = Rect::new(0, 0, columns, rows);
         let options = TerminalOptions {
             viewport: Viewport::Fixed(area),
         };
         match Terminal::with_options(Nowhere, options) {
-            Ok(terminal) => Self { terminal },
+            Ok(terminal) => Self { terminal, size },
             Err(never) => match never {},
         }
+    }
+
+    /// How many columns and rows it has.
+    pub(super) fn size(&self) -> (u16, u16) {
+        self.size
+    }
+
+    /// Gives it another size. Says whether it is another one.
+    pub(super) fn resize(&mut self, size: (u16, u16)) -> bool {
+        let is_other = self.size != size;
+        if is_other {
+            *self = Self::new(size);
+        }
+        is_other
     }
 
     /// Draws one frame.

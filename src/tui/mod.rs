@@ -9,6 +9,7 @@ mod away;
 mod canvas;
 mod effects;
 mod input;
+mod pace;
 mod screen;
 mod terminal;
 
@@ -25,7 +26,7 @@ use futures_util::StreamExt;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::sleep_until;
 
 pub use screen::Screen;
 pub use terminal::Terminal;
@@ -37,6 +38,7 @@ use crate::view::{self, Theme};
 use away::Away;
 use canvas::Canvas;
 use effects::Effects;
+use pace::Pace;
 
 /// Everything the loop works on.
 pub struct Session {
@@ -170,7 +172,6 @@ where
     let mut resized = devices.terminal.and_then(|_| resized());
     let mut away: Option<Away> = None;
     let mut canvas = Canvas::new(devices.size);
-    let mut size = devices.size;
     let mut arrived = Vec::new();
     let mut pace = Pace::default();
     tell_status(session, devices.children.as_ref());
@@ -182,9 +183,7 @@ where
         let is_moving = has_screen && (session.app.is_animating() || session.theme.is_loading());
         tokio::select! {
             biased;
-            () = &mut ending => {
-                return End::Told;
-            }
+            () = &mut ending => return End::Told,
             input = devices.input.next() => match input {
                 // What was typed before the shell was there is nobody's.
                 Some(Ok(input)) => messages.extend(message(input).filter(|_| has_screen)),
@@ -193,12 +192,10 @@ where
             },
             () = received(&mut resized), if has_screen => messages.extend(window()),
             why = returned(&mut away, &mut continued) => {
-                match retake(session, devices, away.take(), why) {
+                match retake(session, devices, effects, away.take(), why) {
                     Ok(size) => messages.extend(size),
                     Err(error) => return End::Lost(error),
                 }
-                let title = Effect::Title(session.app.title().to_owned());
-                effects.perform(title, session, devices.screen);
             }
             Some(message) = outcomes.recv() => messages.push(message),
             line = logged(&mut devices.log) => match line {
@@ -241,10 +238,8 @@ where
         pace.is_dirty |= tell_status(session, devices.children.as_ref());
         for message in messages {
             if let Msg::Resize(columns, rows) = message
-                && size != (columns, rows)
+                && canvas.resize((columns, rows))
             {
-                size = (columns, rows);
-                canvas = Canvas::new(size);
                 devices.screen.repaint();
             }
             pace.is_dirty = true;
@@ -268,7 +263,7 @@ where
         }
         pace.hold(session.app.is_waiting());
         if away.is_none() && pace.may_draw() {
-            session.app.prepare(size);
+            session.app.prepare(canvas.size());
             let frame = canvas.draw(|frame| view::draw(&session.app, &session.theme, frame));
             devices.screen.show(frame);
             pace.drawn();
@@ -477,6 +472,7 @@ async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) -> Op
 fn retake<K>(
     session: &mut Session,
     devices: &Devices<'_, K>,
+    effects: &mut Effects,
     away: Option<Away>,
     why: Option<String>,
 ) -> io::Result<Option<Msg>> {
@@ -488,6 +484,8 @@ fn retake<K>(
         terminal.release();
     }
     resume(devices)?;
+    let title = Effect::Title(session.app.title().to_owned());
+    effects.perform(title, session, devices.screen);
     Ok(window())
 }
 
@@ -500,93 +498,5 @@ fn resume<K>(devices: &Devices<'_, K>) -> io::Result<()> {
     Ok(())
 }
 
-/// When to draw and when to tick.
-#[derive(Debug)]
-struct Pace {
-    /// Something changed since the last frame.
-    is_dirty: bool,
-    drawn: Option<Instant>,
-    /// Since when the panes wait for something that is being read back.
-    held: Option<Instant>,
-    ticked: Instant,
-    /// When to look once more at how writing the latest flows went.
-    check: Option<Instant>,
-}
-
-impl Default for Pace {
-    fn default() -> Self {
-        Self {
-            is_dirty: true,
-            drawn: None,
-            held: None,
-            ticked: Instant::now(),
-            check: None,
-        }
-    }
-}
-
-impl Pace {
-    /// When the next frame may be drawn.
-    fn due(&self) -> Instant {
-        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + PACE);
-        self.held.map_or(due, |held| due.max(held + HOLD))
-    }
-
-    /// Puts the frame off a little while the panes wait: most often it comes at once, and the screen
-    /// need not say that it is on its way.
-    fn hold(&mut self, is_waiting: bool) {
-        if !is_waiting {
-            self.held = None;
-        } else if self.held.is_none() {
-            self.held = Some(Instant::now());
-        }
-    }
-
-    fn may_draw(&self) -> bool {
-        self.is_dirty && self.due() <= Instant::now()
-    }
-
-    fn is_due_later(&self) -> bool {
-        self.is_dirty
-    }
-
-    fn drawn(&mut self) {
-        self.is_dirty = false;
-        self.drawn = Some(Instant::now());
-    }
-
-    fn recorded(&mut self) {
-        self.check = Some(Instant::now() + CHECK);
-    }
-
-    fn check(&self) -> Instant {
-        self.check.unwrap_or_else(Instant::now)
-    }
-
-    fn is_check_due(&self) -> bool {
-        self.check.is_some()
-    }
-
-    fn checked(&mut self) {
-        self.check = None;
-    }
-
-    fn next_tick(&self) -> Instant {
-        self.ticked + TICK
-    }
-
-    fn ticked(&mut self) {
-        self.ticked = Instant::now();
-    }
-}
-
 /// The longest the loop decodes before it looks at keys again.
 const SLICE: Duration = Duration::from_millis(8);
-/// The shortest time between two frames.
-const PACE: Duration = Duration::from_millis(16);
-/// How long a frame is put off for what is being read back.
-const HOLD: Duration = Duration::from_millis(30);
-/// How often a moving screen moves.
-const TICK: Duration = Duration::from_millis(100);
-/// How long after the latest events the capture's thread has surely tried to write them.
-const CHECK: Duration = Duration::from_secs(1);

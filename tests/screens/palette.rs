@@ -267,11 +267,15 @@ fn themes_are_tried_kept_and_left() {
 fn messages_stand_one_above_another_and_wait_for_room() {
     let mut scene = Scene::finished();
     for number in 0..5 {
-        scene
-            .app
-            .update(Msg::Done(Outcome::Copied { chars: number }));
+        scene.app.update(Msg::Done(Outcome::Copied {
+            chars: number,
+            most: None,
+        }));
     }
-    scene.app.update(Msg::Done(Outcome::Copied { chars: 0 }));
+    scene.app.update(Msg::Done(Outcome::Copied {
+        chars: 0,
+        most: None,
+    }));
     scene.wait(0);
     let shown = |scene: &Scene| -> Vec<String> {
         let toasts = scene.app.toasts().iter();
