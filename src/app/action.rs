@@ -178,6 +178,8 @@ actions! {
     NextMatch "next-match" "next match" ["n"] Detail Choose "Go to the next match";
     PreviousMatch "previous-match" "previous match" ["N"] Detail Choose
         "Go to the previous match";
+    FilterFrames "filter-frames" "filter frames" ["&"] Anywhere Choose
+        "Filter the frames of the flow";
     Filter "filter" "filter" ["f"] Anywhere Choose "Filter the list";
     ToggleFilter "toggle-filter" "no filter" ["\\"] Anywhere Choose
         "Clear the filter; again restores it";

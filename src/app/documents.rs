@@ -5,6 +5,7 @@
 //! of the lines that stayed the same: each frame wraps only what is new.
 
 use super::focus::Pane;
+use super::frames_filter::FramesFilter;
 use super::leaf::{Leaf, cut_line, wrap_line};
 use super::relations::Relations;
 use super::scroll::{Motion, Scroll};
@@ -71,6 +72,8 @@ pub(super) struct Show<'a> {
     pub(super) tab: Tab,
     /// The open and closed sections.
     pub(super) folds: &'a Folds,
+    /// Which frames are shown.
+    pub(super) frames: &'a FramesFilter,
     /// Whether what happened to the flow meanwhile is not to be shown.
     pub(super) is_paused: bool,
     /// Whether long lines go on in the next row.
@@ -91,6 +94,11 @@ impl Sheet {
     /// Whether some of the text is still to be made, with the next time that it is prepared.
     pub(super) fn is_behind(&self) -> bool {
         self.timeline.is_behind()
+    }
+
+    /// How many frames there are, and how many of them are shown.
+    pub(super) fn frames(&self) -> (usize, usize) {
+        self.timeline.chosen()
     }
 
     /// The time axis of frames, and the column of the one under the cursor.
@@ -125,6 +133,9 @@ impl Sheet {
         };
         if let Some(old) = self.source.as_ref().filter(|_| show.is_paused) {
             source.version.stamp = old.version.stamp;
+            if pane == Pane::Frames {
+                source.version.stamp[ROUND] = show.frames.round();
+            }
         }
         if self.source.as_ref() != Some(&source) || self.is_behind() {
             let old = self.source.as_ref();
@@ -136,6 +147,10 @@ impl Sheet {
                 .rows
                 .get(self.leaf.scroll.cursor)
                 .map(|row| row.line);
+            let round = |source: &Source| source.version.stamp[ROUND];
+            if pane == Pane::Frames && old.is_some_and(|old| round(old) != round(&source)) {
+                self.timeline = content::Timeline::default();
+            }
             let kept = self.build(pane, show);
             self.wrap(pane, if is_same_width { kept } else { 0 }, &source);
             if let Some(line) = line.filter(|_| !is_same_width) {
@@ -198,9 +213,14 @@ impl Sheet {
                 let turns: Vec<_> = turns(show).collect();
                 let hidden = show.store.turns(show.flow.id).len() - turns.len();
                 let document = &mut self.leaf.document;
-                return self
-                    .timeline
-                    .update(document, show.flow, &turns, hidden, show.folds);
+                return self.timeline.update(
+                    document,
+                    show.flow,
+                    &turns,
+                    hidden,
+                    show.folds,
+                    &|flow, frame| show.frames.passes(flow, frame),
+                );
             }
         };
         let pairs = self.leaf.document.lines.iter().zip(&document.lines);
@@ -239,7 +259,8 @@ fn stamp(pane: Pane, show: Show<'_>) -> [u64; 6] {
         (Pane::Frames, _) => {
             let newest = turns(show).map(|turn| turn.revision).max();
             let shown = turns(show).count() as u64;
-            [flow.revision, newest.unwrap_or(0), shown, 0, 0, 0]
+            let round = show.frames.round();
+            [flow.revision, newest.unwrap_or(0), shown, round, 0, 0]
         }
         (Pane::Payload, _) => {
             let answers = Calls::stamp(show.store, flow);
@@ -262,6 +283,9 @@ pub(super) fn calls(pane: Pane, show: Show<'_>) -> Calls {
         _ => Calls::default(),
     }
 }
+
+/// Where a stamp of frames has the round of their filter.
+const ROUND: usize = 3;
 
 /// The turns of a connection.
 pub(super) fn turns(show: Show<'_>) -> impl Iterator<Item = &Flow> {

@@ -191,6 +191,7 @@ impl App {
             flow,
             tab: self.tab,
             folds: self.folds_of(pane),
+            frames: &self.frames_filter,
             is_paused: self.display.is_paused,
             is_wrapped: self.display.is_wrapped,
         };

@@ -33,6 +33,7 @@ impl App {
                     ("Tab", "complete"),
                     ("↑", "earlier"),
                 ],
+                Kind::Frames { .. } => &[("Enter", "keep"), ("Esc", "restore"), ("↑", "earlier")],
                 Kind::Search { .. } => &[("Enter", "keep"), ("Esc", "restore")],
                 Kind::Save { .. } => &[("Enter", "save"), ("Esc", "leave")],
                 Kind::Comment { .. } => &[("Enter", "keep"), ("Esc", "leave")],

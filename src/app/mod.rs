@@ -15,6 +15,7 @@ pub mod edit;
 mod extract;
 mod find;
 pub mod focus;
+mod frames_filter;
 mod fuzzy;
 mod gauges;
 pub mod help;
@@ -76,6 +77,7 @@ pub use themes::Themes;
 use display::Display;
 use documents::Sheet;
 use focus::Pane;
+use frames_filter::FramesFilter;
 use gauges::Gauges;
 use help::Help;
 use keymap::Count;
@@ -130,6 +132,8 @@ pub struct App {
     frame_folds: (Option<FlowId>, Folds),
     /// The time axis of the frames, and the column of the one under the cursor.
     axis: Option<Box<(Line, Option<usize>)>>,
+    /// Which frames are shown.
+    frames_filter: Box<FramesFilter>,
     /// Where the panes are to go, because another one went there.
     picks: Box<Picks>,
     /// The searches in the detail panes.
@@ -194,6 +198,7 @@ impl App {
             folds: Folds::default(),
             frame_folds: (None, Folds::default()),
             axis: None,
+            frames_filter: Box::default(),
             picks: Box::default(),
             finders: Box::default(),
             filter: String::new(),

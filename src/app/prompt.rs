@@ -7,7 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::edit::Edit;
 use super::focus::Pane;
-use crate::filter::{Candidate, Completion, Filter, Names, Needle, ParseError};
+use crate::filter::{Candidate, Completion, Filter, FrameFilter, Names, Needle, ParseError};
 use crate::flow::FlowId;
 
 /// A question with a line to type the answer into.
@@ -62,6 +62,11 @@ impl Offer {
 pub enum Kind {
     /// A filter for the list; what it was before, for when the prompt is left.
     Filter {
+        /// The filter's text before.
+        before: String,
+    },
+    /// Which frames to show; what the filter was before, for when the prompt is left.
+    Frames {
         /// The filter's text before.
         before: String,
     },
@@ -129,6 +134,18 @@ impl Prompt {
         };
         prompt.validate();
         prompt
+    }
+
+    /// Asks which frames to show; `history` has the earlier filters, the newest last.
+    #[must_use]
+    pub fn frames(before: String, history: Vec<String>) -> Self {
+        let kind = Kind::Frames {
+            before: before.clone(),
+        };
+        Self {
+            history,
+            ..Self::new(kind, before)
+        }
     }
 
     /// Asks for what to look for in `pane`; `history` has what was looked for, the newest last.
@@ -321,6 +338,7 @@ impl Prompt {
                 let filter = Filter::parse_with(text, &self.names);
                 filter.err().map(Problem::from)
             }
+            Kind::Frames { .. } => FrameFilter::parse(text).err().map(Problem::from),
             Kind::Search { .. } => Needle::parse(text).err().map(Problem::from),
             Kind::Save { .. } | Kind::Stream if text.trim().is_empty() => Some(Problem {
                 span: 0..0,

@@ -7,7 +7,8 @@ use super::documents::{Show, calls, turns};
 use super::focus::Pane;
 use super::relations::Kept;
 use crate::content::{self, Document, Folds, Tab};
-use crate::flow::{Calls, Flow};
+use crate::filter::FrameFilter;
+use crate::flow::{Calls, Flow, Frame};
 use crate::responses::Prices;
 
 /// A flow and what is known around it, at one moment.
@@ -19,6 +20,8 @@ pub(super) struct Snapshot {
     /// The turns of a connection, and how many of them are not in memory.
     turns: Vec<Arc<Flow>>,
     hidden: usize,
+    /// Which frames are shown.
+    frames: Option<Arc<FrameFilter>>,
     calls: Calls,
     kept: Kept,
     prices: Arc<Prices>,
@@ -38,6 +41,7 @@ impl Snapshot {
             flow: store.shared(flow.id).filter(|_| pane.is_detail())?,
             hidden: all.len() - turns.len(),
             turns,
+            frames: show.frames.filter().cloned(),
             calls: calls(pane, show),
             kept: show.relations.keep(store),
             prices,
@@ -58,7 +62,11 @@ impl Snapshot {
             Pane::Reasoning => content::reasoning(flow),
             Pane::Frames => {
                 let turns: Vec<&Flow> = self.turns.iter().map(AsRef::as_ref).collect();
-                content::Timeline::whole(flow, &turns, self.hidden, folds)
+                let chosen = |flow: &Flow, frame: &Frame| {
+                    let filter = self.frames.as_ref();
+                    filter.is_none_or(|filter| filter.matches(flow, frame))
+                };
+                content::Timeline::whole(flow, &turns, self.hidden, folds, &chosen)
             }
         }
     }

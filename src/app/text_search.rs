@@ -161,6 +161,7 @@ impl App {
                 flow,
                 tab: self.tab,
                 folds: &self.folds,
+                frames: &self.frames_filter,
                 is_paused: self.display.is_paused,
                 is_wrapped: self.display.is_wrapped,
             };
@@ -269,6 +270,7 @@ impl App {
                 flow,
                 tab: self.tab,
                 folds,
+                frames: &self.frames_filter,
                 is_paused: self.display.is_paused,
                 is_wrapped: self.display.is_wrapped,
             };

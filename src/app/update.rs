@@ -195,6 +195,7 @@ impl App {
             Action::Sessions => self.show_sessions(),
             Action::NextTab => self.turn_tab(1),
             Action::PreviousTab => self.turn_tab(Tab::ALL.len() - 1),
+            Action::FilterFrames => self.ask_frames(),
             Action::Search => self.begin_search(),
             Action::NextMatch => self.step_match(times, true),
             Action::PreviousMatch => self.step_match(times, false),
@@ -430,6 +431,7 @@ impl App {
             Answer::Left => {
                 match self.prompt.take().map(|prompt| prompt.kind().clone()) {
                     Some(Kind::Filter { before }) => self.apply_filter(&before),
+                    Some(Kind::Frames { before }) => self.filter_frames(&before),
                     Some(Kind::Search { pane }) => self.leave_search(pane),
                     Some(Kind::Save { .. } | Kind::Stream | Kind::Comment { .. }) | None => {}
                 }
@@ -448,6 +450,10 @@ impl App {
         match prompt.kind() {
             Kind::Filter { .. } => {
                 self.choose_filter(text);
+                Vec::new()
+            }
+            Kind::Frames { .. } => {
+                self.keep_frames(text);
                 Vec::new()
             }
             Kind::Search { pane } => {
@@ -546,6 +552,7 @@ impl App {
         let text = prompt.text().to_owned();
         match prompt.kind() {
             Kind::Filter { .. } => self.apply_filter(&text),
+            Kind::Frames { .. } => self.filter_frames(&text),
             Kind::Search { pane } => self.preview_search(*pane, &text),
             Kind::Save { .. } | Kind::Stream | Kind::Comment { .. } => {}
         }

@@ -10,15 +10,15 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::{Document, Folds};
-use crate::flow::{Flow, FlowId};
+use crate::flow::{Flow, FlowId, Frame};
 use crate::tap::At;
-use rows::{Rows, empty, hidden_turns, title_of};
+use rows::{Rows, empty, hidden_turns, none_chosen, title_of};
 
 /// What the frames pane says about `flow`; `turns` are the turns of a WebSocket connection, in order,
 /// whose frames are merged with its own by time.
 #[must_use]
 pub fn timeline(flow: &Flow, turns: &[&Flow], folds: &Folds) -> Document {
-    Timeline::whole(flow, turns, 0, folds)
+    Timeline::whole(flow, turns, 0, folds, &|_, _| true)
 }
 
 /// Keeps the frames pane's document up to date while its flow grows.
@@ -80,15 +80,28 @@ struct Title {
 }
 
 impl Timeline {
-    /// All that is told about `flow` and its turns; as many more as are `hidden` are not in memory.
+    /// All that is told about `flow` and its turns, as far as `chosen` frames go; as many more turns as are
+    /// `hidden` are not in memory.
     #[must_use]
-    pub fn whole(flow: &Flow, turns: &[&Flow], hidden: usize, folds: &Folds) -> Document {
+    pub fn whole(
+        flow: &Flow,
+        turns: &[&Flow],
+        hidden: usize,
+        folds: &Folds,
+        chosen: &dyn Fn(&Flow, &Frame) -> bool,
+    ) -> Document {
         let (mut timeline, mut document) = (Self::default(), Document::default());
-        timeline.update(&mut document, flow, turns, hidden, folds);
+        timeline.update(&mut document, flow, turns, hidden, folds, chosen);
         while timeline.is_behind {
-            timeline.update(&mut document, flow, turns, hidden, folds);
+            timeline.update(&mut document, flow, turns, hidden, folds, chosen);
         }
         document
+    }
+
+    /// How many frames have been looked at, and how many of them were chosen.
+    #[must_use]
+    pub fn chosen(&self) -> (usize, usize) {
+        (self.taken.iter().sum(), self.entries.len())
     }
 
     /// Whether there are frames that the last update left for the next one.
@@ -97,8 +110,8 @@ impl Timeline {
         self.is_behind
     }
 
-    /// Brings `document`, which is what this gave last, up to date with `flow` and its turns; as many
-    /// turns as are `hidden` are not in memory. Says how many of its first lines are as they were.
+    /// Brings `document`, which is what this gave last, up to date with the `chosen` frames of `flow` and its
+    /// turns, which are to be chosen as before; as many turns as are `hidden` are not in memory. Says how many of its first lines are as they were.
     pub fn update(
         &mut self,
         document: &mut Document,
@@ -106,6 +119,7 @@ impl Timeline {
         turns: &[&Flow],
         hidden: usize,
         folds: &Folds,
+        chosen: &dyn Fn(&Flow, &Frame) -> bool,
     ) -> usize {
         let flows: Vec<&Flow> = std::iter::once(flow).chain(turns.iter().copied()).collect();
         let ids: Vec<FlowId> = flows.iter().map(|flow| flow.id).collect();
@@ -145,7 +159,7 @@ impl Timeline {
         }
         let mut kept = self.retitle(document, &flows);
         kept = kept.min(self.refold(document, &flows, folds));
-        let from = self.take(&flows);
+        let from = self.take(&flows, chosen);
         let mut rows = Rows {
             flows: &flows,
             folds,
@@ -156,7 +170,11 @@ impl Timeline {
             has_inflated: self.has_inflated,
         };
         if self.entries.is_empty() {
-            rows.document.push(empty(flow));
+            let line = match self.taken.iter().sum::<usize>() {
+                0 => empty(flow),
+                count => none_chosen(count),
+            };
+            rows.document.push(line);
             return 0;
         }
         kept.min(rows.add(&self.entries, &mut self.blocks, from))
@@ -206,7 +224,7 @@ impl Timeline {
     }
 
     /// Takes in new frames. Gives the first entry that is new or has moved.
-    fn take(&mut self, flows: &[&Flow]) -> usize {
+    fn take(&mut self, flows: &[&Flow], chosen: &dyn Fn(&Flow, &Frame) -> bool) -> usize {
         self.taken.resize(flows.len(), 0);
         let next = |of: usize, index: usize| {
             let frame = flows.get(of)?.frames.get(index)?;
@@ -215,11 +233,19 @@ impl Timeline {
         let taken = self.taken.iter().enumerate();
         let mut ahead: BinaryHeap<_> = taken.filter_map(|(of, count)| next(of, *count)).collect();
         let mut new = Vec::new();
-        while new.len() < SLICE
-            && let Some(Reverse(place)) = ahead.pop()
-        {
+        for _ in 0..SLICE {
+            let Some(Reverse(place)) = ahead.pop() else {
+                break;
+            };
             let Place(_, of, index) = place;
-            new.push(place);
+            let flow = flows[of];
+            if flow
+                .frames
+                .get(index)
+                .is_some_and(|frame| chosen(flow, frame))
+            {
+                new.push(place);
+            }
             self.taken[of] = index + 1;
             ahead.extend(next(of, index + 1));
         }

@@ -84,7 +84,7 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
         };
         label(buf, area, tab.title(), style);
     }
-    if let Some(text) = search(app, placed.pane) {
+    if let Some(text) = asked(app, placed.pane) {
         let bottom = placed.area.bottom() - 1;
         let tabs = |y| {
             placed
@@ -123,6 +123,15 @@ fn titles(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) {
             label(buf, area, &text, theme.ui(Ui::Tab));
         }
     }
+}
+
+/// What of a pane is shown, and what is looked for in it.
+fn asked(app: &App, pane: Pane) -> Option<String> {
+    let filter = Clean::new(app.frames_filter());
+    let filter = (pane == Pane::Frames && !filter.is_empty())
+        .then(|| format!("&{}", truncate(filter.as_str(), 24)));
+    let parts: Vec<String> = filter.into_iter().chain(search(app, pane)).collect();
+    (!parts.is_empty()).then(|| parts.join(" "))
 }
 
 /// What is looked for in a pane, and which match of how many the cursor is on.

@@ -19,6 +19,7 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let y = area.y;
     let label = match prompt.kind() {
         Kind::Filter { .. } | Kind::Search { .. } => "/ ",
+        Kind::Frames { .. } => "& ",
         Kind::Save { .. } => "save to ",
         Kind::Stream => "stream to ",
         Kind::Comment { .. } => "comment ",
@@ -185,6 +186,13 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
                 "{shown} of {} · Enter keeps, Esc restores",
                 app.list().totals().flows
             )
+        }
+        Kind::Frames { .. } if prompt.text().is_empty() => {
+            "dir:in · op:ping · type:delta · size>1KiB · close>1000 · text".to_owned()
+        }
+        Kind::Frames { .. } => {
+            let (all, shown) = app.frames_shown();
+            format!("{shown} of {all} · Enter keeps, Esc restores")
         }
         Kind::Search { .. } if prompt.text().is_empty() => {
             "a regular expression; capitals matter once there is one".to_owned()

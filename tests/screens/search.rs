@@ -148,3 +148,33 @@ fn what_streams_in_is_found_a_second_later() {
     let rows: String = (0..24).map(|y| row_of(&buf, y)).collect();
     assert!(rows.contains(&format!("{after} /added")), "{rows}");
 }
+
+#[test]
+fn frames_are_filtered_while_it_is_typed() {
+    let rows = |scene: &Scene| scene.app.sheet(Pane::Frames).unwrap().rows().len();
+    let mut scene = Scene::finished();
+    screen(&mut scene, SIZE, "5z", "default-dark");
+    let all = rows(&scene);
+    screen(&mut scene, SIZE, "&type:added", "default-dark");
+    assert_eq!(rows(&scene), 5);
+    screen(&mut scene, SIZE, "<esc>", "default-dark");
+    assert_eq!((rows(&scene), scene.app.frames_filter()), (all, ""));
+    screen(&mut scene, SIZE, "&dir:out<enter>", "default-dark");
+    assert_eq!(rows(&scene), 1, "it says that there are none");
+    screen(&mut scene, SIZE, "&<c-u><enter>", "default-dark");
+    assert_eq!(rows(&scene), all);
+    for size in [(80, 24), (160, 50)] {
+        check("frames-filter", Scene::finished(), size, "5z&type:added");
+        check(
+            "frames-filtered",
+            Scene::finished(),
+            size,
+            "5z&type:added<enter>/call",
+        );
+    }
+    // What is looked for is looked for in what is shown.
+    assert_eq!(
+        found(&mut scene, "&type:added<enter>/added<enter>").0,
+        "1/4"
+    );
+}

@@ -384,6 +384,15 @@ pub(super) fn hidden_turns(count: usize) -> Line {
     Line::of(&text, Role::Dim)
 }
 
+/// Says that the filter leaves nothing.
+pub(super) fn none_chosen(count: usize) -> Line {
+    let count = format::counted(count as u64, "frame");
+    Line::of(
+        &format!("none of {count} passes the filter: & changes it"),
+        Role::Dim,
+    )
+}
+
 pub(super) fn empty(flow: &Flow) -> Line {
     let text = match flow.kind {
         FlowKind::Http if flow.is_event_stream() && flow.is_live() => "waiting for the first event",

@@ -189,7 +189,7 @@ fn what_grows_is_what_it_would_be_at_once() {
                 let turns = [cut(&turns[0], counts[1]), cut(&turns[1], counts[2])];
                 let turns = [&turns[0], &turns[1]];
                 let before = document.clone();
-                let same = kept.update(&mut document, &ws, &turns, 0, &folds);
+                let same = kept.update(&mut document, &ws, &turns, 0, &folds, &|_, _| true);
                 assert_eq!(document, timeline(&ws, &turns, &folds), "{of} {count}");
                 assert_eq!(document.lines[..same], before.lines[..same]);
                 reused += same;
@@ -205,11 +205,11 @@ fn sizes_that_inflate_have_a_column_of_their_own() {
     frame(&mut ws, 5, Direction::In, Op::Text, "one");
     let mut kept = Timeline::default();
     let mut document = Document::default();
-    kept.update(&mut document, &ws, &[], 0, &Folds::default());
+    kept.update(&mut document, &ws, &[], 0, &Folds::default(), &|_, _| true);
     assert!(plain(&document).contains(" B “one”"));
     frame(&mut ws, 6, Direction::In, Op::Text, "two");
     ws.frames[1].len = 2_048;
-    kept.update(&mut document, &ws, &[], 0, &Folds::default());
+    kept.update(&mut document, &ws, &[], 0, &Folds::default(), &|_, _| true);
     let text = plain(&document);
     assert!(
         text.contains(" B            “one”") && text.contains(" (2.0 K"),
@@ -249,10 +249,10 @@ fn bursts_open_and_close_where_they_stand() {
         "none",
         "burst/7/0",
     ] {
-        kept.update(&mut document, &ws, &[&turn], 0, &folds);
+        kept.update(&mut document, &ws, &[&turn], 0, &folds, &|_, _| true);
         let before = document.clone();
         folds.toggle(key);
-        let same = kept.update(&mut document, &ws, &[&turn], 0, &folds);
+        let same = kept.update(&mut document, &ws, &[&turn], 0, &folds, &|_, _| true);
         assert_eq!(document, timeline(&ws, &[&turn], &folds), "{key}");
         assert_eq!(document.lines[..same], before.lines[..same]);
         let is_first = key == "burst/7/0";
@@ -262,7 +262,7 @@ fn bursts_open_and_close_where_they_stand() {
     let more = delta("x");
     frame(&mut turn, 9_000, Direction::In, Op::Text, &more);
     frame(&mut turn, 9_100, Direction::In, Op::Text, &more);
-    kept.update(&mut document, &ws, &[&turn], 0, &folds);
+    kept.update(&mut document, &ws, &[&turn], 0, &folds, &|_, _| true);
     assert_eq!(document, timeline(&ws, &[&turn], &folds));
 }
 
@@ -275,7 +275,7 @@ fn many_frames_come_in_slices() {
     let (mut kept, mut document) = (Timeline::default(), Document::default());
     let mut lengths = Vec::new();
     loop {
-        let same = kept.update(&mut document, &ws, &[], 0, &Folds::default());
+        let same = kept.update(&mut document, &ws, &[], 0, &Folds::default(), &|_, _| true);
         assert!(lengths.last().is_none_or(|before| same + 2 >= *before));
         lengths.push(document.lines.len());
         if !kept.is_behind() {
@@ -299,10 +299,38 @@ fn the_axis_tells_how_many_frames_passed_when() {
         (text, column)
     };
     assert_eq!(axis(&kept, 40, None), (String::new(), None));
-    kept.update(&mut document, &ws, &[], 0, &Folds::default());
+    kept.update(&mut document, &ws, &[], 0, &Folds::default(), &|_, _| true);
     let (text, column) = axis(&kept, 40, Some(at(500)));
     assert_eq!(text, "0 ▃▁   ▁┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄┄▁▁ 3.00 s");
     assert_eq!(column, Some(7));
     assert_eq!(axis(&kept, 40, Some(at(3_000))).1, Some(32));
     assert_eq!(axis(&kept, 5, None).0, "", "no room");
+}
+
+#[test]
+fn frames_that_are_not_chosen_have_no_rows() {
+    let mut ws = flow(FlowKind::Ws, "/v1/responses");
+    for step in 0..6 {
+        let dir = if step % 3 == 0 {
+            Direction::Out
+        } else {
+            Direction::In
+        };
+        frame(&mut ws, step, dir, Op::Text, &delta("x"));
+    }
+    let (mut kept, mut document) = (Timeline::default(), Document::default());
+    let folds = Folds::default();
+    let is_out = |_: &Flow, frame: &crate::flow::Frame| frame.dir == Direction::Out;
+    kept.update(&mut document, &ws, &[], 0, &folds, &is_out);
+    assert_eq!(plain(&document).matches('→').count(), 2);
+    assert_eq!((document.lines.len(), kept.chosen()), (2, (6, 2)));
+    frame(&mut ws, 9, Direction::Out, Op::Text, "more");
+    kept.update(&mut document, &ws, &[], 0, &folds, &is_out);
+    assert_eq!(document, Timeline::whole(&ws, &[], 0, &folds, &is_out));
+    assert_eq!(document.lines.len(), 3);
+    let document = Timeline::whole(&ws, &[], 0, &folds, &|_, _| false);
+    assert_eq!(
+        plain(&document),
+        "none of 7 frames passes the filter: & changes it\n"
+    );
 }
