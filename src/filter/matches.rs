@@ -69,6 +69,7 @@ fn is(op: Op, subject: Subject<'_>) -> bool {
         | Op::RequestBody
         | Op::ResponseBody
         | Op::Status
+        | Op::Comment
         | Op::Domain
         | Op::Header
         | Op::RequestHeader
@@ -92,6 +93,10 @@ fn has(op: Op, pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
         id.is_some_and(|id| pattern.is_in(id.as_bytes()))
     };
     let known = match op {
+        Op::Comment => {
+            let comment = summary.comment.as_deref();
+            comment.is_some_and(|text| pattern.is_in(text.as_bytes()))
+        }
         Op::Session => is_id(&summary.identity.session),
         Op::Thread => is_id(&summary.identity.thread),
         Op::Domain => pattern.is_in(authority(&summary.upstream).as_bytes()),
@@ -132,7 +137,8 @@ fn has_text(op: Op, pattern: &Pattern, flow: &Flow) -> bool {
         Op::Type => is_in_type(pattern, sent()) || is_in_type(pattern, received()),
         Op::RequestType => is_in_type(pattern, sent()),
         Op::ResponseType => is_in_type(pattern, received()),
-        Op::Domain
+        Op::Comment
+        | Op::Domain
         | Op::Method
         | Op::Session
         | Op::Source
@@ -161,6 +167,7 @@ fn word(pattern: &Pattern, subject: Subject<'_>) -> Option<bool> {
         &summary.method,
         summary.channel.as_str(),
         summary.transport.as_str(),
+        summary.comment.as_deref().unwrap_or_default(),
     ];
     // An empty text has nothing to find: else `^$` would find every flow without a model.
     let is_in_text = |text: &str| !text.is_empty() && pattern.is_in(text.as_bytes());

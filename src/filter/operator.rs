@@ -14,6 +14,8 @@ pub enum Op {
     ResponseBody,
     /// `~c`
     Status,
+    /// `~comment`
+    Comment,
     /// `~d`
     Domain,
     /// `~e`
@@ -115,7 +117,7 @@ const fn operator(op: Op, name: &'static str, argument: Argument, doc: &'static 
 }
 
 /// Every operator, by name.
-pub const OPERATORS: [Operator; 23] = [
+pub const OPERATORS: [Operator; 24] = [
     operator(Op::All, "all", Argument::None, "every flow"),
     operator(
         Op::Body,
@@ -140,6 +142,12 @@ pub const OPERATORS: [Operator; 23] = [
         "c",
         Argument::Code,
         "HTTP status, such as 404 or 4xx",
+    ),
+    operator(
+        Op::Comment,
+        "comment",
+        Argument::Regex,
+        "what the user noted about the flow",
     ),
     operator(
         Op::Domain,

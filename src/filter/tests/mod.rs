@@ -77,6 +77,9 @@ fn terms_choose_what_they_name() {
         ("~session thread", false),
         ("~thread thread-1", true),
         ("~thread thread-2", false),
+        ("~comment look.again", true),
+        ("~comment assembled", false),
+        ("again", true),
     ];
     for (text, expected) in table {
         let filter = Filter::parse(text).unwrap();
@@ -191,7 +194,7 @@ fn flow() -> Flow {
         faults: Vec::new(),
         close: None,
         is_recovered: false,
-        comment: None,
+        comment: Some("look again".into()),
         revision: 0,
     }
 }
