@@ -119,9 +119,24 @@ mod tests {
         ("open file --theme neon", 2, "--theme neon", "mono"),
         ("record --filter ~zz", 2, "--filter: ", "»~zz«"),
         ("open file --filter (a", 2, "--filter: ", "»"),
-        ("open file --filter mdoel:x", 2, "did you mean model?", "»mdoel«:x"),
-        ("open file --filter in>5s", 2, "expected a number", "in>»5s«"),
-        ("record --filter is:retry", 2, "is:retry asks for", "codextap open FILE"),
+        (
+            "open file --filter mdoel:x",
+            2,
+            "did you mean model?",
+            "»mdoel«:x",
+        ),
+        (
+            "open file --filter in>5s",
+            2,
+            "expected a number",
+            "in>»5s«",
+        ),
+        (
+            "record --filter is:retry",
+            2,
+            "is:retry asks for",
+            "codextap open FILE",
+        ),
         (
             "record --listen 0.0.0.0:0",
             2,
