@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod support {
+    pub(crate) mod command;
     pub(crate) mod pty_upstream;
 }
 
@@ -13,7 +14,7 @@ mod tests {
     use std::net::TcpListener;
     use std::os::unix::fs::PermissionsExt;
     use std::path::Path;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
     use std::sync::mpsc::channel;
     use std::thread;
     use std::time::Duration;
@@ -21,6 +22,7 @@ mod tests {
     use serde_json::Value;
     use tempfile::TempDir;
 
+    use crate::support::command;
     use crate::support::pty_upstream::{EVENTS, ask, interrupt, record, recorder, upstream};
 
     /// What a command printed, and its exit code.
@@ -32,16 +34,7 @@ mod tests {
 
     /// Runs codextap to its end in the directory `home`, which is its home too.
     fn codextap<S: AsRef<OsStr>>(home: &Path, arguments: &[S]) -> Done {
-        let child = Command::new(env!("CARGO_BIN_EXE_codextap"))
-            .args(arguments)
-            .env_clear()
-            .env("HOME", home)
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let child = command::codextap(home, arguments).spawn().unwrap();
         let process = child.id().to_string();
         let (done, output) = channel();
         thread::spawn(move || done.send(child.wait_with_output().unwrap()));
@@ -253,15 +246,9 @@ mod tests {
             // Without a command but into a pipe, the same happens.
             let mut arguments = command.to_vec();
             arguments.extend(["--listen", "127.0.0.1:0", "--api-upstream", &upstream]);
-            let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
-                .args(arguments)
+            let mut child = command::codextap(home.path(), arguments)
                 .arg("--capture")
                 .arg(&file)
-                .env_clear()
-                .env("HOME", home.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
@@ -383,18 +370,11 @@ mod tests {
         for extra in [&[][..], &["--no-redact"]] {
             let home = TempDir::new().unwrap();
             let file = home.path().join("capture.jsonl");
-            let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
-                .args(["record", "--listen", "0.0.0.0:0", "--api-upstream"])
-                .args([&upstream(), "--log-level", "trace", "--log", "log"])
-                .args(["--capture", "capture.jsonl"])
+            let mut child = command::codextap(home.path(), ["record", "--listen", "0.0.0.0:0"])
+                .args(["--api-upstream", &upstream(), "--log-level", "trace"])
+                .args(["--log", "log", "--capture", "capture.jsonl"])
                 .args(extra)
-                .env_clear()
-                .env("HOME", home.path())
                 .env("CODEXTAP_TOKEN", TOKEN)
-                .current_dir(home.path())
-                .stdin(Stdio::null())
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
             let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();

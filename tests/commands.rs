@@ -2,12 +2,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "support/command.rs"]
+mod command;
+
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Output, Stdio};
 
+use command::codextap;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde_json::Value;
@@ -33,14 +37,13 @@ impl Place {
 
     /// `+` stands for a blank within a word.
     fn run(&self, arguments: &str, input: Stdio) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_codextap"))
-            .args(arguments.split(' ').map(|word| word.replace('+', " ")))
-            .env_clear()
-            .env("HOME", self.home.path())
-            .current_dir(self.home.path())
-            .stdin(input)
-            .output()
-            .unwrap()
+        codextap(
+            self.home.path(),
+            arguments.split(' ').map(|word| word.replace('+', " ")),
+        )
+        .stdin(input)
+        .output()
+        .unwrap()
     }
 
     /// What a command that succeeds prints.

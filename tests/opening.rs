@@ -1,6 +1,9 @@
 //! Files that change while they are open, pipes that go on, and archives that are cut off.
 
 #[cfg(test)]
+#[path = "support/command.rs"]
+mod command;
+#[cfg(test)]
 #[expect(dead_code, reason = "other tests use the rest")]
 #[path = "support/pty.rs"]
 mod pty;
@@ -10,12 +13,13 @@ mod tests {
     use std::fs::{self, File};
     use std::io::Write as _;
     use std::path::Path;
-    use std::process::{Command, Stdio};
+    use std::process::Command;
 
     use flate2::Compression;
     use flate2::write::GzEncoder;
     use tempfile::TempDir;
 
+    use crate::command::codextap;
     use crate::pty::Window;
 
     /// A line of a capture with an exchange of this path.
@@ -86,14 +90,7 @@ mod tests {
         let zstd = zstd::encode_all(text.as_bytes(), 1).unwrap();
         for (name, coded) in [("a.gz", gzip.finish().unwrap()), ("a.zst", zstd)] {
             fs::write(home.path().join(name), &coded[..coded.len() * 3 / 4]).unwrap();
-            let opened = Command::new(env!("CARGO_BIN_EXE_codextap"))
-                .args(["open", name])
-                .env_clear()
-                .env("HOME", home.path())
-                .current_dir(home.path())
-                .stdin(Stdio::null())
-                .output()
-                .unwrap();
+            let opened = codextap(home.path(), ["open", name]).output().unwrap();
             let said = String::from_utf8(opened.stderr).unwrap();
             assert!(opened.status.success(), "{said}");
             let rows = String::from_utf8(opened.stdout).unwrap().lines().count();

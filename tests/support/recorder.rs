@@ -1,12 +1,17 @@
 //! `codextap record` as a process of its own, with what it prints.
 
+#[path = "command.rs"]
+mod command;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
+
+use command::codextap;
 
 /// A recorder that listens.
 pub(crate) struct Recorder {
@@ -21,15 +26,8 @@ pub(crate) struct Recorder {
 impl Recorder {
     /// Starts one in the directory `home`, which is its home too.
     pub(crate) fn start(home: &Path, arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_codextap"))
-            .args(["record", "--listen", "127.0.0.1:0"])
+        let mut child = codextap(home, ["record", "--listen", "127.0.0.1:0"])
             .args(arguments)
-            .env_clear()
-            .env("HOME", home)
-            .current_dir(home)
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
         let out = lines(child.stdout.take().unwrap());
