@@ -119,7 +119,11 @@ pub(super) enum Command {
     /// What stands between Codex and the screen: what is wrong with it, and what mends that
     Doctor(doctor::Question),
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
-    Demo,
+    Demo {
+        /// How long the story's pauses are: 2 is twice as long, 0 is none
+        #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = pace)]
+        pace: f64,
+    },
 }
 
 /// Options of every command.
@@ -291,6 +295,13 @@ impl Common {
             .iter()
             .any(|key| self.settings.is_told(key))
     }
+}
+
+/// A factor for the demo's pauses.
+fn pace(text: &str) -> Result<f64, String> {
+    let pace = text.parse().ok();
+    let pace = pace.filter(|pace| (0.0..=100.0).contains(pace));
+    pace.ok_or_else(|| "expected a number from 0 to 100".to_owned())
 }
 
 /// When to use colours.

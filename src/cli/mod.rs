@@ -88,7 +88,7 @@ pub fn main() -> ExitCode {
             Command::Tui
                 | Command::Split { .. }
                 | Command::Codex { split: true, .. }
-                | Command::Demo
+                | Command::Demo { .. }
                 | Command::Open { .. }
         );
     let (log, lines) = match Log::start(&common, has_screen, is_shown) {
@@ -132,7 +132,7 @@ async fn run(
     signals::ignore_file_limit();
     let draws = matches!(
         command,
-        Command::Tui | Command::Split { .. } | Command::Open { .. } | Command::Demo
+        Command::Tui | Command::Split { .. } | Command::Open { .. } | Command::Demo { .. }
     );
     let is_child = matches!(command, Command::Codex { .. } | Command::Run { .. });
     if !(draws && has_screen || is_child) {
@@ -191,8 +191,10 @@ async fn run(
                 ExitCode::FAILURE
             });
         }
-        Command::Demo if has_screen => screen::demo(&common, log).await?,
-        Command::Demo => return Err(Error::new("the demo needs a terminal on standard output")),
+        Command::Demo { pace } if has_screen => screen::demo(&common, pace, log).await?,
+        Command::Demo { .. } => {
+            return Err(Error::new("the demo needs a terminal on standard output"));
+        }
         Command::Codex {
             login, arguments, ..
         } => {

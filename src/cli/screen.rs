@@ -57,13 +57,18 @@ pub(super) async fn live(
     Box::pin(watch(common, station, app, theme, log)).await
 }
 
-/// `codextap demo`: the same, with an upstream and an agent inside this program.
-pub(super) async fn demo(common: &Common, log: Option<Lines>) -> Result<Option<Signal>, Error> {
+/// `codextap demo`: the same, with an upstream and an agent inside this program. `pace` multiplies
+/// every pause of theirs.
+pub(super) async fn demo(
+    common: &Common,
+    pace: f64,
+    log: Option<Lines>,
+) -> Result<Option<Signal>, Error> {
     check_terminal()?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?;
     super::filter(common)?;
-    let upstream = demo::start(1.0)
+    let upstream = demo::start(pace)
         .map_err(|error| Error::new(format!("cannot start the demo's upstream: {error}")))?;
     let plan = Plan {
         listen: std::net::SocketAddr::from((std::net::Ipv4Addr::LOCALHOST, 0)),
@@ -93,7 +98,7 @@ pub(super) async fn demo(common: &Common, log: Option<Lines>) -> Result<Option<S
         "the demo's own upstream".to_owned(),
         prices,
     );
-    let agent = tokio::spawn(demo::play(address, 1.0));
+    let agent = tokio::spawn(demo::play(address, pace));
     let ended = Box::pin(watch(common, station, App::new(options), theme, log)).await;
     agent.abort();
     ended

@@ -103,13 +103,18 @@ impl Window {
         });
     }
 
-    /// Reads until the screen is as wanted.
+    /// Reads until the screen is as wanted, at the end of a frame.
     pub(crate) fn until(&mut self, what: &str, is_so: impl Fn(&str) -> bool) {
         let began = self.clock.now();
-        while !is_so(&self.text()) {
+        while !(self.is_whole() && is_so(&self.text())) {
             let is_open = self.read_once(began);
             assert!(is_open, "no {what} on the screen:\n{}", self.text());
         }
+    }
+
+    /// Whether no frame is half on the screen.
+    fn is_whole(&self) -> bool {
+        last(&self.written, b"\x1b[?2026h") <= last(&self.written, b"\x1b[?2026l")
     }
 
     /// Reads what comes next; false when nothing does, or not in time.
@@ -235,6 +240,13 @@ impl Drop for Window {
         // One that has ended cannot be killed.
         let _ = self.killer.kill();
     }
+}
+
+/// Where `sequence` begins for the last time.
+fn last(written: &[u8], sequence: &[u8]) -> Option<usize> {
+    written
+        .windows(sequence.len())
+        .rposition(|window| window == sequence)
 }
 
 /// The terminal's modes, for comparison.

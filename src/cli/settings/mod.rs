@@ -405,8 +405,9 @@ mod tests {
     use super::*;
 
     /// Options that are of one run: what it reads, what it writes, and in which form.
-    const OF_ONE_RUN: [&str; 9] = [
+    const OF_ONE_RUN: [&str; 10] = [
         "follow", "output", "format", "content", "json", "session", "default", "online", "split",
+        "pace",
     ];
 
     #[test]
