@@ -233,7 +233,7 @@ fn with_themes() -> Scene {
     let mut scene = Scene::finished();
     let status = scene.app.status_mut();
     status.themes = Theme::names().iter().map(ToString::to_string).collect();
-    status.theme = "midnight".to_owned();
+    "midnight".clone_into(&mut status.theme);
     scene
 }
 
