@@ -47,7 +47,7 @@ const LAYERS: [(&str, &str, &str); 16] = [
     ),
     (
         "tui",
-        "text wire responses config tap flow filter content capture app view",
+        "text wire responses config tap flow filter content capture export app view",
         "ratatui crossterm tokio futures_util rustix base64",
     ),
     ("cli", "*", "*"),

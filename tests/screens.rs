@@ -8,6 +8,8 @@
 
 #[path = "screens/copy.rs"]
 mod copy;
+#[path = "screens/dialog.rs"]
+mod dialog;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/list.rs"]
@@ -22,11 +24,13 @@ mod panes;
 mod scene;
 #[path = "screens/search.rs"]
 mod search;
+#[path = "screens/table.rs"]
+mod table;
 
 use std::fmt::Write as _;
 
 use codextap::app::focus::Pane;
-use codextap::app::{Capture, Effect, Msg, Outcome, Stream};
+use codextap::app::{Capture, Effect, Msg, Outcome, Save, Stream};
 use codextap::flow::{FlowKind, Summary};
 use codextap::view::{Theme, draw};
 use crossterm::event::{MouseButton, MouseEventKind};
@@ -242,7 +246,7 @@ fn what_is_marked_is_saved() {
     scene.app.prepare((120, 40));
     let effects = scene.press("gmjjmw<enter>");
     let rows = scene.app.list().rows();
-    let [Effect::Save { path, flows }] = effects.as_slice() else {
+    let [.., Effect::Save(Save { path, flows, .. })] = effects.as_slice() else {
         panic!("{effects:?}");
     };
     assert_eq!(*flows, [rows[0], rows[2]]);

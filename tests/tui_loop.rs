@@ -123,6 +123,7 @@ mod tests {
                 let key = match char {
                     '\r' => KeyEvent::from(KeyCode::Enter),
                     '\u{15}' => KeyEvent::new(KeyCode::Char('u'), KeyModifiers::CONTROL),
+                    '\u{3}' => KeyEvent::from(KeyCode::Esc),
                     '\u{c}' => KeyEvent::new(KeyCode::Char('l'), KeyModifiers::CONTROL),
                     char => KeyEvent::from(KeyCode::Char(char)),
                 };
@@ -260,6 +261,44 @@ mod tests {
             screen.shows(&["saved 1 flow to"]);
         }
         screen.quit();
+    }
+
+    #[test]
+    fn a_flow_is_exported_in_the_form_that_the_name_tells_and_the_preview_counts_what_is_masked() {
+        let directory = TempDir::new().unwrap();
+        let mut screen = Loop::start((120, 40));
+        screen.turn(
+            "/v1/responses",
+            "What is six by nine",
+            &answer("Forty-two."),
+        );
+        screen.shows(&["What is six by nine"]);
+        screen.press("w");
+        screen.shows(&["begins with", "masked", "\"v\":1"]);
+        screen.press("\u{3}");
+        let path = |name: &str| directory.path().join(name);
+        for (name, sign) in [
+            ("a.har", "\"log\""),
+            ("a.md", "six by nine"),
+            ("a.sh", "curl"),
+        ] {
+            screen.press(&format!(":export {}\r", path(name).display()));
+            screen.shows(&[
+                &format!("saved 1 flow to {}", path(name).display())[..20],
+                name,
+            ]);
+            let text = fs::read_to_string(path(name)).unwrap();
+            assert!(text.contains(sign), "{text}");
+        }
+        // The bodies are files of a new directory: the next form before JSONL.
+        let bodies = path("bodies");
+        screen.press(&format!("w\u{15}{}", bodies.display()));
+        for key in [KeyCode::Up, KeyCode::Up, KeyCode::Left, KeyCode::Enter] {
+            screen.send(Input::Key(KeyEvent::from(key)));
+        }
+        screen.quit();
+        assert!(bodies.join("0001-request.json").exists());
+        assert!(bodies.join("0001-response.txt").exists());
     }
 
     /// A name that is free, one for each path.

@@ -190,6 +190,8 @@ actions! {
     UnmarkAll "unmark-all" "unmark" ["U"] Anywhere Choose "Take all marks away";
     Comment "comment" "comment" [";"] Anywhere Choose "Note something about the flow";
     Save "save" "save" ["w"] Anywhere Choose "Save the marked (or else the shown) flows to JSONL";
+    Export "export" "export" ["x"] Anywhere Choose
+        "Export the marked flows, or the selected one: HAR, Markdown, curl, OTLP, bodies";
     Stream "stream" "stream" ["W"] Anywhere Choose
         "Stream flows that match to a file; again stops it";
     Copy "copy" "copy" ["y"] Anywhere Choose
@@ -247,6 +249,7 @@ impl Action {
         match self {
             Self::Goto => Some("ROW"),
             Self::Filter => Some("FILTER"),
+            Self::Save | Self::Export => Some("FILE"),
             Self::Themes => Some("NAME"),
             _ => None,
         }

@@ -35,12 +35,19 @@ impl App {
                 ],
                 Kind::Frames { .. } => &[("Enter", "keep"), ("Esc", "restore"), ("↑", "earlier")],
                 Kind::Search { .. } => &[("Enter", "keep"), ("Esc", "restore")],
-                Kind::Save { .. } => &[("Enter", "save"), ("Esc", "leave")],
                 Kind::Comment { .. } => &[("Enter", "keep"), ("Esc", "leave")],
                 Kind::Stream => &[("Enter", "begin"), ("Esc", "leave")],
             });
         }
         match self.overlay() {
+            Some(Overlay::Dialog) => fixed(&[
+                ("Enter", "write"),
+                ("Esc", "leave"),
+                ("↑↓", "row"),
+                ("← →", "choose"),
+                ("Tab", "complete"),
+                ("PgDn", "preview"),
+            ]),
             Some(Overlay::Palette) => fixed(&[
                 ("Enter", "run"),
                 ("↑↓", "choose"),
@@ -51,6 +58,7 @@ impl App {
                 fixed(&[("Enter", "keep"), ("↑↓", "scroll"), ("Esc", "leave")])
             }
             Some(Overlay::Confirm) => fixed(match self.question {
+                Some(Question::Overwrite(_)) => &[("y", "overwrite"), ("n", "keep")],
                 Some(Question::Quit) | None => &[("y", "quit"), ("n", "stay")],
             }),
             Some(overlay) => {
@@ -72,7 +80,7 @@ impl App {
         let is_typing = self.prompt.is_some()
             || matches!(
                 self.overlay(),
-                Some(Overlay::Help | Overlay::Palette | Overlay::Confirm)
+                Some(Overlay::Help | Overlay::Palette | Overlay::Dialog | Overlay::Confirm)
             );
         if is_typing || !self.display.has_hints {
             return None;

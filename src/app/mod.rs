@@ -9,6 +9,7 @@ pub mod action;
 mod chord;
 pub mod columns;
 mod comment;
+mod dialog;
 mod display;
 mod documents;
 pub mod edit;
@@ -61,6 +62,7 @@ use crate::flow::lineage::Window;
 use crate::flow::{Flow, FlowId, FlowKind, Store};
 use crate::tap::At;
 
+pub use dialog::{Dialog, Field, Form, Note, Preview, Save, Which};
 pub use extract::{Extract, Extracted, Part, Use, Viewer};
 pub use find::{Hits, MOST_HITS, TextSearch};
 pub use hints::Hint;
@@ -154,6 +156,10 @@ pub struct App {
     log: Box<Log>,
     /// The theme picker.
     themes: Themes,
+    /// The dialog that saves, until the file is written.
+    dialog: Option<Box<Dialog>>,
+    /// How many flows of how many are written, while a file is.
+    writing: Option<(usize, usize)>,
     /// What is asked before something is done.
     question: Option<Question>,
     /// The diff, while it is on top.
@@ -209,6 +215,8 @@ impl App {
             palette: Box::default(),
             log: Box::default(),
             themes: Themes::default(),
+            dialog: None,
+            writing: None,
             question: None,
             page: Box::default(),
             tree: Box::default(),

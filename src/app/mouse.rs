@@ -95,6 +95,11 @@ impl App {
                 return self.preview_theme(Motion::To(row));
             }
             (Overlay::Themes, by, _) => return self.preview_theme(Motion::Rows(by.signum())),
+            (Overlay::Dialog, by, _) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.wheel(by);
+                }
+            }
             (Overlay::Confirm, ..) => {}
         }
         Vec::new()

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crossterm::event::{KeyEvent, MouseEvent};
 
+use super::dialog::{Form, Preview, Save};
 use super::extract::{Extract, Extracted, Viewer};
 use super::find::{Hits, TextSearch};
 use super::log::LogLine;
@@ -39,6 +40,12 @@ pub enum Msg {
     AllLoaded,
     /// The program logged something.
     Logged(LogLine),
+    /// What a file begins with was worked out.
+    Previewed(Preview),
+    /// The names of files that begin with a text.
+    Completed(String, Vec<String>),
+    /// So many flows of a file are written.
+    Written(usize),
     /// An effect was carried out.
     Done(Outcome),
     /// Flows were read back from the capture, or could not be, for this reason.
@@ -54,13 +61,19 @@ pub enum Msg {
 /// Something that the loop does for the app.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Effect {
-    /// Write flows to a JSONL file.
-    Save {
-        /// The file, as the user named it.
-        path: PathBuf,
-        /// Which flows, in the order of the list.
+    /// Write flows to a file.
+    Save(Save),
+    /// Tell what a file with these flows begins with.
+    Preview {
+        /// Which question it answers.
+        round: u64,
+        /// In which form.
+        form: Form,
+        /// The first of the flows.
         flows: Vec<FlowId>,
     },
+    /// Tell which names of files begin so.
+    Complete(String),
     /// Write flows to a JSONL file as they end.
     Stream {
         /// The file, as the user named it.
@@ -108,6 +121,11 @@ pub enum Outcome {
         path: PathBuf,
         /// How many.
         count: usize,
+    },
+    /// There is a file of that name.
+    Exists {
+        /// The file, as the user named it.
+        path: PathBuf,
     },
     /// Flows could not be saved.
     SaveFailed {

@@ -1,5 +1,7 @@
 //! What is on top of the panes, and what keys do there.
 
+use std::path::PathBuf;
+
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::layout::Rect;
 
@@ -11,6 +13,7 @@ use super::page::Source;
 use super::scroll::Motion;
 use super::tree::Target;
 use super::{App, Effect};
+use crate::capture::Existing;
 use crate::content;
 use crate::filter::{Filter, Key};
 use crate::flow::{Calls, FlowId};
@@ -26,6 +29,8 @@ pub enum Overlay {
     Log,
     /// The themes.
     Themes,
+    /// What to save, and where.
+    Dialog,
     /// A question that is answered with yes or no.
     Confirm,
     /// What changed in the selected turn since the one before it.
@@ -39,6 +44,8 @@ pub enum Overlay {
 pub enum Question {
     /// Whether to quit although streams are live or a child runs.
     Quit,
+    /// Whether to write over this file.
+    Overwrite(PathBuf),
 }
 
 /// What a command does in an overlay.
@@ -131,7 +138,7 @@ impl Overlay {
                     ]
                 }
             }
-            Self::Palette | Self::Confirm => &[],
+            Self::Palette | Self::Dialog | Self::Confirm => &[],
         }
     }
 
@@ -147,6 +154,7 @@ impl Overlay {
         match self {
             Self::Help => "the help",
             Self::Palette => "the palette",
+            Self::Dialog => "the dialog",
             Self::Confirm => "the question",
             Self::Log => "the log",
             Self::Themes => "the themes",
@@ -196,6 +204,7 @@ impl App {
             Overlay::Help => self.centered(74, self.all_help_lines().len() as u16),
             Overlay::Palette => self.centered(80, PALETTE + 2),
             Overlay::Confirm => self.centered(52, 3),
+            Overlay::Dialog => self.centered(96, u16::MAX / 2),
             Overlay::Themes => self.beside(NAMES, self.status.themes.len() as u16 + 3),
         }
     }
@@ -234,6 +243,7 @@ impl App {
             Overlay::Sessions => (2, 2),
             Overlay::Diff => (4, 1),
             Overlay::Themes => (3, 1),
+            Overlay::Dialog => (2, 6),
             Overlay::Palette => (2, 3),
             Overlay::Help | Overlay::Confirm | Overlay::Log => (2, 1),
         };
@@ -270,6 +280,11 @@ impl App {
                 Overlay::Help => self.scroll_help(self.help.top()),
                 Overlay::Log => self.prepare_log(text),
                 Overlay::Themes => self.prepare_themes(text.height),
+                Overlay::Dialog => {
+                    if let Some(dialog) = &mut self.dialog {
+                        dialog.prepare(text);
+                    }
+                }
                 Overlay::Sessions | Overlay::Confirm => {}
             }
         }
@@ -332,6 +347,10 @@ impl App {
                 vec![Effect::Quit]
             }
             (Some(Question::Quit), KeyCode::Char('c')) if is_control => vec![Effect::Quit],
+            (Some(Question::Overwrite(_)), KeyCode::Char('y' | 'Y')) => {
+                self.close();
+                self.begin_save(Existing::Replace)
+            }
             _ => Vec::new(),
         }
     }
@@ -348,7 +367,13 @@ impl App {
             Some(Overlay::Diff) => self.act_on_diff(action, count),
             Some(Overlay::Sessions) => self.act_on_sessions(action, count),
             Some(Overlay::Log) => self.act_on_log(action, count),
-            Some(Overlay::Help | Overlay::Palette | Overlay::Themes | Overlay::Confirm) => None,
+            Some(
+                Overlay::Help
+                | Overlay::Palette
+                | Overlay::Themes
+                | Overlay::Dialog
+                | Overlay::Confirm,
+            ) => None,
         }
     }
 

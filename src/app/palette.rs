@@ -8,6 +8,7 @@ use std::cmp::Reverse;
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::action::Action;
+use super::dialog::Form;
 use super::edit::Edit;
 use super::focus::Pane;
 use super::fuzzy;
@@ -243,6 +244,12 @@ impl App {
                 self.focus_on(Pane::Requests);
                 self.choose_filter(argument);
                 Ok(Vec::new())
+            }
+            Action::Save | Action::Export => {
+                let form = (action == Action::Save).then_some(Form::Jsonl);
+                let effects = self.save_to(argument, form)?;
+                self.close_all();
+                Ok(effects)
             }
             Action::Themes => {
                 let effects = self.choose_theme(argument)?;

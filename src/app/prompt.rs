@@ -75,13 +75,6 @@ pub enum Kind {
         /// The pane.
         pane: Pane,
     },
-    /// A file to save flows to.
-    Save {
-        /// The flows.
-        flows: Vec<FlowId>,
-        /// Whether they are the marked ones.
-        is_marked: bool,
-    },
     /// A file to write flows to as they end: those that match the filter in force.
     Stream,
     /// What is to be noted about a flow.
@@ -155,12 +148,6 @@ impl Prompt {
             history,
             ..Self::new(Kind::Search { pane }, String::new())
         }
-    }
-
-    /// Asks for a file to save `flows` to.
-    #[must_use]
-    pub fn save(flows: Vec<FlowId>, is_marked: bool, path: String) -> Self {
-        Self::new(Kind::Save { flows, is_marked }, path)
     }
 
     /// Asks for a file to write flows to as they end.
@@ -340,11 +327,11 @@ impl Prompt {
             }
             Kind::Frames { .. } => FrameFilter::parse(text).err().map(Problem::from),
             Kind::Search { .. } => Needle::parse(text).err().map(Problem::from),
-            Kind::Save { .. } | Kind::Stream if text.trim().is_empty() => Some(Problem {
+            Kind::Stream if text.trim().is_empty() => Some(Problem {
                 span: 0..0,
                 message: "expected a file name".to_owned(),
             }),
-            Kind::Save { .. } | Kind::Stream | Kind::Comment { .. } => None,
+            Kind::Stream | Kind::Comment { .. } => None,
         };
     }
 }

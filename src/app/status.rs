@@ -21,6 +21,8 @@ pub struct Options {
     pub upstreams: String,
     /// The capture file; for a reader, the file that is read. `None` with `--capture none`.
     pub capture: Option<String>,
+    /// Whether credentials are masked: `false` with `--no-redact`.
+    pub is_redacted: bool,
     /// Whether traffic can arrive: `false` for `open`.
     pub is_proxy: bool,
     /// What else is to be said all the time, such as `not redacted`.
@@ -48,6 +50,7 @@ impl Default for Options {
             base: "http://127.0.0.1:8787".to_owned(),
             upstreams: String::new(),
             capture: None,
+            is_redacted: true,
             is_proxy: true,
             notes: Vec::new(),
             time_zone: TimeZone::UTC,

@@ -124,6 +124,9 @@ impl From<Outcome> for Toast {
                 let flows = format::counted(count as u64, "flow");
                 Self::success(format!("saved {flows} to {}", path.display()))
             }
+            Outcome::Exists { path } => {
+                Self::error(format!("cannot save {}: the file exists", path.display()))
+            }
             Outcome::SaveFailed { path, error } => {
                 let reason = reason(&path, &error);
                 Self::error(format!("cannot save {}: {reason}", path.display()))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use crossterm::event::{KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
 
 use super::action::Action;
+use super::dialog::Form;
 use super::extract::Viewer;
 use super::focus::Pane;
 use super::keymap::Chord;
@@ -47,6 +48,20 @@ impl App {
             Msg::Changed => Vec::new(),
             Msg::Logged(line) => {
                 self.log.push(line);
+                Vec::new()
+            }
+            Msg::Previewed(preview) => {
+                self.take_preview(preview);
+                Vec::new()
+            }
+            Msg::Completed(text, names) => {
+                self.complete(&text, &names);
+                Vec::new()
+            }
+            Msg::Written(flows) => {
+                if let Some((written, _)) = &mut self.writing {
+                    *written = flows;
+                }
                 Vec::new()
             }
             Msg::Done(outcome) => {
@@ -107,6 +122,7 @@ impl App {
             Some(Overlay::Help) => return self.help_key(key),
             Some(Overlay::Palette) => return self.palette_key(key),
             Some(Overlay::Themes) => return self.themes_key(key),
+            Some(Overlay::Dialog) => return self.dialog_key(key),
             Some(Overlay::Diff | Overlay::Sessions | Overlay::Log) | None => {}
         }
         let action = self
@@ -206,7 +222,8 @@ impl App {
             Action::MarkedOnly => self.list.toggle_marked_only(&self.store),
             Action::UnmarkAll => self.list.unmark_all(&self.store),
             Action::Comment => self.ask_comment(),
-            Action::Save => self.ask_save(),
+            Action::Save => return self.ask_save(Form::Jsonl),
+            Action::Export => return self.ask_save(Form::Markdown),
             Action::Stream => return self.stream(),
             Action::Copy => return self.begin_copy(),
             Action::Pager => return self.view(Viewer::Pager),
@@ -332,28 +349,13 @@ impl App {
         self.apply_filter(&other);
     }
 
-    /// Asks where to save the marked flows or, with none, the shown ones.
-    fn ask_save(&mut self) {
-        if self.list.marked() == 0 && !self.list.is_settled(&self.store) {
-            self.note("the filter is still at work: try again in a moment".to_owned());
-            return;
-        }
-        let flows = self.list.chosen(&self.store);
-        if flows.is_empty() {
-            self.note("nothing to save".to_owned());
-            return;
-        }
-        let path = self.file_name();
-        self.prompt = Some(Prompt::save(flows, self.list.marked() > 0, path));
-    }
-
     /// Asks where to write flows as they end, or stops it.
     fn stream(&mut self) -> Vec<Effect> {
         if self.status.stream.is_some() {
             return vec![Effect::EndStream];
         }
         if self.options.is_proxy {
-            self.prompt = Some(Prompt::stream(self.file_name()));
+            self.prompt = Some(Prompt::stream(format!("{}.jsonl", self.file_stem())));
         } else {
             self.note("no traffic passes here that could be streamed".to_owned());
         }
@@ -404,6 +406,11 @@ impl App {
         match self.overlay() {
             Some(Overlay::Palette) => self.palette.paste(text),
             Some(Overlay::Help) => self.help.paste(text),
+            Some(Overlay::Dialog) => {
+                if let Some(dialog) = &mut self.dialog {
+                    dialog.paste(text);
+                }
+            }
             _ => {}
         }
     }
@@ -433,7 +440,7 @@ impl App {
                     Some(Kind::Filter { before }) => self.apply_filter(&before),
                     Some(Kind::Frames { before }) => self.filter_frames(&before),
                     Some(Kind::Search { pane }) => self.leave_search(pane),
-                    Some(Kind::Save { .. } | Kind::Stream | Kind::Comment { .. }) | None => {}
+                    Some(Kind::Stream | Kind::Comment { .. }) | None => {}
                 }
                 Vec::new()
             }
@@ -464,14 +471,6 @@ impl App {
                 self.comment(*flow, text);
                 Vec::new()
             }
-            Kind::Save { flows, .. } => {
-                let effect = Effect::Save {
-                    path: PathBuf::from(text),
-                    flows: flows.clone(),
-                };
-                self.saving = Some(prompt);
-                vec![effect]
-            }
             Kind::Stream => {
                 let effect = Effect::Stream {
                     path: PathBuf::from(text),
@@ -485,30 +484,41 @@ impl App {
 
     /// Says how an effect went. A file that could not be written is asked for again.
     fn done(&mut self, outcome: Outcome) {
-        let asked = self.saving.take_if(|prompt| match outcome {
-            Outcome::Saved { .. } | Outcome::SaveFailed { .. } => *prompt.kind() != Kind::Stream,
+        match outcome {
+            Outcome::Exists { path } => self.save_exists(path),
+            Outcome::SaveFailed { path, error } => {
+                let reason = reason(&path, &error).to_owned();
+                if self.save_failed(reason).is_some() {
+                    let failed = Outcome::SaveFailed { path, error };
+                    self.toasts.push(Toast::from(failed));
+                }
+            }
+            Outcome::Saved { .. } => {
+                self.writing = None;
+                // Unless the next one is asked for already.
+                if !self.overlays.contains(&Overlay::Dialog) {
+                    self.dialog = None;
+                }
+                self.toasts.push(Toast::from(outcome));
+            }
+            Outcome::StreamFailed { path, error } if self.prompt.is_none() => {
+                let reason = reason(&path, &error).to_owned();
+                if let Some(mut prompt) = self.saving.take() {
+                    prompt.refuse(format!("cannot stream: {reason}"));
+                    self.prompt = Some(prompt);
+                } else {
+                    let failed = Outcome::StreamFailed { path, error };
+                    self.toasts.push(Toast::from(failed));
+                }
+            }
             Outcome::Streaming { .. } | Outcome::StreamFailed { .. } => {
-                *prompt.kind() == Kind::Stream
+                self.saving = None;
+                self.toasts.push(Toast::from(outcome));
             }
             Outcome::Streamed { .. }
             | Outcome::Copied { .. }
             | Outcome::CopyFailed { .. }
-            | Outcome::ThemeFailed { .. } => false,
-        });
-        match (outcome, asked) {
-            (
-                Outcome::SaveFailed { path, error } | Outcome::StreamFailed { path, error },
-                Some(mut prompt),
-            ) if self.prompt.is_none() => {
-                let reason = reason(&path, &error);
-                let what = match prompt.kind() {
-                    Kind::Stream => "stream",
-                    _ => "save",
-                };
-                prompt.refuse(format!("cannot {what}: {reason}"));
-                self.prompt = Some(prompt);
-            }
-            (outcome, _) => self.toasts.push(Toast::from(outcome)),
+            | Outcome::ThemeFailed { .. } => self.toasts.push(Toast::from(outcome)),
         }
     }
 
@@ -530,14 +540,14 @@ impl App {
         }
     }
 
-    /// A name for a file that is made now, such as `codextap-2026-11-20-140503.jsonl`.
-    fn file_name(&self) -> String {
+    /// A name for a file that is made now, such as `codextap-2026-11-20-140503`, without what it ends in.
+    pub(super) fn file_stem(&self) -> String {
         let micros = self.now.as_micros().cast_signed();
         let moment = jiff::Timestamp::from_microsecond(micros).unwrap_or_default();
         let zone = self.options.time_zone.clone();
         moment
             .to_zoned(zone)
-            .strftime("codextap-%Y-%m-%d-%H%M%S.jsonl")
+            .strftime("codextap-%Y-%m-%d-%H%M%S")
             .to_string()
     }
 
@@ -554,7 +564,7 @@ impl App {
             Kind::Filter { .. } => self.apply_filter(&text),
             Kind::Frames { .. } => self.filter_frames(&text),
             Kind::Search { pane } => self.preview_search(*pane, &text),
-            Kind::Save { .. } | Kind::Stream | Kind::Comment { .. } => {}
+            Kind::Stream | Kind::Comment { .. } => {}
         }
     }
 

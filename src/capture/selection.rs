@@ -42,6 +42,40 @@ pub fn save(
     ids: impl IntoIterator<Item = FlowId>,
     existing: Existing,
 ) -> Result<Saved, Error> {
+    whole(path, existing, |out| {
+        let mut out = Counted { out, bytes: 0 };
+        let mut saved = Saved::default();
+        for id in ids {
+            let before = out.bytes;
+            match (store.get(id), store.place(id)) {
+                (Some(flow), place) if flow.is_at_hand() || place.is_none() => {
+                    check(flow)?;
+                    let connection = name_of_connection(flow, store);
+                    write_line(&mut out, flow, connection.as_deref()).map_err(io::Error::from)?;
+                }
+                (_, Some(place)) => copy(&mut out, shelf, place, retold(store, id))?,
+                _ => {
+                    let why = "a flow is neither in memory nor in the capture any more";
+                    return Err(io::Error::other(why).into());
+                }
+            }
+            out.write_all(b"\n")?;
+            saved.lines += 1;
+            saved.bytes += out.bytes - before;
+        }
+        Ok::<_, Failure>(saved)
+    })
+}
+
+/// Writes a file of mode 0600 that appears as a whole or not at all.
+///
+/// # Errors
+/// As [`save`]; what `write` fails with.
+pub fn whole<T, E: Into<Failure>>(
+    path: &Path,
+    existing: Existing,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<T, E>,
+) -> Result<T, Error> {
     let failed = |source| Error::Write {
         path: path.to_owned(),
         source,
@@ -50,57 +84,49 @@ pub fn save(
         return Err(Error::Exists(path.to_owned()));
     }
     let (file, temporary) = create_beside(path).map_err(failed)?;
-    let saved = write(file, store, shelf, ids, failed).and_then(|saved| {
+    let mut out = BufWriter::with_capacity(BUFFER, file);
+    let written = write(&mut out).map_err(Into::into).and_then(|written| {
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.sync_all()?;
+        Ok(written)
+    });
+    let written = written.map_err(|failure| match failure {
+        Failure::Write(source) => failed(source),
+        Failure::Encode(error) => error,
+    });
+    let written = written.and_then(|written| {
         put(&temporary, path, existing).map_err(|source| match source.kind() {
             ErrorKind::AlreadyExists => Error::Exists(path.to_owned()),
             _ => failed(source),
         })?;
-        Ok(saved)
+        Ok(written)
     });
-    if saved.is_err() {
+    if written.is_err() {
         // The first failure is the one to tell.
         let _ = fs::remove_file(&temporary);
     }
-    saved
+    written
 }
 
-fn write(
-    file: File,
-    store: &Store,
-    shelf: &Shelf,
-    ids: impl IntoIterator<Item = FlowId>,
-    failed: impl Fn(io::Error) -> Error,
-) -> Result<Saved, Error> {
-    let mut out = Counted {
-        out: BufWriter::with_capacity(BUFFER, file),
-        bytes: 0,
-    };
-    let mut saved = Saved::default();
-    for id in ids {
-        let before = out.bytes;
-        match (store.get(id), store.place(id)) {
-            (Some(flow), place) if flow.is_at_hand() || place.is_none() => {
-                check(flow)?;
-                let connection = name_of_connection(flow, store);
-                write_line(&mut out, flow, connection.as_deref())
-                    .map_err(|source| failed(source.into()))?;
-            }
-            (_, Some(place)) => copy(&mut out, shelf, place, retold(store, id)).map_err(&failed)?,
-            _ => {
-                let why = "a flow is neither in memory nor in the capture any more";
-                return Err(failed(io::Error::other(why)));
-            }
-        }
-        out.write_all(b"\n").map_err(&failed)?;
-        saved.lines += 1;
-        saved.bytes += out.bytes - before;
+/// Why the text of a file could not be written.
+#[derive(Debug)]
+pub enum Failure {
+    /// The device did not take it, or what it is made from could not be read.
+    Write(io::Error),
+    /// A flow could not be put into it.
+    Encode(Error),
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Self::Write(error)
     }
-    let file = out
-        .out
-        .into_inner()
-        .map_err(|error| failed(error.into_error()))?;
-    file.sync_all().map_err(&failed)?;
-    Ok(saved)
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Encode(error)
+    }
 }
 
 /// The ends of a line whose flow got another comment since: what it has, and what it is to have.

@@ -1,9 +1,10 @@
 //! The files that a capture's lines stand in, kept open: whatever happens to their names, a flow can
 //! be read back from where its line was written.
 
-use std::fs::File;
+use std::fs::{self, File, Metadata};
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, MetadataExt as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::decode::{Entry, entry};
@@ -23,6 +24,17 @@ impl Shelf {
     pub fn add(&mut self, file: Arc<File>) -> u32 {
         self.sources.push(file);
         self.sources.len() as u32 - 1
+    }
+
+    /// Whether `path` leads to one of them.
+    #[must_use]
+    pub fn has(&self, path: &Path) -> bool {
+        let identity = |file: &Metadata| (file.dev(), file.ino());
+        let is_same = |file: &Arc<File>, there: &Metadata| {
+            file.metadata()
+                .is_ok_and(|file| identity(&file) == identity(there))
+        };
+        fs::metadata(path).is_ok_and(|there| self.sources.iter().any(|file| is_same(file, &there)))
     }
 
     /// The bytes of a line, without its line break and without what does not stay in memory of a long

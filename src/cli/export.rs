@@ -9,10 +9,9 @@ use super::captures::Captures;
 use super::error::Error;
 use super::output::Output;
 use super::progress::Progress;
-use crate::capture;
 use crate::export::{Curl, Format, Har, Markdown, Otlp, mask};
-use crate::flow::{Flow, Store};
 use crate::tap::Redactor;
+use crate::tui::Lines;
 
 /// What to export, and how.
 #[derive(Args, Debug)]
@@ -90,18 +89,5 @@ pub(super) fn redactor(common: &Common) -> Redactor {
         Redactor::off()
     } else {
         Redactor::new()
-    }
-}
-
-/// Lines of a capture.
-struct Lines<'a>(&'a Store);
-
-impl Format for Lines<'_> {
-    fn push(&mut self, flow: Flow, out: &mut Vec<u8>) {
-        // A flow that was read from a line has times that a line can have.
-        if let Ok(line) = capture::line(&flow, self.0) {
-            out.extend_from_slice(&line);
-            out.push(b'\n');
-        }
     }
 }

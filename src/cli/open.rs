@@ -47,6 +47,7 @@ pub(super) async fn open(
     let mut session = Session {
         app: App::new(Options {
             capture: Some(names.join(", ")),
+            is_redacted: !common.no_redact,
             is_proxy: false,
             filter: common.filter.clone(),
             filters: common.settings.filters.clone().into(),

@@ -277,6 +277,7 @@ fn options(common: &Common, station: &Station, upstreams: String, prices: Prices
             .capture
             .as_ref()
             .map(|path| path.display().to_string()),
+        is_redacted: !common.no_redact,
         is_proxy: true,
         notes: notes(common),
         time_zone: TimeZone::system(),

@@ -11,15 +11,19 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
+use super::saving::{Source, completions, expanded};
 use super::{Screen, Session};
-use crate::app::{Effect, Msg, Outcome};
-use crate::capture::{self, Choice, Existing, Recording, Stream, Written};
+use crate::app::{Effect, Msg, Outcome, Save};
+use crate::capture::{self, Choice, Recording, Stream, Written};
 use crate::content::format;
 use crate::flow::{Flow, Store};
+use crate::tap::Redactor;
 
 /// Performs effects.
 pub(super) struct Effects {
     done: mpsc::UnboundedSender<Msg>,
+    /// Masks what was recorded in plain.
+    redactor: Redactor,
     /// Files that are being saved, opened or closed.
     saving: JoinSet<()>,
     /// A stream that is being opened.
@@ -32,6 +36,7 @@ impl Effects {
         let (done, outcomes) = mpsc::unbounded_channel();
         let effects = Self {
             done,
+            redactor: Redactor::new(),
             saving: JoinSet::new(),
             opening: None,
         };
@@ -56,6 +61,49 @@ impl Effects {
             self.opening = None;
             self.end_stream(recording.stream_to(Some(stream)));
         }
+    }
+
+    /// Where files that are written now get their flows from.
+    fn source(&self, session: &Session) -> Source {
+        let options = session.app.options();
+        Source {
+            store: session.app.store().clone(),
+            shelf: session.recording.shelf().clone(),
+            redactor: if options.is_redacted {
+                self.redactor.clone()
+            } else {
+                Redactor::off()
+            },
+            is_masked: options.is_proxy,
+        }
+    }
+
+    /// Writes flows to a file.
+    fn write(&mut self, save: Save, session: &Session) {
+        let save = Save {
+            path: expanded(&save.path),
+            ..save
+        };
+        let (source, told) = (self.source(session), self.done.clone());
+        let all = save.flows.len();
+        self.save(move || {
+            let tell = |number: usize| {
+                // A hundred times at most; a loop that ended has no use for it.
+                if number.is_multiple_of(all / 100 + 1) {
+                    let _ = told.send(Msg::Written(number));
+                }
+            };
+            let saved = source.save(&save, tell);
+            let path = save.path;
+            match saved {
+                Ok(count) => Outcome::Saved { path, count },
+                Err(capture::Error::Exists(_)) => Outcome::Exists { path },
+                Err(error) => Outcome::SaveFailed {
+                    path,
+                    error: error.to_string(),
+                },
+            }
+        });
     }
 
     /// Tells the app how something went.
@@ -92,23 +140,22 @@ impl Effects {
     /// Performs one effect. Quitting and suspending are the loop's own.
     pub(super) fn perform(&mut self, effect: Effect, session: &mut Session, screen: &Screen) {
         match effect {
-            Effect::Save { path, flows } => {
-                let snapshot = session.app.store().clone();
-                let files = session.recording.shelf().clone();
-                self.save(move || {
-                    match capture::save(&path, &snapshot, &files, flows, Existing::Keep) {
-                        Ok(saved) => Outcome::Saved {
-                            path,
-                            count: saved.lines as usize,
-                        },
-                        Err(error) => Outcome::SaveFailed {
-                            path,
-                            error: error.to_string(),
-                        },
-                    }
+            Effect::Save(save) => self.write(save, session),
+            Effect::Preview { round, form, flows } => {
+                let (source, done) = (self.source(session), self.done.clone());
+                tokio::task::spawn_blocking(move || {
+                    let _ = done.send(Msg::Previewed(source.preview(round, form, &flows)));
+                });
+            }
+            Effect::Complete(text) => {
+                let done = self.done.clone();
+                tokio::task::spawn_blocking(move || {
+                    let names = completions(&text);
+                    let _ = done.send(Msg::Completed(text, names));
                 });
             }
             Effect::Stream { path, filter } => {
+                let path = expanded(&path);
                 let passes = move |flow: &Flow, store: &Store| {
                     let filter = filter.as_deref();
                     // Whoever marks a flow does so after it ended.

@@ -10,6 +10,7 @@ mod canvas;
 mod effects;
 mod input;
 mod pace;
+mod saving;
 mod screen;
 mod terminal;
 
@@ -28,6 +29,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
+pub use saving::Lines;
 pub use screen::Screen;
 pub use terminal::Terminal;
 

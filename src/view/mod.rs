@@ -2,6 +2,7 @@
 
 mod border;
 mod cover;
+mod dialog;
 mod empty;
 mod highlight;
 mod list;

@@ -6,7 +6,7 @@ use ratatui::widgets::{Clear, Widget as _};
 
 use super::pane::scrollbar;
 use super::theme::{Theme, Ui};
-use super::{border, cover, palette, prompt, put};
+use super::{border, cover, dialog, palette, prompt, put};
 use crate::app::help::HelpLine;
 use crate::app::toast::{Toast, Tone};
 use crate::app::{App, Overlay, Question};
@@ -22,6 +22,7 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
             Overlay::Confirm => confirm(app, theme, buf),
             Overlay::Log => cover::log(app, theme, buf),
             Overlay::Themes => themes(app, theme, buf),
+            Overlay::Dialog => dialog::draw(app, theme, buf),
             Overlay::Diff => cover::diff(app, theme, buf),
             Overlay::Sessions => cover::sessions(app, theme, buf),
         }
@@ -150,6 +151,10 @@ fn confirm(app: &App, theme: &Theme, buf: &mut Buffer) {
                 (count, _) => format!("{count} children run, recorded to their end."),
             };
             ("Quit", text, [("y", "quit"), ("n", "stay")])
+        }
+        Question::Overwrite(path) => {
+            let text = format!("{} is there already.", path.display());
+            ("Overwrite", text, [("y", "overwrite"), ("n", "keep")])
         }
     };
     frame(title, app.place(Overlay::Confirm), theme, buf);

@@ -20,7 +20,6 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     let label = match prompt.kind() {
         Kind::Filter { .. } | Kind::Search { .. } => "/ ",
         Kind::Frames { .. } => "& ",
-        Kind::Save { .. } => "save to ",
         Kind::Stream => "stream to ",
         Kind::Comment { .. } => "comment ",
     };
@@ -204,12 +203,6 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
                 Some((current, count)) => matches(current, count),
             };
             format!("{found} · Enter keeps, Esc restores")
-        }
-        Kind::Save { flows, is_marked } => {
-            let what = if *is_marked { "marked" } else { "shown" };
-            let count = flows.len();
-            let flows = if count == 1 { "flow" } else { "flows" };
-            format!("{count} {what} {flows} as JSONL · credentials stay masked")
         }
         Kind::Comment { .. } => "Enter keeps it with the flow, without text none".to_owned(),
         Kind::Stream => {

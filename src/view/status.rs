@@ -122,6 +122,15 @@ fn all_parts(app: &App, theme: &Theme) -> Vec<Part> {
     if let Some(percent) = app.loading().percent() {
         add(2, Role::Live, opening(percent), format!("{percent} %"));
     }
+    if let Some((written, all)) = app.writing() {
+        let percent = written * 100 / all.max(1);
+        add(
+            1,
+            Role::Live,
+            format!("writing {percent} %"),
+            format!("{percent} %"),
+        );
+    }
     if app.loading().skips() > 0 {
         let text = format!("{} lines skipped", format::count(app.loading().skips()));
         add(4, Role::Warning, text, String::new());

@@ -169,7 +169,7 @@ fn a_filter_that_takes_long_is_applied_between_keys() {
     assert!(scene.app.is_busy());
     assert_eq!(scene.app.list().rows().len(), 48, "the list stands");
     scene.press("<enter>w");
-    assert!(scene.app.prompt().is_none(), "what passes is not known yet");
+    assert!(scene.app.dialog().is_none(), "what passes is not known yet");
     let mut steps = 0;
     while scene.app.is_busy() {
         scene.app.work();
@@ -179,7 +179,7 @@ fn a_filter_that_takes_long_is_applied_between_keys() {
     scene.app.prepare((80, 24));
     assert_eq!(scene.app.list().rows().len(), 10);
     scene.press("w");
-    assert!(scene.app.prompt().is_some());
+    assert!(scene.app.dialog().is_some());
 }
 
 #[test]
@@ -309,30 +309,4 @@ fn a_stream_is_begun_with_the_filter_in_force_and_stopped_by_the_same_key() {
     scene.press("\\");
     let effects = scene.press("W<enter>");
     assert!(matches!(effects[..], [Effect::Stream { filter: None, .. }]));
-}
-
-#[test]
-fn a_save_that_failed_asks_again() {
-    let mut scene = Scene::finished();
-    let effects = scene.press("w<enter>");
-    let [Effect::Save { path, .. }] = effects.as_slice() else {
-        panic!("{effects:?}");
-    };
-    let name = path.display().to_string();
-    assert!(name.starts_with("codextap-2026-11-20-"), "{name}");
-    let error = format!("cannot write {name}: the file exists");
-    scene.app.update(Msg::Done(Outcome::SaveFailed {
-        path: path.clone(),
-        error,
-    }));
-    let prompt = scene.app.prompt().unwrap();
-    assert_eq!(prompt.text(), name);
-    assert_eq!(
-        prompt.problem().unwrap().message,
-        "cannot save: the file exists"
-    );
-    assert!(scene.app.toast().is_none());
-    let effects = scene.press("x<enter>");
-    assert!(matches!(effects.as_slice(), [Effect::Save { path, .. }]
-        if path.display().to_string() == format!("{name}x")));
 }
