@@ -192,8 +192,10 @@ impl App {
                     self.list.set_follows(false, &self.store);
                 }
             }
+            // It was kept before anything was found.
             (Some(Wish::First), None) => {
-                let went = finder.step(1, true, leaf);
+                let mut here = Origin::new(leaf.scroll(), Folds::default(), None);
+                let went = finder.go_first(&mut here, leaf);
                 self.tell(pane, went, true);
             }
             (Some(Wish::Step(times, is_forward)), _) => {

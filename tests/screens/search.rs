@@ -174,7 +174,7 @@ fn frames_are_filtered_while_it_is_typed() {
     }
     // What is looked for is looked for in what is shown.
     assert_eq!(
-        found(&mut scene, "&type:added<enter>/added<enter>").0,
-        "1/4"
+        found(&mut scene, "&type:added<enter>g/added<enter>").0,
+        "1/5"
     );
 }
