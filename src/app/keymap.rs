@@ -59,6 +59,9 @@ pub enum KeymapError {
         /// The command it was to give.
         action: Action,
     },
+    /// The command by which all others are found has no key in some pane.
+    #[error("`{}`: it needs a key in every pane, because it finds what has none", .0.name())]
+    Lost(Action),
     /// Two commands are given the same key in the same pane.
     #[error("`{}`: `{}` has the key {chord} already", action.name(), other.name())]
     Conflict {
@@ -78,6 +81,7 @@ impl KeymapError {
         match self {
             Self::Unknown { action, .. }
             | Self::Elsewhere { action, .. }
+            | Self::Lost(action)
             | Self::Conflict { action, .. } => *action,
         }
     }
@@ -120,7 +124,12 @@ impl Keymap {
         }
         // What was taken from a command that has a binding of its own was not missed.
         taken.retain(|taken| bindings.iter().all(|(action, _)| *action != taken.from));
-        Ok(keys.index(taken))
+        let keymap = keys.index(taken);
+        let is_lost = |pane: &Pane| keymap.chords_in(Action::Palette, *pane).next().is_none();
+        if Pane::ALL.iter().any(is_lost) {
+            return Err(KeymapError::Lost(Action::Palette));
+        }
+        Ok(keymap)
     }
 
     /// The keys of `preset`.
@@ -302,9 +311,9 @@ mod tests {
             assert_eq!(own.len(), preset.bindings().len(), "{preset:?}");
             for action in Action::ALL {
                 let texts = own.get(action).copied().unwrap_or(action.keys());
-                // What needs a number behind it is for the palette.
-                let has_key = !texts.is_empty() || *action == Action::Goto;
-                assert!(has_key, "{preset:?}: {action:?} has no key");
+                // What has a key by default has one in every preset.
+                let has_none = texts.is_empty() && !action.keys().is_empty();
+                assert!(!has_none, "{preset:?}: {action:?} has no key");
                 for text in texts {
                     let key = Key::parse(text, *action).unwrap_or_else(|error| panic!("{error}"));
                     for pane in Pane::ALL {
@@ -366,7 +375,9 @@ mod tests {
         assert_eq!(keymap.action(chord("x"), Pane::Output), None);
         let in_payload: Vec<_> = keymap.chords_in(Action::Mark, Pane::Payload).collect();
         assert_eq!(in_payload, [chord("x")]);
-        let colon = bound(&[(Action::Mark, &["list::", ":"])]).unwrap();
+        let colon = bound(&[(Action::Mark, &["list::"])]);
+        assert_eq!(colon.unwrap_err(), KeymapError::Lost(Action::Palette));
+        let colon = bound(&[(Action::Mark, &["list::"]), (Action::Palette, &["x"])]).unwrap();
         assert_eq!(colon.action(chord(":"), Pane::Requests), Some(Action::Mark));
     }
 
@@ -384,6 +395,10 @@ mod tests {
             (
                 &[(Action::Range, &["payload:x"])],
                 "`range`: it cannot be given where `payload:x` is for",
+            ),
+            (
+                &[(Action::Palette, &["list:x"])],
+                "`palette`: it needs a key in every pane, because it finds what has none",
             ),
         ] {
             let error = bound(bindings).unwrap_err();

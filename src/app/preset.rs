@@ -65,6 +65,8 @@ const MITMPROXY: &[(Action, &[&str])] = &[
     (Action::PreviousFlow, &["detail:p", "ctrl-k"]),
     (Action::Pause, &["list:p", "I"]),
     // `view` and `flow` in the flow list; `m` in the flow view chooses how a body is shown.
+    (Action::ReverseSort, &["v", "O"]),
+    (Action::Range, &["V"]),
     (Action::Mark, &["list:m"]),
     (Action::Raw, &["detail:m", "r"]),
     // `cut.clip`.
