@@ -8,6 +8,10 @@ mod support {
 }
 
 #[cfg(test)]
+#[path = "terminal/colours.rs"]
+mod colours;
+
+#[cfg(test)]
 #[path = "terminal/modes.rs"]
 mod terminal;
 

@@ -1,7 +1,7 @@
 //! Every theme can be used and read.
 
 use codextap::content::Role;
-use codextap::view::{Theme, ThemeError, Ui};
+use codextap::view::{Depth, Theme, ThemeError, Ui};
 use ratatui::style::{Color, Style};
 
 #[test]
@@ -34,6 +34,60 @@ fn text_can_be_read_where_colours_are_known() {
     }
     assert!(faint.is_empty(), "{}", faint.join("\n"));
     assert!(pairs > 2000, "only {pairs} pairs of colours were known");
+}
+
+#[test]
+fn a_theme_can_be_read_with_fewer_colours() {
+    let mut faint = Vec::new();
+    for name in Theme::names() {
+        let theme = || Theme::load(name, &[]).unwrap();
+        // One that needs more than the terminal's own colours is not shown in them.
+        let own = theme().fitted(Depth::Sixteen).unwrap();
+        let is_plain = name.starts_with("default") || name == "mono";
+        let expected = match name {
+            name if is_plain => name,
+            "paper" | "daylight" | "color-blind-light" => "default-light",
+            _ => "default-dark",
+        };
+        assert_eq!(own.name(), expected);
+        let fitted = theme().fitted(Depth::Indexed).unwrap();
+        for (scope, style) in styles(&fitted) {
+            let is_fixed = |colour: Option<Color>| !matches!(colour, Some(Color::Rgb(..)));
+            assert!(is_fixed(style.fg) && is_fixed(style.bg), "{name}: {scope}");
+            let shown = Style {
+                fg: style.fg.and_then(of_xterm),
+                bg: style.bg.and_then(of_xterm),
+                ..style
+            };
+            // WCAG 2.2 §1.4.3, as for large text: the nearest colour is not always near.
+            if let Some(contrast) = contrast(shown).filter(|contrast| *contrast < 3.0) {
+                faint.push(format!("{name}: {scope} {contrast:.2} {style:?}"));
+            }
+        }
+        assert_eq!(
+            theme().fitted(Depth::True).unwrap().role(Role::Text),
+            theme().role(Role::Text)
+        );
+    }
+    assert!(faint.is_empty(), "{}", faint.join("\n"));
+    let fitted = Theme::load("paper", &[]).unwrap().fitted(Depth::Indexed);
+    let other = fitted.unwrap().other("ember").unwrap();
+    assert!(matches!(
+        other.role(Role::Error).fg,
+        Some(Color::Indexed(16..))
+    ));
+}
+
+/// One of xterm's fixed colours; `None` for the first sixteen, which the user chose.
+fn of_xterm(colour: Color) -> Option<Color> {
+    let Color::Indexed(index @ 16..) = colour else {
+        return None;
+    };
+    let step = |step: u8| if step == 0 { 0 } else { 55 + 40 * step };
+    Some(match index - 16 {
+        cube @ ..216 => Color::Rgb(step(cube / 36), step(cube / 6 % 6), step(cube % 6)),
+        grey => [8 + 10 * (grey - 216); 3].into(),
+    })
 }
 
 /// What is told by colour is told by some other sign as well; these themes make the colours do.
@@ -149,7 +203,12 @@ fn mistakes_are_named() {
         "theme `mine`: `reddish` is no colour of the palette, no colour and no modifier"
     );
     assert_eq!(error("inherits = \"mine\""), "there is no theme `mine`");
-    assert!(error("[scops]").contains("unknown field `scops`"));
+    let error = error("[palette]\n[scops]");
+    assert!(
+        error.starts_with("theme `mine`: line 2: unknown field `scops`"),
+        "{error}"
+    );
+    assert_eq!(error.lines().count(), 1);
 }
 
 /// A user's theme.

@@ -19,13 +19,14 @@ use super::split::Beside;
 use super::station::{Plan, Station};
 use crate::app::{App, Options};
 use crate::capture::Writer;
-use crate::config;
+use crate::config::{self, paths, themes};
 use crate::flow::Store;
 use crate::proxy::{OuterProxies, Route, Stage};
 use crate::responses::Prices;
 use crate::tap;
+use crate::text::nearest;
 use crate::tui::{self, Devices, End, Ended, Loading, Screen, Session, Terminal};
-use crate::view::Theme;
+use crate::view::{Depth, Theme, ThemeError};
 
 /// `codextap tui`: proxy and screen, and a child in the other half if there is one.
 pub(super) async fn live(
@@ -210,6 +211,10 @@ pub(super) async fn show(
     log: Option<Lines>,
     signals: &mut Signals,
 ) -> Result<Shown, Error> {
+    if common.color == Color::Always {
+        // Without this, whatever writes to the terminal honours NO_COLOR by itself.
+        crossterm::style::force_color_output(true);
+    }
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
@@ -251,21 +256,47 @@ pub(super) fn check_terminal() -> Result<(), Error> {
     }
 }
 
-/// The theme of the command line.
+/// The theme that the options name, in the colours of the terminal.
 pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
+    let own = own_themes()?;
+    let name = common.theme.as_deref().unwrap_or("default-dark");
+    let load = |name: &str| Theme::load(name, &own);
+    let theme = load(name).map_err(|error| {
+        let mut names = Theme::names();
+        names.extend(own.iter().map(|(name, _)| name.as_str()));
+        let meant = match &error {
+            ThemeError::Unknown(name) => nearest(name, names.iter().copied()),
+            _ => None,
+        };
+        let meant = meant.map(|meant| format!(": did you mean `{meant}`?"));
+        let (told, meant) = (common.settings.name("theme"), meant.unwrap_or_default());
+        Error::usage(format!("{told} {name}: {error}{meant}"))
+            .hint(format!("themes: {}", names.join(", ")))
+    })?;
+    let variable = |name| config::environment(name).unwrap_or_default();
     let is_plain = match common.color {
         Color::Always => false,
         Color::Never => true,
-        Color::Auto => config::environment("NO_COLOR").is_some_and(|value| !value.is_empty()),
+        // https://no-color.org
+        Color::Auto => !variable("NO_COLOR").is_empty(),
     };
-    let load = |name: &str| {
-        Theme::load(name, &[]).map_err(|error| {
-            Error::usage(format!("{} {name}: {error}", common.settings.name("theme")))
-                .hint(format!("themes: {}", Theme::names().join(", ")))
-        })
+    let depth = Depth::told(&variable("TERM"), &variable("COLORTERM"));
+    let shown = if is_plain {
+        load("mono")
+    } else {
+        theme.fitted(depth)
     };
-    let theme = load(common.theme.as_deref().unwrap_or("default-dark"))?;
-    if is_plain { load("mono") } else { Ok(theme) }
+    shown.map_err(|error| Error::new(error.to_string()))
+}
+
+/// The themes in the settings directory.
+pub(super) fn own_themes() -> Result<Vec<(String, String)>, Error> {
+    let Ok(settings) = paths::settings() else {
+        return Ok(Vec::new());
+    };
+    let directory = settings.join("themes");
+    themes::read(&directory)
+        .map_err(|error| Error::new(format!("themes in {}: {error}", directory.display())))
 }
 
 fn options(common: &Common, station: &Station, upstreams: String, prices: Prices) -> Options {

@@ -2,6 +2,7 @@
 
 pub mod file;
 pub mod paths;
+pub mod themes;
 
 use std::ffi::OsString;
 

@@ -2,6 +2,7 @@
 
 mod border;
 mod cover;
+mod depth;
 mod dialog;
 mod empty;
 mod highlight;
@@ -24,6 +25,7 @@ use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH, Shape};
 use crate::content::Role;
 use crate::text::width;
 
+pub use depth::Depth;
 pub use theme::{Theme, ThemeError, Ui};
 
 /// Draws the app as it was prepared for this screen's size.

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use ratatui::style::{Color, Modifier, Style};
 use serde::Deserialize;
 
+use super::depth::{Depth, needs_more};
 use super::highlight::Highlighter;
 use crate::content::Role;
 
@@ -20,6 +21,8 @@ pub struct Theme {
     name: String,
     /// The user's themes, by name.
     own: Vec<(String, String)>,
+    /// The colours that there are.
+    depth: Depth,
     /// Styles in the order of [`Role::ALL`].
     roles: Vec<Style>,
     /// Styles in the order of [`Ui::ALL`].
@@ -181,6 +184,7 @@ impl Theme {
         Ok(Self {
             name: name.to_owned(),
             own: own.to_vec(),
+            depth: Depth::True,
             roles: Role::ALL
                 .iter()
                 .map(|role| style(role.as_str()))
@@ -195,10 +199,11 @@ impl Theme {
 
     /// Another theme, for the same screen.
     pub fn other(&self, name: &str) -> Result<Self, ThemeError> {
-        Ok(Self {
+        let other = Self {
             highlighter: self.highlighter.clone(),
             ..Self::load(name, &self.own)?
-        })
+        };
+        other.fitted(self.depth)
     }
 
     /// The names of the themes that there are besides: those that come with the program, then the user's.
@@ -219,6 +224,40 @@ impl Theme {
     #[must_use]
     pub fn names() -> Vec<&'static str> {
         EMBEDDED.iter().map(|(name, _)| *name).collect()
+    }
+
+    /// The theme in the colours that there are. Where it needs more than the terminal's own, no style of it can be
+    /// told from its neighbours for sure, so it is one of those that need no more.
+    ///
+    /// # Errors
+    /// When that one cannot be used.
+    pub fn fitted(self, depth: Depth) -> Result<Self, ThemeError> {
+        let mut styles = self.roles.iter().chain(&self.ui);
+        if depth == Depth::Sixteen && styles.any(needs_more) {
+            let name = if self.is_light() { LIGHT } else { DARK };
+            let plain = Self::load(name, &[])?;
+            return Ok(Self {
+                depth,
+                own: self.own,
+                highlighter: self.highlighter,
+                ..plain
+            });
+        }
+        let fit = |styles: Vec<Style>| styles.into_iter().map(|style| depth.style(style)).collect();
+        Ok(Self {
+            depth,
+            roles: fit(self.roles),
+            ui: fit(self.ui),
+            ..self
+        })
+    }
+
+    /// Whether its ground is light, as far as that is known.
+    fn is_light(&self) -> bool {
+        match self.ui(Ui::Background).bg {
+            Some(Color::Rgb(r, g, b)) => u16::from(r) + u16::from(g) + u16::from(b) > 3 * 128,
+            _ => false,
+        }
     }
 
     /// Its name.
@@ -302,7 +341,7 @@ impl Raw {
             .ok_or_else(|| ThemeError::Unknown(name.to_owned()))?;
         let raw: Self = toml::from_str(text).map_err(|error| ThemeError::Syntax {
             theme: name.to_owned(),
-            message: error.to_string().trim_end().to_owned(),
+            message: in_one_line(text, &error),
         })?;
         let Some(parent) = &raw.inherits else {
             return Ok(raw);
@@ -377,6 +416,16 @@ impl Raw {
     }
 }
 
+/// What is wrong with a theme's text, and on which line.
+fn in_one_line(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().lines().collect::<Vec<_>>().join(", ");
+    let before = error.span().and_then(|span| text.get(..span.start));
+    match before.map(|before| 1 + before.matches('\n').count()) {
+        Some(line) => format!("line {line}: {message}"),
+        None => message,
+    }
+}
+
 /// `own` without the theme `name`.
 fn without(own: &[(String, String)], name: &str) -> Vec<(String, String)> {
     let others = own.iter().filter(|(own, _)| own != name);
@@ -393,6 +442,11 @@ fn is_known(scope: &str) -> bool {
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     })
 }
+
+/// The theme of a dark terminal's own colours.
+const DARK: &str = "default-dark";
+/// The theme of a light terminal's own colours.
+const LIGHT: &str = "default-light";
 
 /// The modifiers that a style may have.
 const MODIFIERS: [(&str, Modifier); 5] = [
