@@ -10,13 +10,13 @@ use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
 use super::codex::Login;
-use super::doctor;
 use super::export::Export;
 use super::keep::Keep;
 use super::limits::Limits;
 use super::sessions::Question;
 use super::settings::Settings;
 use super::setup::Shell;
+use super::{completions, doctor};
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
 ///
@@ -118,6 +118,18 @@ pub(super) enum Command {
     },
     /// What stands between Codex and the screen: what is wrong with it, and what mends that
     Doctor(doctor::Question),
+    /// Print what makes a shell complete commands, options and their values
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: completions::Shell,
+    },
+    /// Print the manual page, or write one for each command
+    Man {
+        /// Directory for the pages of all commands
+        #[arg(long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo {
         /// How long the story's pauses are: 2 is twice as long, 0 is none

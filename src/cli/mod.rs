@@ -8,6 +8,7 @@ mod args;
 mod captures;
 mod child;
 mod codex;
+mod completions;
 pub mod demo;
 mod doctor;
 mod ending;
@@ -18,6 +19,7 @@ mod launch;
 mod limits;
 mod line;
 mod log;
+mod manual;
 mod open;
 mod opening;
 mod output;
@@ -61,6 +63,11 @@ use station::Plan;
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    match completions::answer(&arguments) {
+        Ok(false) => {}
+        Ok(true) => return ExitCode::SUCCESS,
+        Err(error) => return fail(&error),
+    }
     let cli = match settings::read(&arguments) {
         Ok(cli) => cli,
         Err(Stop::Answer(answer)) => {
@@ -134,8 +141,14 @@ async fn run(
         command,
         Command::Tui | Command::Split { .. } | Command::Open { .. } | Command::Demo { .. }
     );
-    let is_child = matches!(command, Command::Codex { .. } | Command::Run { .. });
-    if !(draws && has_screen || is_child) {
+    let is_other = matches!(
+        command,
+        Command::Codex { .. }
+            | Command::Run { .. }
+            | Command::Completions { .. }
+            | Command::Man { .. }
+    );
+    if !(draws && has_screen || is_other) {
         check(&common)?;
     }
     let cut = match command {
@@ -177,6 +190,14 @@ async fn run(
         }
         Command::Config { default } => {
             settings::config(&common, default)?;
+            None
+        }
+        Command::Completions { shell } => {
+            completions::script(shell)?;
+            None
+        }
+        Command::Man { out } => {
+            manual::manual(out.as_deref())?;
             None
         }
         Command::Setup { shell } => {

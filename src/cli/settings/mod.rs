@@ -148,7 +148,11 @@ pub(super) fn read(arguments: &[OsString]) -> Result<Cli, Stop> {
     };
     let first = parse(command.clone())?;
     let mut cli = from(&first)?;
-    if matches!(cli.command, Some(Command::Config { default: true })) {
+    let asks_nothing = matches!(
+        cli.command,
+        Some(Command::Config { default: true } | Command::Completions { .. } | Command::Man { .. })
+    );
+    if asks_nothing {
         return Ok(cli);
     }
     let (path, file) = find(&first)?;
@@ -388,7 +392,7 @@ fn place(path: &Path, line: usize) -> String {
 /// The option that names the settings file. It is no setting.
 const CONFIG: &str = "config";
 /// The program, where the parser of the command line expects its name.
-const BINARY: &str = env!("CARGO_PKG_NAME");
+pub(super) const BINARY: &str = env!("CARGO_PKG_NAME");
 /// The tables of the settings file.
 const TABLES: [&str; 2] = [KEYS, FILTERS];
 /// The table of the screen's keys.
@@ -405,9 +409,9 @@ mod tests {
     use super::*;
 
     /// Options that are of one run: what it reads, what it writes, and in which form.
-    const OF_ONE_RUN: [&str; 10] = [
+    const OF_ONE_RUN: [&str; 11] = [
         "follow", "output", "format", "content", "json", "session", "default", "online", "split",
-        "pace",
+        "pace", "out",
     ];
 
     #[test]
