@@ -11,6 +11,7 @@ use std::path::Path;
 
 use codextap::app::{App, Msg, Options};
 use codextap::capture;
+use codextap::responses::Prices;
 use codextap::view::{Theme, draw};
 use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 use ratatui::Terminal;
@@ -21,9 +22,19 @@ use unicode_width::UnicodeWidthStr as _;
 
 #[test]
 fn the_readme_shows_the_screen_as_it_is() {
-    let wide = (166, 46);
-    picture("dark", "midnight", wide, "gjjjj");
-    picture("light", "paper", wide, "gjjjj");
+    let turn = "g}}}}}}";
+    for (name, size, keys) in [
+        ("screen", (166, 46), "gjjjj".to_owned()),
+        ("sent", (118, 20), format!("{turn}2zjjj\r")),
+        ("changed", (118, 16), format!("{turn}}}d")),
+        ("slow", (118, 12), "g}}}2z]".to_owned()),
+        ("cost", (118, 18), format!("{turn}s")),
+        ("who", (118, 20), "1zgG".to_owned()),
+    ] {
+        for (shade, theme) in [("dark", "midnight"), ("light", "paper")] {
+            picture(&format!("{name}-{shade}"), theme, size, &keys);
+        }
+    }
     picture("split", "midnight", (84, 40), "gjjj");
 }
 
@@ -33,6 +44,7 @@ fn picture(name: &str, theme: &str, size: (u16, u16), keys: &str) {
         listen: "127.0.0.1:8787".to_owned(),
         upstreams: "api.openai.com, chatgpt.com".to_owned(),
         capture: Some("demo.jsonl".to_owned()),
+        prices: Prices::built_in().unwrap().into(),
         ..Options::default()
     });
     *app.store_mut() = capture::load(Path::new("tests/fixtures/demo.jsonl"))
@@ -44,10 +56,11 @@ fn picture(name: &str, theme: &str, size: (u16, u16), keys: &str) {
     app.status_mut().capture = codextap::app::Capture::Recording;
     app.prepare(size);
     for key in keys.chars() {
-        app.update(Msg::Key(KeyEvent::new(
-            KeyCode::Char(key),
-            KeyModifiers::NONE,
-        )));
+        let key = match key {
+            '\r' => KeyCode::Enter,
+            key => KeyCode::Char(key),
+        };
+        app.update(Msg::Key(KeyEvent::new(key, KeyModifiers::NONE)));
         app.prepare(size);
     }
     let mut terminal = Terminal::new(TestBackend::new(size.0, size.1)).unwrap();
