@@ -61,12 +61,16 @@ const COMMON: [&str; 5] = ["std", "core", "serde", "bytes", "thiserror"];
 const CEILING: usize = 600;
 
 /// What only some modules may do (rule 5: input, output, clock and randomness live at the edges).
-const EDGES: [(&str, &str); 5] = [
+const EDGES: [(&str, &str); 8] = [
     ("Instant::now", "tap/clock.rs tui"),
     ("SystemTime::now", "tap/clock.rs"),
     ("std::env::var", "config cli"),
     ("std::net::Tcp", "proxy cli"),
     ("std::process::Command", "cli tui"),
+    // Text comes to cells through `view::put` alone, which makes it safe.
+    (".set_string", "view/mod.rs"),
+    (".set_line", "view/mod.rs"),
+    (".set_symbol", "view/mod.rs"),
 ];
 
 #[test]

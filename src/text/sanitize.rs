@@ -42,6 +42,12 @@ impl Clean {
         pieces
     }
 
+    /// What [`Self::new`] makes of `text`, borrowed if that is the same: for what is written at once.
+    #[must_use]
+    pub fn shown(text: &str) -> Cow<'_, str> {
+        washed(text)
+    }
+
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {

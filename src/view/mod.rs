@@ -23,7 +23,7 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::{MIN_HEIGHT, MIN_WIDTH, Shape};
 use crate::content::Role;
-use crate::text::width;
+use crate::text::{Clean, width};
 
 pub use depth::Depth;
 pub use theme::{Theme, ThemeError, Ui};
@@ -71,10 +71,13 @@ fn too_small(area: Rect, theme: &Theme, buf: &mut Buffer) {
 }
 
 /// Writes `text` from column `x` on, up to but not into column `end`. Gives the column after it.
+///
+/// Every text on the screen comes through here, and is made safe whoever made it.
 fn put(buf: &mut Buffer, x: u16, y: u16, end: u16, text: &str, style: Style) -> u16 {
     if x >= end || !buf.area.contains((x, y).into()) {
         return x;
     }
     let end = end.min(buf.area.right());
+    let text = Clean::shown(text);
     buf.set_stringn(x, y, text, usize::from(end - x), style).0
 }
