@@ -144,16 +144,17 @@ mod tests {
     /// it is not told otherwise, are 0.6 em wide and 1.32 em high, in whole pixels.
     fn size(steps: &[Step]) -> (u16, u16) {
         let set = |name: &str| {
-            let values = steps.iter().filter_map(|step| match &step.command {
-                Command::Set(setting, value) if setting == name => value.parse::<f64>().ok(),
+            let mut values = steps.iter().filter_map(|step| match &step.command {
+                Command::Set(setting, value) if setting == name => value.parse::<u16>().ok(),
                 _ => None,
             });
             values
-                .last()
+                .next()
                 .unwrap_or_else(|| panic!("demo.tape: no Set {name}"))
         };
         let (font, padding) = (set("FontSize"), set("Padding"));
-        let cells = |name, cell: f64| ((set(name) - 2.0 * padding) / cell.ceil()).floor() as u16;
-        (cells("Width", 0.6 * font), cells("Height", 1.32 * font))
+        let cells =
+            |name, hundredths: u16| (set(name) - 2 * padding) / (hundredths * font).div_ceil(100);
+        (cells("Width", 60), cells("Height", 132))
     }
 }

@@ -3,6 +3,8 @@
 //!
 //! Source: the README of <https://github.com/charmbracelet/vhs>, "VHS Command Reference".
 
+use std::time::Duration;
+
 use regex::Regex;
 
 /// A line of a tape.
@@ -107,16 +109,14 @@ fn time(text: &str) -> Option<u64> {
         return ms.parse().ok();
     }
     let seconds: f64 = text.strip_suffix('s').unwrap_or(text).parse().ok()?;
-    Some((seconds * 1000.0) as u64)
+    let time = Duration::try_from_secs_f64(seconds).ok()?;
+    u64::try_from(time.as_millis()).ok()
 }
 
 /// What an xterm sends for a key.
 fn key(name: &str) -> Option<String> {
     if let Some(held) = name.strip_prefix("Ctrl+") {
-        let byte = held
-            .bytes()
-            .next()
-            .filter(|byte| byte.is_ascii_alphabetic());
+        let byte = held.bytes().next().filter(u8::is_ascii_alphabetic);
         return byte
             .filter(|_| held.len() == 1)
             .map(|byte| char::from(byte & 0x1f).to_string());
