@@ -23,7 +23,7 @@ const LAYERS: [(&str, &str, &str); 16] = [
     ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
     ("flow", "tap wire responses", "http jiff ring"),
-    ("filter", "flow responses tap", "regex memchr jiff strsim"),
+    ("filter", "flow responses tap text", "regex memchr jiff"),
     ("content", "flow responses wire text tap", "serde_json jiff"),
     (
         "capture",

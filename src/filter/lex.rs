@@ -6,8 +6,8 @@ use std::ops::Range;
 use super::ParseError;
 use super::amount::Order;
 use super::field::{self, FIELDS, FRAME_FIELDS, Field};
-use super::near::nearest;
 use super::operator::{Argument, find};
+use crate::text::nearest;
 
 /// A piece of a filter's text.
 #[derive(Clone, PartialEq, Debug)]

@@ -29,7 +29,6 @@ mod frame;
 mod lex;
 mod matches;
 mod names;
-mod near;
 mod needle;
 mod operator;
 mod parse;

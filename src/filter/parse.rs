@@ -7,10 +7,10 @@ use super::amount::{Amount, Moment, Order};
 use super::expr::{Expr, Test};
 use super::field::{Choice, FLAGS, Field, PARTS, Value};
 use super::lex::{Kind, Scope, Sign, Token, tokens};
-use super::near::nearest;
 use super::operator::{Argument, OPERATORS, Op, Operator, find};
 use super::pattern::{Code, How, Pattern};
 use super::{Names, ParseError};
+use crate::text::nearest;
 
 /// The expression that `text` is; `None` when it is blank.
 pub(super) fn filter(text: &str, names: &Names) -> Result<Option<Expr>, ParseError> {

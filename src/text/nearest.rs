@@ -1,35 +1,53 @@
 //! The word that was meant.
 
-/// The one of `known` that `word` is most likely a slip of; `None` if it is like none of them. A letter
-/// that is missing, too many, wrong or swapped with the next is one slip, and a word of `n` letters has
-/// at most `1 + n / 4`.
+/// The one of `known` that `word` is most likely a slip of; `None` if it is like none of them.
+///
+/// A letter that is missing, too many, wrong or swapped with the next is one slip. A word of four letters may
+/// have one, a longer one two. Shorter ones are close to nearly every word.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let letters = word.chars().count();
     let word = word.to_lowercase();
-    let slips = |known: &&str| strsim::osa_distance(&word, known);
-    let nearest = known.into_iter().min_by_key(slips)?;
-    (slips(&nearest) <= 1 + letters / 4).then_some(nearest)
+    let slips = |known: &str| match known.len() {
+        ..4 => 0,
+        4 => 1,
+        _ => MOST,
+    };
+    known
+        .into_iter()
+        // One that is much longer or shorter is no slip, however long it is.
+        .filter(|known| known.len().abs_diff(word.len()) <= 2 * MOST)
+        .map(|known| (strsim::osa_distance(&word, known), known))
+        .filter(|(distance, known)| *distance <= slips(known))
+        .min()
+        .map(|(_, known)| known)
 }
+
+/// The most slips that a word may have.
+const MOST: usize = 2;
 
 #[cfg(test)]
 mod tests {
     use super::nearest;
 
     #[test]
-    fn slips_are_found_and_other_words_are_not() {
-        let known = ["theme", "listen", "log", "log-level", "keep-size"];
-        for (word, meant) in [
+    fn a_slip_is_told_from_another_word() {
+        let known = ["model", "cost", "in", "theme", "log-level", "keep-size"];
+        let table = [
+            ("mdoel", Some("model")),
+            ("Model", Some("model")),
+            ("modell", Some("model")),
+            ("costs", Some("cost")),
             ("them", Some("theme")),
-            ("tehme", Some("theme")),
-            ("Listen", Some("listen")),
-            ("lgo", Some("log")),
             ("loglevel", Some("log-level")),
             ("keep_size", Some("keep-size")),
-            ("colour", None),
+            ("im", None),
+            ("cause", None),
+            ("http", None),
             ("", None),
-        ] {
-            assert_eq!(nearest(word, known), meant, "{word}");
+            (&"x".repeat(100_000), None),
+        ];
+        for (word, meant) in table {
+            assert_eq!(nearest(word, known), meant, "{word:.20}");
         }
         assert_eq!(nearest("theme", []), None);
     }
