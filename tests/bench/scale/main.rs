@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench scale` generates captures under `target/scale`, opens them with the release binary in a
 //! pseudo-terminal and records as many flows in a process of its own. Arguments choose parts by name (`open`,
-//! `commands`, `keys`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
+//! `commands`, `keys`, `busy`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
 //!
 //! Baselines: line feeds counted in the same file; a bare list of ratatui in the same terminal; and mitmproxy with the
 //! same flows, if `target/venv/bin/python` has it (`python3 -m venv target/venv && target/venv/bin/pip install
@@ -15,6 +15,7 @@
     reason = "a benchmark reads the clock, reports and may panic"
 )]
 
+mod busy;
 mod flows;
 mod list;
 mod live;
@@ -75,6 +76,11 @@ fn main() {
     if is_wanted("keys") {
         for count in counts(&[100_000]) {
             keys(&state, count);
+        }
+    }
+    if is_wanted("busy") {
+        for count in counts(&[50]) {
+            busy::busy(program(), &state, count);
         }
     }
     if is_wanted("live") {
