@@ -16,6 +16,7 @@ use super::limits::Limits;
 use super::sessions::Question;
 use super::settings::Settings;
 use super::setup::Shell;
+use super::version::version;
 use super::{completions, doctor};
 
 /// A terminal UI traffic inspector for OpenAI's Codex CLI.
@@ -24,7 +25,7 @@ use super::{completions, doctor};
 /// command it shows its screen; point Codex here with `codextap codex`, or with `codex -c
 /// openai_base_url=http://127.0.0.1:8787/v1`.
 #[derive(Parser, Debug)]
-#[command(name = "codextap", version, styles = STYLES, disable_help_subcommand = true)]
+#[command(name = "codextap", version = version(), styles = STYLES, disable_help_subcommand = true)]
 pub(super) struct Cli {
     /// What to do; the screen if left out.
     #[command(subcommand)]

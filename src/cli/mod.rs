@@ -40,6 +40,7 @@ mod source;
 mod split;
 mod station;
 mod threads;
+mod version;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};
