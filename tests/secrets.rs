@@ -69,7 +69,8 @@ mod tests {
                 .current_dir(home.path())
                 .output()
                 .unwrap();
-            let (screen, copies) = screens(&capture);
+            let is_redacted = !flags.contains(&"--no-redact");
+            let (screen, copies) = screens(&capture, is_redacted);
             let texts = vec![
                 ("capture", read("c.jsonl")),
                 ("Base64 in the capture", base64(&read("c.jsonl"))),
@@ -202,9 +203,10 @@ mod tests {
     }
 
     /// All that the screen shows of a capture, and all that can be copied from it.
-    fn screens(capture: &Path) -> (String, String) {
+    fn screens(capture: &Path, is_redacted: bool) -> (String, String) {
         let mut app = App::new(Options {
             is_proxy: false,
+            is_redacted,
             ..Options::default()
         });
         *app.store_mut() = capture::load(capture).unwrap().store;
@@ -232,7 +234,8 @@ mod tests {
             // Each tab of the payload with its sections open, and the other panes.
             for keys in ["2C", "]C", "]C", "]C", "]3", "4", "5C"] {
                 keys.chars().for_each(|key| press(&mut app, key));
-                press(&mut app, 'y');
+                // All of the pane's text.
+                "ya".chars().for_each(|key| press(&mut app, key));
                 terminal.draw(|frame| draw(&app, &theme, frame)).unwrap();
                 for cell in terminal.backend().buffer().content() {
                     shown += cell.symbol();
