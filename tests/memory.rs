@@ -290,6 +290,39 @@ fn what_is_added_to_a_file_follows_without_a_bar() {
 }
 
 #[test]
+fn the_newest_turn_of_a_capture_has_the_cursor_however_little_is_read_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = saved(directory.path());
+    let whole = fs::read(&path).unwrap();
+    let ends = whole.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let ends: Vec<usize> = ends.map(|(at, _)| at + 1).collect();
+    let selected = ends.iter().map(|end| {
+        let mut app = App::new(Options {
+            is_proxy: false,
+            ..Options::default()
+        });
+        let mut start = Start::default();
+        for text in [&whole[..*end], &whole[..]] {
+            fs::write(&path, text).unwrap();
+            let file = fs::File::open(&path).unwrap();
+            let take = |piece| {
+                app.load(piece, 50);
+                app.prepare((80, 24));
+                true
+            };
+            start = capture::scan(&file, "capture.jsonl", 0, start, true, take).unwrap();
+        }
+        app.update(Msg::AllLoaded);
+        app.prepare((80, 24));
+        assert!(!app.list().follows());
+        app.list().selected().unwrap()
+    });
+    let selected: Vec<FlowId> = selected.collect();
+    assert!(ends.len() > 1);
+    assert_eq!(selected, vec![selected[ends.len() - 1]; ends.len()]);
+}
+
+#[test]
 fn a_search_for_a_filter_that_is_gone_decides_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let path = saved(directory.path());

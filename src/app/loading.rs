@@ -24,6 +24,11 @@ impl Loading {
         self.percent
     }
 
+    /// Whether nothing was read yet.
+    pub(super) fn is_new(&self) -> bool {
+        self.percent.is_none() && !self.is_done
+    }
+
     /// How many lines could not be read.
     #[must_use]
     pub fn skips(&self) -> u64 {

@@ -301,6 +301,10 @@ impl App {
 
     /// Takes in a piece of a capture; this much of all captures was read by now, in percent.
     pub fn load(&mut self, piece: Piece, percent: u8) {
+        // However little of them there is when the screen is first drawn, their newest turn is meant.
+        if self.loading.is_new() {
+            self.list.set_follows(true, &self.store);
+        }
         self.loading.take(&mut self.store, piece, percent);
     }
 

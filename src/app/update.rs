@@ -82,6 +82,8 @@ impl App {
             }
             Msg::AllLoaded => {
                 self.loading.done();
+                self.list.sync(&self.store);
+                self.list.set_follows(false, &self.store);
                 Vec::new()
             }
             Msg::Recalled(flows) => {

@@ -133,7 +133,7 @@ fn open(state: &Path, count: u64) {
         mega / work.as_secs_f64()
     );
     let mut window = Window::run(&[program(), "open", path.to_str().unwrap()], state);
-    let first = window.until(|text| text.contains("Task 000001"));
+    let first = window.until(|text| text.contains("Task 0000"));
     let all =
         window.until(|text| text.contains(&format!("{count} flows")) && !text.contains("opening"));
     let work = process::processor_time(window.id());
