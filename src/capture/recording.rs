@@ -210,6 +210,12 @@ impl Recording {
         }
     }
 
+    /// Whether it is not known yet what became of some lines: [`Self::settle`] is to be called again.
+    #[must_use]
+    pub fn awaits_writing(&self) -> bool {
+        !self.handed.is_empty()
+    }
+
     /// Takes note of a flow that is missing from the file.
     fn miss(&mut self, name: String) {
         if self.missing.len() < NAMED {

@@ -5,9 +5,11 @@
 //! it runs, and nobody who presses Ctrl-C wants to wait for that.
 
 use std::future::Future;
+use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::sleep;
 
 use super::runtime::Announcement;
 use super::signals::Signals;
@@ -52,6 +54,8 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
                         return None;
                     }
                 }
+                // What became of the latest lines is told, whether or not more events come.
+                () = sleep(CHECK), if self.recording.awaits_writing() => {}
             }
             self.take(&mut arrived);
         }
@@ -112,6 +116,9 @@ impl<F: FnMut(&mut Store, Vec<FlowId>)> Record<'_, F> {
         self.recording.settle(self.store);
     }
 }
+
+/// How long after a line was handed over it is looked whether it was written.
+const CHECK: Duration = Duration::from_secs(1);
 
 /// How many batches of events are recorded once nothing is waited for any more: more than the tap's
 /// budget holds at a time.
