@@ -344,11 +344,13 @@ impl App {
 
     /// Clears the filter, or restores the one that was cleared.
     pub(super) fn toggle_filter(&mut self) {
-        let other = std::mem::take(&mut self.cleared_filter);
-        if !self.filter.is_empty() {
+        if self.filter.is_empty() {
+            let cleared = std::mem::take(&mut self.cleared_filter);
+            self.apply_filter(&cleared);
+        } else {
             self.cleared_filter = self.filter.clone();
+            self.apply_filter("");
         }
-        self.apply_filter(&other);
     }
 
     /// Asks where to write flows as they end, or stops it.

@@ -276,6 +276,17 @@ fn esc_in_the_list_clears_the_filter() {
 }
 
 #[test]
+fn the_latest_filter_is_cleared_and_restored_whatever_was_cleared_before() {
+    let mut scene = Scene::finished();
+    scene.press("f~e<enter>\\f~q<enter>");
+    assert_eq!(scene.app.filter(), "~q");
+    for filter in ["", "~q", "", "~q"] {
+        scene.press("\\");
+        assert_eq!(scene.app.filter(), filter);
+    }
+}
+
+#[test]
 fn a_stream_is_begun_with_the_filter_in_force_and_stopped_by_the_same_key() {
     let mut scene = Scene::finished();
     scene.press("/parser<enter>");
