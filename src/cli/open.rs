@@ -32,9 +32,10 @@ pub(super) async fn open(
     let filter = super::filter(common)?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?.into();
-    for file in files {
-        super::recovery::recover(file);
-    }
+    let recovered: Vec<String> = files
+        .iter()
+        .flat_map(|file| super::recovery::recover(file))
+        .collect();
     let mut loading = opening::open(files, follows, super::export::redactor(common))?;
     if !has_screen {
         return print(filter.as_ref(), loading).await;
@@ -63,6 +64,9 @@ pub(super) async fn open(
         clock: Clock::start(),
     };
     begin(&mut session, &mut loading).await?;
+    for what in recovered {
+        session.app.update(Msg::LoadNoted(what));
+    }
     let source = Source::Captures(loading);
     let mut signals = Signals::listen();
     let Shown { ended, .. } = show(common, session, source, log, &mut signals).await?;

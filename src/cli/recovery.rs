@@ -4,9 +4,14 @@ use std::path::Path;
 
 use crate::capture::{self, Recovery};
 
-/// Adds what killed programs have left to the captures in a directory, or to one capture, and says what it
-/// was. What cannot be added stays where it is.
-pub(super) fn recover(place: &Path) {
+/// Adds what killed programs have left to the captures in a directory, or to one capture, says what it
+/// was, and gives that for a screen to say it too. What cannot be added stays where it is.
+pub(super) fn recover(place: &Path) -> Vec<String> {
+    let mut told = Vec::new();
+    let mut say = |message: String| {
+        super::report(&message);
+        told.push(message);
+    };
     for journal in capture::journals(place) {
         let problem = match capture::recover(&journal) {
             Ok(Recovery::InUse) => continue,
@@ -16,11 +21,11 @@ pub(super) fn recover(place: &Path) {
                 torn,
             }) => {
                 if let Some(torn) = torn {
-                    say_torn(&capture, &torn);
+                    say(is_torn(&capture, &torn));
                 }
                 if flows > 0 {
                     let capture = capture.display();
-                    super::report(&format!(
+                    say(format!(
                         "{capture}: recovered {flows} flows of a codextap that was killed"
                     ));
                 }
@@ -28,16 +33,21 @@ pub(super) fn recover(place: &Path) {
             }
             Err(problem) => problem,
         };
-        super::report(&format!("cannot recover {}: {problem}", journal.display()));
+        say(format!("cannot recover {}: {problem}", journal.display()));
     }
     // What cannot be set aside is skipped when it is read.
     if let Ok(Some(torn)) = capture::set_aside(place) {
-        say_torn(place, &torn);
+        say(is_torn(place, &torn));
     }
+    told
 }
 
 /// Says where a torn line of a capture is now.
 pub(super) fn say_torn(capture: &Path, torn: &Path) {
+    super::report(&is_torn(capture, torn));
+}
+
+fn is_torn(capture: &Path, torn: &Path) -> String {
     let (capture, torn) = (capture.display(), torn.display());
-    super::report(&format!("{capture}: its torn last line is in {torn} now"));
+    format!("{capture}: its torn last line is in {torn} now")
 }

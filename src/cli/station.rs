@@ -255,7 +255,9 @@ fn capture(common: &Common, now: At) -> Result<(Option<PathBuf>, Option<Hold>, R
 fn recover(common: &Common) {
     match &common.capture {
         Some(path) if path.as_os_str() == "none" => {}
-        Some(path) => super::recovery::recover(path),
+        Some(path) => {
+            super::recovery::recover(path);
+        }
         None => {
             if let Ok(directory) = paths::state() {
                 super::recovery::recover(&directory);
