@@ -75,7 +75,20 @@ impl App {
         self.frames_filter.set(text.trim());
     }
 
-    /// The same, and remembers it.
+    /// Shows all frames in the timeline, or again those that the latest filter was for. Says whether there is
+    /// any to clear or restore.
+    pub(super) fn toggle_frames_filter(&mut self) -> bool {
+        let latest = if self.frames_filter.text.is_empty() {
+            self.frames_filter.history.last().cloned()
+        } else {
+            Some(String::new())
+        };
+        let has_one = latest.is_some();
+        self.frames_filter.set(&latest.unwrap_or_default());
+        has_one
+    }
+
+    /// Shows the frames that pass the filter `text`, if it is one, and remembers it.
     pub(super) fn keep_frames(&mut self, text: &str) {
         self.filter_frames(text);
         if !text.is_empty() {

@@ -218,6 +218,8 @@ impl App {
             Action::NextMatch => self.step_match(times, true),
             Action::PreviousMatch => self.step_match(times, false),
             Action::Filter => self.ask_filter(),
+            Action::ToggleFilter if self.focus() == Pane::Frames && self.toggle_frames_filter() => {
+            }
             Action::ToggleFilter => self.toggle_filter(),
             Action::Mark => self.list.mark(&self.store),
             Action::Range => self.list.toggle_range(),

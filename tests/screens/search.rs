@@ -161,6 +161,10 @@ fn frames_are_filtered_while_it_is_typed() {
     assert_eq!((rows(&scene), scene.app.frames_filter()), (all, ""));
     screen(&mut scene, SIZE, "&dir:out<enter>", "default-dark");
     assert_eq!(rows(&scene), 1, "it says that there are none");
+    screen(&mut scene, SIZE, "\\", "default-dark");
+    assert_eq!(rows(&scene), all);
+    screen(&mut scene, SIZE, "\\", "default-dark");
+    assert_eq!(scene.app.frames_filter(), "dir:out");
     screen(&mut scene, SIZE, "&<c-u><enter>", "default-dark");
     assert_eq!(rows(&scene), all);
     for size in [(80, 24), (160, 50)] {
