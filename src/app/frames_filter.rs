@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::App;
 use super::focus::Pane;
+use super::history::History;
 use super::prompt::Prompt;
 use crate::filter::FrameFilter;
 use crate::flow::{Flow, Frame};
@@ -17,7 +18,7 @@ pub(super) struct FramesFilter {
     /// Grows with each change.
     round: u64,
     /// What was asked for, the newest last.
-    history: Vec<String>,
+    history: History,
 }
 
 impl FramesFilter {
@@ -79,7 +80,7 @@ impl App {
     /// any to clear or restore.
     pub(super) fn toggle_frames_filter(&mut self) -> bool {
         let latest = if self.frames_filter.text.is_empty() {
-            self.frames_filter.history.last().cloned()
+            self.frames_filter.history.back(0).map(str::to_owned)
         } else {
             Some(String::new())
         };
@@ -91,10 +92,6 @@ impl App {
     /// Shows the frames that pass the filter `text`, if it is one, and remembers it.
     pub(super) fn keep_frames(&mut self, text: &str) {
         self.filter_frames(text);
-        if !text.is_empty() {
-            let history = &mut self.frames_filter.history;
-            history.retain(|earlier| earlier != text);
-            history.push(text.to_owned());
-        }
+        self.frames_filter.history.add(text);
     }
 }

@@ -21,6 +21,7 @@ mod fuzzy;
 mod gauges;
 pub mod help;
 mod hints;
+pub mod history;
 mod judge;
 pub mod keymap;
 pub mod layout;
@@ -82,6 +83,7 @@ use focus::Pane;
 use frames_filter::FramesFilter;
 use gauges::Gauges;
 use help::Help;
+use history::History;
 use keymap::Count;
 use layout::{Edge, Layout, Wish};
 use leaf::Leaf;
@@ -143,7 +145,7 @@ pub struct App {
     /// The filter in force, as text; empty for none.
     filter: String,
     /// Filters that were asked for, the newest last.
-    history: Vec<String>,
+    history: History,
     /// The filter that was in force before it was cleared.
     cleared_filter: String,
     /// What is on top of the panes, the topmost last.
@@ -208,7 +210,7 @@ impl App {
             picks: Box::default(),
             finders: Box::default(),
             filter: String::new(),
-            history: Vec::new(),
+            history: History::default(),
             cleared_filter: String::new(),
             overlays: Vec::new(),
             help: Help::default(),
@@ -524,10 +526,7 @@ impl App {
 
     /// Shows what passes the filter `text`, and remembers it.
     fn choose_filter(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.history.retain(|earlier| earlier != text);
-            self.history.push(text.to_owned());
-        }
+        self.history.add(text);
         self.apply_filter(text);
     }
 

@@ -7,6 +7,7 @@ use crossterm::event::{KeyCode, KeyEvent, KeyModifiers};
 
 use super::edit::Edit;
 use super::focus::Pane;
+use super::history::History;
 use crate::filter::{Candidate, Completion, Filter, FrameFilter, Names, Needle, ParseError};
 use crate::flow::FlowId;
 
@@ -22,7 +23,7 @@ pub struct Prompt {
     /// Whether that came of trying.
     was_refused: bool,
     /// Earlier answers, the newest last.
-    history: Vec<String>,
+    history: History,
     /// How many answers back the line is; 0 for what was typed.
     place: usize,
     /// What was typed before an earlier answer was looked at.
@@ -116,7 +117,7 @@ pub enum Answer {
 impl Prompt {
     /// Asks for a filter, which may name others; `history` has the earlier ones, the newest last.
     #[must_use]
-    pub fn filter(before: String, history: Vec<String>, names: Arc<Names>) -> Self {
+    pub fn filter(before: String, history: History, names: Arc<Names>) -> Self {
         let kind = Kind::Filter {
             before: before.clone(),
         };
@@ -131,7 +132,7 @@ impl Prompt {
 
     /// Asks which frames to show; `history` has the earlier filters, the newest last.
     #[must_use]
-    pub fn frames(before: String, history: Vec<String>) -> Self {
+    pub fn frames(before: String, history: History) -> Self {
         let kind = Kind::Frames {
             before: before.clone(),
         };
@@ -143,7 +144,7 @@ impl Prompt {
 
     /// Asks for what to look for in `pane`; `history` has what was looked for, the newest last.
     #[must_use]
-    pub fn search(pane: Pane, history: Vec<String>) -> Self {
+    pub fn search(pane: Pane, history: History) -> Self {
         Self {
             history,
             ..Self::new(Kind::Search { pane }, String::new())
@@ -169,7 +170,7 @@ impl Prompt {
             input: Edit::new(text),
             problem: None,
             was_refused: false,
-            history: Vec::new(),
+            history: History::default(),
             place: 0,
             typed: String::new(),
             names: Arc::default(),
@@ -291,10 +292,10 @@ impl Prompt {
         }
         self.place = place;
         let text = match place.checked_sub(1) {
-            Some(back) => self.history.iter().rev().nth(back),
-            None => Some(&self.typed),
+            Some(back) => self.history.back(back),
+            None => Some(self.typed.as_str()),
         };
-        self.input = Edit::new(text.cloned().unwrap_or_default());
+        self.input = Edit::new(text.unwrap_or_default().to_owned());
         self.validate();
     }
 
@@ -371,7 +372,7 @@ mod tests {
 
     #[test]
     fn text_is_pasted_at_the_cursor() {
-        let mut prompt = Prompt::filter("ab".to_owned(), Vec::new(), Arc::default());
+        let mut prompt = Prompt::filter("ab".to_owned(), History::default(), Arc::default());
         prompt.key(KeyEvent::from(KeyCode::Left));
         prompt.paste("x\ty\n");
         assert_eq!((prompt.text(), prompt.cursor()), ("ax yb", 4));

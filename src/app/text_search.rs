@@ -6,6 +6,7 @@ use super::App;
 use super::documents::Show;
 use super::find::{Finder, Hits, Origin, TextSearch, Went, Wish};
 use super::focus::Pane;
+use super::history::History;
 use super::layout::Placed;
 use super::leaf::Leaf;
 use super::prompt::Prompt;
@@ -23,7 +24,7 @@ pub(super) struct Finders {
     /// How many searches there were.
     rounds: u64,
     /// What was looked for, the newest last.
-    history: Vec<String>,
+    history: History,
 }
 
 impl Finders {
@@ -104,8 +105,7 @@ impl App {
         if text.is_empty() {
             return;
         }
-        self.finders.history.retain(|earlier| earlier != text);
-        self.finders.history.push(text.to_owned());
+        self.finders.history.add(text);
         let count = self.match_count(pane);
         if count.is_some_and(|(_, count)| count == 0) {
             self.note(format!("no match for {text}"));
