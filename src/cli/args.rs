@@ -4,9 +4,8 @@ use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use clap::builder::BoolishValueParser;
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::access::Access;
 use super::codex::Login;
@@ -213,36 +212,10 @@ pub(super) struct Common {
     )]
     pub(super) color: Color,
     /// Leave the mouse to the terminal
-    #[arg(
-        long,
-        global = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "BOOL",
-        value_parser = BoolishValueParser::new(),
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_default_value = true,
-        env = "CODEXTAP_NO_MOUSE"
-    )]
+    #[arg(long, global = true, env = "CODEXTAP_NO_MOUSE")]
     pub(super) no_mouse: bool,
     /// Write credentials as they are instead of masking them
-    #[arg(
-        long,
-        global = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "BOOL",
-        value_parser = BoolishValueParser::new(),
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_default_value = true,
-        env = "CODEXTAP_NO_REDACT"
-    )]
+    #[arg(long, global = true, env = "CODEXTAP_NO_REDACT")]
     pub(super) no_redact: bool,
     /// Log file; standard error where there is no screen, else none
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_LOG")]
@@ -257,21 +230,7 @@ pub(super) struct Common {
     )]
     pub(super) log_level: tracing::Level,
     /// Print nothing but errors
-    #[arg(
-        short,
-        long,
-        global = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "BOOL",
-        value_parser = BoolishValueParser::new(),
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_default_value = true,
-        env = "CODEXTAP_QUIET"
-    )]
+    #[arg(short, long, global = true, env = "CODEXTAP_QUIET")]
     pub(super) quiet: bool,
     /// The Codex to run
     #[arg(

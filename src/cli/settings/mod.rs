@@ -11,8 +11,9 @@ mod setting;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use clap::builder::BoolishValueParser;
 use clap::parser::ValueSource;
-use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _};
+use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::args::{Cli, Command, Common};
 use super::error::Error;
@@ -120,7 +121,15 @@ pub(super) fn config(common: &Common, is_default: bool) -> Result<(), Error> {
 
 /// The whole command line that the program understands.
 pub(super) fn command() -> clap::Command {
-    let mut command = Cli::command();
+    let mut command = Cli::command().mut_args(|arg| {
+        let is_setting = arg.get_env().is_some();
+        let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
+        if is_setting && is_switch {
+            switch(arg)
+        } else {
+            arg
+        }
+    });
     let config = command.get_arguments().find(|arg| arg.get_id() == CONFIG);
     let Some(config) = config.cloned() else {
         return command;
@@ -133,6 +142,19 @@ pub(super) fn command() -> clap::Command {
         command = command.mut_subcommand(name, |sub| sub.arg(config.clone()));
     }
     command
+}
+
+/// A flag that can be told to be off, too: the environment or the file may have turned it on.
+fn switch(arg: Arg) -> Arg {
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .value_name("BOOL")
+        .value_parser(BoolishValueParser::new())
+        .default_value("false")
+        .default_missing_value("true")
+        .hide_possible_values(true)
+        .hide_default_value(true)
 }
 
 /// Reads the command line, the environment and the settings file.
