@@ -99,7 +99,11 @@ impl Place {
         let mut quote = None;
         let mut chars = text.char_indices();
         while let Some((at, c)) = chars.next() {
-            let word = &text[start..at];
+            let mut word = &text[start..at];
+            if quote.is_none() && word.starts_with(['~', '@']) && !is_of_name(c) {
+                // Nothing but a name belongs to these signs.
+                (start, word_before, word) = (at, word, "");
+            }
             match (quote, c) {
                 (Some(_), '\\') => {
                     chars.next();

@@ -81,6 +81,8 @@ fn what_begins_as_it_was_typed_comes_first_and_what_many_flows_have_before_it() 
         ("frame(dir:", 10, &["in", "out"]),
         ("frame((op:pi", 10, &["ping"]),
         ("frame(a) d", 9, &["dur>"]),
+        ("@s&frame(op:pi", 12, &["ping"]),
+        ("~e|frame(dir:", 13, &["in", "out"]),
         ("frame(is:", 6, &[]),
         ("'a b' \"mod", 6, &[]),
     ];
