@@ -20,7 +20,7 @@ use super::station::{Plan, Station};
 use crate::app::{App, Options};
 use crate::capture::Writer;
 use crate::config::{self, paths, themes};
-use crate::flow::Store;
+use crate::flow::{FlowId, Store};
 use crate::proxy::{OuterProxies, Route, Stage};
 use crate::responses::Prices;
 use crate::tap;
@@ -143,7 +143,12 @@ async fn watch(
             events: &mut events,
             recording: &mut session.recording,
             store: session.app.store_mut(),
-            finished: |_: &mut Store, _| (),
+            finished: |store: &mut Store, ids: Vec<FlowId>| {
+                // Its line is made, and nobody will look at it.
+                for id in ids {
+                    store.forget(id);
+                }
+            },
         };
         // Whoever quits while streams are live was asked already.
         let mut stage = match end {

@@ -19,6 +19,7 @@ mod pieces;
 mod recorder;
 mod related;
 pub mod sessions;
+mod slots;
 mod socket;
 mod store;
 mod summary;

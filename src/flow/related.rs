@@ -141,7 +141,7 @@ pub fn is_retry(store: &Store, id: FlowId) -> bool {
         let other = store.identity(*id);
         other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
     };
-    let before = (id.0.saturating_sub(AFTER as u32)..id.0).rev().map(FlowId);
+    let before = (id.0.saturating_sub(NEAR as u32)..id.0).rev().map(FlowId);
     let near = before.filter(is_same).take(ATTEMPTS);
     let mut near: Vec<_> = near.filter_map(|id| store.summary(id)).collect();
     let is_refused = |it: &Summary| it.kind == FlowKind::Ws && it.status != Some(101);
@@ -219,7 +219,10 @@ impl Link<'_> {
 const BEFORE: usize = 2_000;
 
 /// Rows after it: attempts follow each other.
-const AFTER: usize = 200;
+const AFTER: usize = NEAR;
+
+/// How many flows there may be between two attempts.
+pub(super) const NEAR: usize = 200;
 
 /// Flows of the thread among which the attempts before one are looked for.
 const ATTEMPTS: usize = 12;
@@ -299,6 +302,19 @@ mod tests {
         }
         assert_eq!(of(first).before(), None);
         assert!(of(other).needed().is_empty());
+    }
+
+    #[test]
+    fn an_attempt_after_one_that_was_forgotten_is_a_retry() {
+        let mut store = Store::default();
+        let failed = store.push(turn("t", "3", "b", "bad"));
+        store.forget(failed);
+        for number in 1..NEAR {
+            let id = store.push(turn("u", &number.to_string(), "", "o"));
+            store.forget(id);
+        }
+        let again = store.push(turn("t", "3", "b", "c"));
+        assert!(is_retry(&store, again));
     }
 
     #[test]

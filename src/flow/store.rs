@@ -2,32 +2,29 @@
 //!
 //! Of every flow the store keeps at least a [`Summary`]. Flows that stand in a capture need not stay
 //! whole: [`Store::trim`] lets the oldest go, and [`Store::restore`] takes one back. Only where
-//! nobody looks, [`Store::forget`] keeps nothing of them but their places.
+//! nobody looks, [`Store::forget`] soon keeps nothing of them.
 
 use std::borrow::Cow;
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use super::related::Link;
+use super::related::{Link, NEAR};
+use super::slots::{Slot, Slots};
 use super::{Flow, FlowId, FlowKind, Summary};
 use crate::responses::Identity;
 use crate::tap::At;
 
-/// Every flow. Flows are added and changed, never removed.
+/// Every flow. Flows are added and changed, and removed only where nobody looks.
 ///
 /// A clone is a snapshot that shares the flows: cheap to make, and left alone by later changes.
 #[derive(Clone, Default, Debug)]
 pub struct Store {
-    /// Position = id.
-    slots: Vec<Slot>,
-    /// Where each flow's line stands, once it does. Position = id.
-    places: Vec<Option<Place>>,
+    /// What is kept of each, by id.
+    slots: Slots,
     /// Flows as the list shows them: by start, turns right under their connection.
     rows: Vec<FlowId>,
     /// The turns of each connection, in order.
     turns: HashMap<FlowId, Vec<FlowId>>,
-    /// Each flow's revision, close together so that what changed is found fast. Position = id.
-    revisions: Vec<u64>,
     /// Grows with every change of any flow.
     revision: u64,
     /// When the latest of them began, turns aside.
@@ -40,17 +37,8 @@ pub struct Store {
     moves: u64,
     /// Flows whose comment is another than the one that stands in their line, and that one.
     retold: HashMap<FlowId, Option<Box<str>>>,
-}
-
-/// What is in memory of a flow.
-#[derive(Clone, Debug)]
-enum Slot {
-    /// All of it.
-    Whole(Arc<Flow>),
-    /// Its summary.
-    Brief(Arc<Summary>),
-    /// Nothing any more.
-    Gone,
+    /// Forgotten flows whose summaries are kept still, the first to go first: at most [`NEAR`].
+    forgotten: VecDeque<FlowId>,
 }
 
 /// Where a flow's line stands in the files of a capture.
@@ -65,16 +53,16 @@ pub struct Place {
 }
 
 impl Store {
-    /// How many flows there are.
+    /// How many flows there were, forgotten ones too.
     #[must_use]
     pub fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Whether there are none.
+    /// Whether there were none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.slots.is_empty()
+        self.slots.len() == 0
     }
 
     /// The flows that are in memory as a whole, by id.
@@ -92,28 +80,28 @@ impl Store {
     /// The flow with this id, if it is in memory as a whole.
     #[must_use]
     pub fn get(&self, id: FlowId) -> Option<&Flow> {
-        self.slots.get(id.0 as usize)?.whole()
+        self.slots.get(id)?.whole()
     }
 
     /// The same, to be kept.
     #[must_use]
     pub fn shared(&self, id: FlowId) -> Option<Arc<Flow>> {
-        match self.slots.get(id.0 as usize)? {
+        match self.slots.get(id)? {
             Slot::Whole(flow) => Some(Arc::clone(flow)),
             Slot::Brief(_) | Slot::Gone => None,
         }
     }
 
-    /// The summary of the flow with this id; `None` once it is forgotten.
+    /// The summary of the flow with this id; `None` once nothing of it is kept.
     #[must_use]
     pub fn summary(&self, id: FlowId) -> Option<Cow<'_, Summary>> {
-        self.slots.get(id.0 as usize)?.summary()
+        self.slots.get(id)?.summary()
     }
 
     /// The same, to be kept.
     #[must_use]
     pub fn shared_summary(&self, id: FlowId) -> Option<Arc<Summary>> {
-        match self.slots.get(id.0 as usize)? {
+        match self.slots.get(id)? {
             Slot::Whole(flow) => Some(Arc::new(Summary::of(flow))),
             Slot::Brief(summary) => Some(Arc::clone(summary)),
             Slot::Gone => None,
@@ -123,7 +111,7 @@ impl Store {
     /// Codex's identifiers of the flow with this id, without the cost of a summary.
     #[must_use]
     pub fn identity(&self, id: FlowId) -> Option<&Identity> {
-        match self.slots.get(id.0 as usize)? {
+        match self.slots.get(id)? {
             Slot::Whole(flow) => Some(&flow.identity),
             Slot::Brief(summary) => Some(&summary.identity),
             Slot::Gone => None,
@@ -132,7 +120,7 @@ impl Store {
 
     /// What ties the flow with this id to others.
     pub(super) fn link(&self, id: FlowId) -> Option<Link<'_>> {
-        match self.slots.get(id.0 as usize)? {
+        match self.slots.get(id)? {
             Slot::Whole(flow) => {
                 let turn = flow.turn.as_ref();
                 Some(Link {
@@ -163,7 +151,7 @@ impl Store {
     /// Where the flow's line stands; `None` until it was written.
     #[must_use]
     pub fn place(&self, id: FlowId) -> Option<Place> {
-        self.places.get(id.0 as usize).copied().flatten()
+        self.slots.place(id)
     }
 
     /// A number that grows with every change of any flow.
@@ -181,10 +169,7 @@ impl Store {
 
     /// The flows that were added or changed since the store had this revision, by id.
     pub fn changed_since(&self, revision: u64) -> impl Iterator<Item = Cow<'_, Summary>> {
-        let revisions = self.revisions.iter().zip(&self.slots);
-        revisions
-            .filter(move |(own, _)| **own > revision)
-            .filter_map(|(_, slot)| slot.summary())
+        self.slots.since(revision).filter_map(Slot::summary)
     }
 
     /// The turns of a connection, in order.
@@ -222,14 +207,21 @@ impl Store {
     }
 
     fn put(&mut self, id: FlowId, slot: Slot, place: Option<Place>) {
-        let index = id.0 as usize;
-        if index < self.slots.len() {
-            self.revision += 1;
-            self.revisions[index] = self.revision;
-            self.slots[index] = slot;
-            self.places[index] = place;
-            self.moves += 1;
+        let Some(known) = self.slots.get_mut(id) else {
+            return;
+        };
+        *known = slot;
+        if let Some(known) = self.slots.place_mut(id) {
+            *known = place;
         }
+        self.revise(id);
+        self.moves += 1;
+    }
+
+    /// Counts a change of a flow.
+    fn revise(&mut self, id: FlowId) {
+        self.revision += 1;
+        self.slots.revise(id, self.revision);
     }
 
     fn next_id(&self) -> FlowId {
@@ -253,31 +245,29 @@ impl Store {
             }
         };
         self.rows.insert(row, id);
-        self.revisions.push(self.revision);
-        self.slots.push(slot);
-        self.places.push(place);
+        self.slots.push(slot, place, self.revision);
         id
     }
 
     /// Changes a flow: the only way to do so, so that no change is missed by a cache. `None` if it
     /// is not in memory as a whole.
     pub fn change<T>(&mut self, id: FlowId, change: impl FnOnce(&mut Flow) -> T) -> Option<T> {
-        let Slot::Whole(flow) = self.slots.get_mut(id.0 as usize)? else {
+        let Slot::Whole(flow) = self.slots.get_mut(id)? else {
             return None;
         };
         let flow = Arc::make_mut(flow);
         self.revision += 1;
         flow.revision = self.revision;
-        self.revisions[id.0 as usize] = self.revision;
-        Some(change(flow))
+        let changed = change(flow);
+        self.slots.revise(id, self.revision);
+        Some(changed)
     }
 
     /// Keeps what the user noted about a flow; nothing if it is empty. The line of a flow that ended
     /// stays as it was written.
     pub fn comment(&mut self, id: FlowId, comment: &str) {
         let comment: Option<Box<str>> = (!comment.is_empty()).then(|| comment.into());
-        let index = id.0 as usize;
-        let (before, has_ended) = match self.slots.get_mut(index) {
+        let (before, has_ended) = match self.slots.get_mut(id) {
             Some(Slot::Whole(flow)) => {
                 let flow = Arc::make_mut(flow);
                 flow.revision = self.revision + 1;
@@ -296,8 +286,7 @@ impl Store {
         if has_ended {
             self.retold.entry(id).or_insert(before);
         }
-        self.revision += 1;
-        self.revisions[index] = self.revision;
+        self.revise(id);
     }
 
     /// The comment that stands in the flow's line, if it has got another one since.
@@ -309,7 +298,7 @@ impl Store {
     /// Takes note where the line of a flow that ended stands, if it does anywhere: from now on the
     /// flow may be let go.
     pub fn release(&mut self, id: FlowId, place: Option<Place>) {
-        if let Some(known) = self.places.get_mut(id.0 as usize) {
+        if let Some(known) = self.slots.place_mut(id) {
             *known = place;
             self.moves += 1;
             self.may_go(id);
@@ -318,15 +307,12 @@ impl Store {
 
     /// Takes back, as a whole, a flow that was let go.
     pub fn restore(&mut self, id: FlowId, mut flow: Flow) {
-        let Some(Slot::Brief(summary)) = self.slots.get(id.0 as usize) else {
+        let Some(Slot::Brief(summary)) = self.slots.get(id) else {
             return;
         };
-        self.revision += 1;
         flow.comment.clone_from(&summary.comment);
-        (flow.id, flow.kind, flow.revision) = (id, summary.kind, self.revision);
-        self.revisions[id.0 as usize] = self.revision;
-        self.slots[id.0 as usize] = Slot::Whole(Arc::new(flow));
-        self.moves += 1;
+        (flow.id, flow.kind, flow.revision) = (id, summary.kind, self.revision + 1);
+        self.put(id, Slot::Whole(Arc::new(flow)), self.slots.place(id));
         self.may_go(id);
     }
 
@@ -348,18 +334,33 @@ impl Store {
         }
     }
 
-    /// Forgets a flow that ended, its summary too: a recording of a week must not grow with what
-    /// passed.
+    /// Forgets a flow that ended, because a recording of a week must not grow with what passed: it is in no row
+    /// any more. Its summary is kept until [`NEAR`] others were forgotten, for whoever asks whether a flow is one
+    /// more attempt.
     pub fn forget(&mut self, id: FlowId) {
+        self.let_go(id);
+        if let Some(row) = self.rows.iter().rposition(|row| *row == id) {
+            self.rows.remove(row);
+        }
         self.turns.remove(&id);
-        if let Some(slot) = self.slots.get_mut(id.0 as usize) {
-            *slot = Slot::Gone;
+        if let Some(Slot::Brief(summary)) = self.slots.get(id)
+            && let FlowKind::WsTurn { connection, .. } = summary.kind
+            && let Some(turns) = self.turns.get_mut(&connection)
+        {
+            turns.retain(|turn| *turn != id);
+        }
+        self.forgotten.push_back(id);
+        if self.forgotten.len() > NEAR
+            && let Some(oldest) = self.forgotten.pop_front()
+        {
+            self.retold.remove(&oldest);
+            self.slots.remove(oldest);
         }
     }
 
     /// Keeps of a flow its summary alone.
     fn let_go(&mut self, id: FlowId) {
-        if let Some(slot) = self.slots.get_mut(id.0 as usize)
+        if let Some(slot) = self.slots.get_mut(id)
             && let Some(summary) = slot.summary()
         {
             *slot = Slot::Brief(Arc::new(summary.into_owned()));
@@ -382,7 +383,7 @@ impl Store {
             return row;
         }
         for (before, id) in self.rows.iter().enumerate().rev() {
-            let slot = self.slots.get(id.0 as usize);
+            let slot = self.slots.get(*id);
             match slot.and_then(Slot::beginning) {
                 Some((FlowKind::WsTurn { .. }, _)) => {}
                 Some((_, other)) if other > started => row = before,
@@ -395,7 +396,7 @@ impl Store {
     /// The row after the last turn of `connection`. Found from the end: the newest connection is the busy one.
     fn end_of(&self, connection: FlowId) -> usize {
         let belongs = |id: &FlowId| {
-            let slot = self.slots.get(id.0 as usize);
+            let slot = self.slots.get(*id);
             *id == connection
                 || matches!(slot.and_then(Slot::beginning),
                     Some((FlowKind::WsTurn { connection: of, .. }, _)) if of == connection)
@@ -408,13 +409,6 @@ impl Store {
 }
 
 impl Slot {
-    fn whole(&self) -> Option<&Flow> {
-        match self {
-            Self::Whole(flow) => Some(flow),
-            Self::Brief(_) | Self::Gone => None,
-        }
-    }
-
     fn summary(&self) -> Option<Cow<'_, Summary>> {
         match self {
             Self::Whole(flow) => Some(Cow::Owned(Summary::of(flow))),
@@ -437,24 +431,45 @@ impl Slot {
 mod tests {
     use super::*;
 
+    fn flow() -> Flow {
+        let name = "name".to_owned();
+        Flow::new(name, String::new(), Arc::from(""), At::from_micros(1))
+    }
+
     #[test]
-    fn of_a_forgotten_flow_nothing_is_left_but_its_place() {
-        let flow = || {
-            let name = "name".to_owned();
-            Flow::new(name, String::new(), Arc::from(""), At::from_micros(1))
-        };
+    fn of_a_forgotten_flow_a_summary_is_left_until_others_are_forgotten() {
         let mut store = Store::default();
         let [first, second] = [store.push(flow()), store.push(flow())];
-        let Slot::Whole(whole) = &store.slots[0] else {
-            unreachable!("it was just pushed");
-        };
-        let whole = Arc::downgrade(whole);
+        let whole = Arc::downgrade(&store.shared(first).unwrap());
         assert!(whole.upgrade().is_some());
         store.forget(first);
         assert!(whole.upgrade().is_none());
-        assert!(store.summary(first).is_none());
+        assert_eq!(store.rows(), [second]);
+        assert!(store.summary(first).is_some());
         assert_eq!(store.change(first, |_| ()), None);
         assert_eq!(store.get(second).map(|flow| flow.id), Some(second));
-        assert_eq!(store.push(flow()), FlowId(2));
+        for number in 0..NEAR as u32 {
+            assert!(store.summary(first).is_some());
+            let id = store.push(flow());
+            assert_eq!(id, FlowId(2 + number));
+            store.forget(id);
+        }
+        assert!(store.summary(first).is_none());
+        assert_eq!(store.change(first, |_| ()), None);
+        assert_eq!((store.rows(), store.forgotten.len()), (&[second][..], NEAR));
+    }
+
+    #[test]
+    fn a_connection_forgets_its_turns() {
+        let mut store = Store::default();
+        let connection = store.push(flow());
+        let turns = [1, 2].map(|number| {
+            let kind = FlowKind::WsTurn { connection, number };
+            store.push(Flow { kind, ..flow() })
+        });
+        assert_eq!(store.rows(), [connection, turns[0], turns[1]]);
+        store.forget(turns[0]);
+        assert_eq!(store.turns(connection), [turns[1]]);
+        assert_eq!(store.rows(), [connection, turns[1]]);
     }
 }
