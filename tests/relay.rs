@@ -5,7 +5,9 @@
 
 mod support;
 
-use codextap::tap::{Direction, Kind};
+use std::time::Duration;
+
+use codextap::tap::{Direction, Event, Kind, Limits};
 use support::peer::{Peer, Server, within};
 use support::proxied::Proxied;
 
@@ -375,4 +377,37 @@ async fn a_target_in_any_form_keeps_its_spelling() {
     let story = proxied.story(1).await;
     assert_eq!(story[1], "OPTIONS http://127.0.0.1:8787/v1/%41?a=b");
     assert_eq!(proxied.copied(Direction::In), b"ok");
+}
+
+#[tokio::test]
+async fn a_client_that_has_its_answer_may_leave_before_the_observer_has_it() {
+    let chunked = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n";
+    // What the client says before it resets its connection: nothing, or the beginning of another request.
+    for (answer, last) in [(OK, ""), (chunked, ""), (OK, "GET /v1/y")] {
+        let limits = Limits {
+            budget: "ok".len() + size_of::<Event>(),
+            pause: Duration::from_secs(3600),
+            patience: Duration::from_secs(3600),
+        };
+        let server = Server::bind().await;
+        let mut proxied = Proxied::with(&server.url(), limits, |_| ()).await;
+        // The first answer takes all the room there is. The last one shows that what is in between has passed.
+        for number in 0..3 {
+            let mut client = Peer::connect(proxied.addr).await;
+            client.send(GET).await;
+            let mut upstream = server.accept().await;
+            upstream.head().await;
+            upstream.send(answer).await;
+            client.expect(answer).await;
+            if number == 1 {
+                client.send(last).await;
+                client.stream.set_zero_linger().unwrap();
+                drop(client);
+            }
+        }
+        let story = proxied.story(3).await;
+        let is_failure = |line: &&String| line.starts_with("failed") || line.contains("Aborted");
+        assert_eq!(story.iter().find(is_failure), None, "{story:#?}");
+        assert_eq!(proxied.copied(Direction::In), b"okokok");
+    }
 }

@@ -13,7 +13,7 @@ use super::head::ResponseHead;
 use super::hop::{Ending, Kept};
 use super::http2::Inbound;
 use super::wire::{NoHead, Source, Wire};
-use crate::tap::{End, Lane};
+use crate::tap::Lane;
 
 /// A response whose head came.
 #[derive(Debug)]
@@ -72,6 +72,14 @@ impl Content {
         }
     }
 
+    /// Whether the body was given to its end.
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Http1(_, body) => body.is_over(),
+            Self::Http2(inbound) => inbound.is_over(),
+        }
+    }
+
     /// Waits for an HTTP/1.1 upstream to end its connection behind its response, or to go on
     /// speaking, which ends it as well.
     pub(super) async fn ended(&mut self) {
@@ -86,7 +94,8 @@ impl Content {
     }
 
     /// Writes `head` and the body to `client`. Each part leaves when it came and is then told to
-    /// `lane`; the next one is read when it is through.
+    /// `lane`; the next one is read when it is through. The end is yet to be told: behind the last byte the
+    /// client may go, however long the observer takes.
     pub(super) async fn send<W: AsyncWriteExt + Unpin>(
         &mut self,
         mut head: Bytes,
@@ -116,14 +125,14 @@ impl Content {
                 .map_err(Broken::Client)?;
             if let Some(piece) = piece {
                 piece.tell(lane);
-                poll_fn(|cx| lane.poll_ready(cx)).await;
             }
             if let Some(end) = end {
-                if end.is_ok() {
-                    lane.end(End::Complete);
-                }
                 return end;
             }
+            if self.is_over() {
+                return Ok(());
+            }
+            poll_fn(|cx| lane.poll_ready(cx)).await;
         }
     }
 }

@@ -208,6 +208,11 @@ impl Inbound {
         }
     }
 
+    /// Whether all of the body was given.
+    pub(super) fn is_over(&self) -> bool {
+        matches!(self.framing, None | Some(Framing::Empty))
+    }
+
     /// The next part. What is there already comes as one; nothing is waited for behind the first
     /// frame.
     ///

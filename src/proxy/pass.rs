@@ -238,7 +238,7 @@ impl Forwarder {
     ) -> After {
         upload.may_question = false;
         if std::mem::replace(&mut upload.is_upgrade, false) {
-            upload.tell_end().await;
+            upload.lane.complete().await;
         }
         let ending = reply.ending(&answer);
         let fields = Kept::response(&answer.head, ending);
@@ -251,7 +251,8 @@ impl Forwarder {
             () = reached(reply.stage, Stage::Closing) => Err(Broken::Cut),
         };
         match sent {
-            Ok(()) => {}
+            // The client has it all, and may go: nothing is watched while the observer is waited for.
+            Ok(()) => reply.lane.complete().await,
             Err(Broken::Client(error)) => {
                 reply.exchange.left(Phase::Body, format!("write: {error}"));
                 upload.reset.arm();
@@ -296,7 +297,7 @@ impl Forwarder {
         if !upload.is_complete() {
             return After::Close;
         }
-        upload.tell_end().await;
+        upload.lane.complete().await;
         if has_ended || ending != Ending::Open {
             return After::Close;
         }

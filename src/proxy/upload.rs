@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 use super::body::{Body, Piece};
 use super::http2::Sent;
 use super::wire::{Reset, Source, Wire};
-use crate::tap::{End, Lane, Phase, Side};
+use crate::tap::{Lane, Phase, Side};
 
 /// A request's body, from the client to the upstream.
 #[derive(Debug)]
@@ -208,7 +208,7 @@ impl<'a, 'c> Upload<'a, 'c> {
                     self.sink = Sink::Ended;
                 }
                 if !self.is_upgrade {
-                    self.tell_end().await;
+                    self.lane.complete().await;
                 }
                 return Ok(());
             }
@@ -291,15 +291,9 @@ impl<'a, 'c> Upload<'a, 'c> {
         // When the time is over the answer is given all the same.
         let _ = tokio::time::timeout(DRAIN_TIME, draining).await;
         if self.body.is_over() {
-            self.tell_end().await;
+            self.lane.complete().await;
         }
         self.body.is_over()
-    }
-
-    /// Tells that all was sent; only the first call counts.
-    pub(super) async fn tell_end(&mut self) {
-        poll_fn(|cx| self.lane.poll_ready(cx)).await;
-        self.lane.end(End::Complete);
     }
 
     /// The next part of the body.

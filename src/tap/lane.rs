@@ -7,7 +7,7 @@
 //! not, and says so before the next event it sends.
 
 use std::collections::VecDeque;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -191,6 +191,13 @@ impl Lane {
         self.end(End::Aborted);
     }
 
+    /// Waits until all chunks were sent or counted, and tells that it came to its proper end; only the first end
+    /// counts.
+    pub async fn complete(&mut self) {
+        poll_fn(|cx| self.poll_ready(cx)).await;
+        self.end(End::Complete);
+    }
+
     /// Tells the end; only the first call counts.
     pub fn end(&mut self, how: End) {
         if std::mem::replace(&mut self.over, true) {
@@ -307,7 +314,6 @@ const LONG: usize = 8 << 20;
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
     use std::net::SocketAddr;
 
     use super::*;
