@@ -25,7 +25,11 @@ impl Request {
     #[must_use]
     pub fn title(&self) -> Option<String> {
         let line = first_line(self.input.iter().find_map(user_text)?);
-        Some(line.chars().take(TITLE_CHARS).collect())
+        if line.chars().count() <= TITLE_CHARS {
+            return Some(line);
+        }
+        let begin: String = line.chars().take(TITLE_CHARS - 1).collect();
+        Some(format!("{}…", begin.trim_end()))
     }
 }
 
@@ -63,6 +67,10 @@ mod tests {
         let request = parse(&[message("user", "<environment_context><cwd>/x")]);
         assert_eq!((request.cwd(), request.title()), (None, None));
         let request = parse(&[message("user", &"é".repeat(200))]);
-        assert_eq!(request.title().unwrap().chars().count(), TITLE_CHARS);
+        let title = request.title().unwrap();
+        assert_eq!(title, format!("{}…", "é".repeat(TITLE_CHARS - 1)));
+        let whole = "é".repeat(TITLE_CHARS);
+        let request = parse(&[message("user", &whole)]);
+        assert_eq!(request.title(), Some(whole));
     }
 }
