@@ -28,6 +28,7 @@ pub(super) fn context(document: &mut Document, flow: &Flow, asked: &Effective, f
         head = head.with_value("encrypted", &format::bytes(encrypted), Role::Number);
     }
     if document.section("request/context", false, folds, head) {
+        document.push(Line::of("      size  tokens  share", Role::Dim));
         for share in shares.iter().take(ROWS) {
             document.push(row(share, bytes));
         }

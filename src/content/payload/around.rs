@@ -143,6 +143,7 @@ fn the_whole_request_is_shown_where_only_the_new_was_sent() {
 gpt-5.1
 continues r1: only what is new was sent
 Context 224 B 9.0k tokens · messages 35 % · calls 31 % · outputs 30 %
+      size  tokens  share
       78 B   ~3.1k  35 %  messages user
       70 B   ~2.8k  31 %  calls exec
       68 B   ~2.7k  30 %  outputs exec
