@@ -5,7 +5,7 @@ use super::json::{self, is_json, json};
 use super::payload::{body, messages};
 use super::{Around, Document, Folds, Line, Role, context, endpoint, format, gist, items};
 use crate::flow::{Channel, Flow, FlowKind};
-use crate::responses::{Request, event_name};
+use crate::responses::{ItemKind, Request, Tool, event_name};
 use crate::tap::Direction;
 
 /// Adds the request of a flow: a model request by its parts, anything else as the body it is.
@@ -134,15 +134,7 @@ fn asked(
             folds,
         );
     }
-    if !request.tools.is_empty() {
-        let bytes: usize = request.tools.iter().map(|tool| tool.bytes).sum();
-        let head = Line::of("Tools", Role::Heading)
-            .with(&format!(" {}", request.tools.len()), Role::Number)
-            .with(&format!(" {}", format::bytes(bytes as u64)), Role::Dim);
-        if document.section("request/tools", false, folds, head) {
-            items::tools(document, &request.tools);
-        }
-    }
+    tools(document, request, around, folds);
     if !request.metadata.is_empty() {
         let head = Line::of("Client metadata", Role::Heading)
             .with(&format!(" {}", request.metadata.len()), Role::Number);
@@ -167,6 +159,34 @@ fn asked(
                 member(document, name, value, is_known, folds);
             }
         }
+    }
+}
+
+/// Adds the tools that the request offers: its own, else those that stand in what it continues.
+fn tools(document: &mut Document, request: &Request, around: &Around<'_>, folds: &Folds) {
+    let carried = around.asked.iter().flat_map(|asked| &asked.items);
+    let carried = carried.filter_map(|carried| match &carried.item.kind {
+        ItemKind::Tools(tools) => Some(tools),
+        _ => None,
+    });
+    let is_own = !request.tools.is_empty();
+    let tools: Vec<Tool> = if is_own {
+        request.tools.clone()
+    } else {
+        carried.flatten().cloned().collect()
+    };
+    if tools.is_empty() {
+        return;
+    }
+    let bytes: usize = tools.iter().map(|tool| tool.bytes).sum();
+    let mut head = Line::of("Tools", Role::Heading)
+        .with(&format!(" {}", tools.len()), Role::Number)
+        .with(&format!(" {}", format::bytes(bytes as u64)), Role::Dim);
+    if !is_own {
+        head.add(" offered before", Role::Dim);
+    }
+    if document.section("request/tools", false, folds, head) {
+        items::tools(document, &tools);
     }
 }
 

@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::lineage::Effective;
-use super::sessions::{LogicalTurn, Purpose, Sessions};
+use super::sessions::{LogicalTurn, Sessions, before};
 use super::{FlowId, FlowKind, Store, Summary};
 use crate::responses::Prices;
 
@@ -18,7 +18,8 @@ use crate::responses::Prices;
 pub struct Related {
     /// Every attempt at what the flow is an attempt at.
     pub turn: LogicalTurn,
-    /// The turn of the thread before that; warm-ups and compactions are none.
+    /// The turn of the thread before that; compactions are none, and warm-ups only where there is no other that it
+    /// continues.
     pub before: Option<LogicalTurn>,
     /// The flow.
     flow: FlowId,
@@ -59,13 +60,8 @@ impl Related {
         let mut turns: Vec<LogicalTurn> = turns.collect();
         let has = |turn: &LogicalTurn, id| turn.attempts.iter().any(|it| it.flow == id);
         let at = turns.iter().position(|turn| has(turn, id))?;
-        // Where nothing tells threads apart, only what is continued is known to be of the same.
-        let is_known = own.thread.is_some() || own.session.is_some();
-        let parent = parents.get(&id).copied();
-        let before = turns[..at].iter().rposition(|turn| {
-            let is_turn = turn.purpose == Purpose::Turn && turn.is_asked();
-            is_turn && (is_known || parent.is_some_and(|parent| has(turn, parent)))
-        });
+        let is_told = own.thread.is_some() || own.session.is_some();
+        let before = before(&turns, at, parents.get(&id).copied(), is_told);
         let turn = turns.swap_remove(at);
         let before = before.map(|before| turns.swap_remove(before));
         if let Some(before) = before.as_ref().and_then(LogicalTurn::last)
@@ -315,6 +311,36 @@ mod tests {
         }
         let again = store.push(turn("t", "3", "b", "c"));
         assert!(is_retry(&store, again));
+    }
+
+    #[test]
+    fn the_first_turn_is_held_against_the_warm_up_that_it_continues() {
+        for thread in ["t", ""] {
+            let mut store = Store::default();
+            let warm = |response: &str| {
+                let mut flow = turn(thread, "", "", response);
+                flow.identity.turn = None;
+                flow.identity.purpose = Some("prewarm".to_owned());
+                flow
+            };
+            let warm_up = store.push(warm("w"));
+            let first = store.push(turn(thread, "1", "w", "a"));
+            let second = store.push(turn(thread, "2", "a", "b"));
+            let again = store.push(warm("v"));
+            let third = store.push(turn(thread, "3", "v", "c"));
+            let fourth = store.push(turn(thread, "4", "", "d"));
+            let before = |id| {
+                let related = Related::of(&store, id, &Prices::default()).unwrap();
+                related.before()
+            };
+            assert_eq!(before(first), Some(warm_up), "{thread:?}");
+            assert_eq!(before(second), Some(first));
+            // Of the same thread for sure, and an answer.
+            let latest = if thread.is_empty() { again } else { second };
+            assert_eq!(before(third), Some(latest));
+            let latest = (!thread.is_empty()).then_some(third);
+            assert_eq!(before(fourth), latest);
+        }
     }
 
     #[test]

@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 use super::items::{head, whole};
 use super::{Around, Document, Folds, Line, Role, format};
 use crate::flow::lineage::{Badge, Carried, Change, Diff, Effective, Offered, words};
+use crate::flow::sessions::Purpose;
 use crate::flow::{Calls, Flow};
 use crate::responses::{Item, ItemKind, Part, ToolCall};
 use crate::tap::At;
@@ -51,7 +52,11 @@ pub fn diff(
             .with(gist, Role::Strong)
     };
     let gist = turn_before.last().map_or("", |last| &last.gist);
-    let between = Line::of("turn before", Role::Label).with(
+    let which = match turn_before.purpose {
+        Purpose::WarmUp => "warm-up",
+        Purpose::Turn | Purpose::Compaction => "turn before",
+    };
+    let between = Line::of(which, Role::Label).with(
         &format!(", {} earlier", format::duration(span(one, other))),
         Role::Dim,
     );
@@ -65,9 +70,10 @@ pub fn diff(
     let diff = Diff::between(before, after);
     page.settings(&diff);
     page.instructions(&diff);
-    page.tools(&diff, before, after);
+    let tools = [before.offered(), after.offered()];
+    page.tools(&diff, &tools);
     page.items(&diff, before, after);
-    page.same(&diff, after);
+    page.same(&diff, after, &tools[1]);
     page.end()
 }
 
@@ -86,7 +92,7 @@ fn first(flow: &Flow, after: &Effective) -> Document {
         document.push(missing("this turn", parent));
     }
     let items = format::counted(after.items.len() as u64, "item");
-    let tools = format::counted(after.tools.len() as u64, "tool");
+    let tools = count(&after.offered());
     let all = format!("All of its request is new: {items}, {tools}.");
     document.push(Line::of(&all, Role::Dim));
     document
@@ -173,7 +179,7 @@ impl Page<'_> {
         }
     }
 
-    fn tools(&mut self, diff: &Diff, before: &Effective, after: &Effective) {
+    fn tools(&mut self, diff: &Diff, [before, after]: &[Vec<Offered>; 2]) {
         if diff.tools.is_empty() {
             return;
         }
@@ -182,8 +188,8 @@ impl Page<'_> {
         }
         for change in &diff.tools {
             let (old, new) = places(*change);
-            let old = old.and_then(|at| before.tools.get(at));
-            let new = new.and_then(|at| after.tools.get(at));
+            let old = old.and_then(|at| before.get(at));
+            let new = new.and_then(|at| after.get(at));
             self.pair(old.map(tool), new.map(tool));
             if let (Some(old), Some(new)) = (old, new) {
                 self.lines(&pairs(&words(&pretty(&old.raw), &pretty(&new.raw))));
@@ -220,7 +226,10 @@ impl Page<'_> {
             match (of(before, old), of(after, new)) {
                 (Some((at, old)), Some((to, new))) => {
                     self.pair(Some(row(0, &old, at)), Some(row(1, &new, to)));
-                    self.lines(&pairs(&words(&text(&old.item), &text(&new.item))));
+                    // What changed of tools has a section.
+                    if !matches!(new.item.kind, ItemKind::Tools(_)) {
+                        self.lines(&pairs(&words(&text(&old.item), &text(&new.item))));
+                    }
                 }
                 (Some((at, old)), None) => self.item(&old, row(0, &old, at), at, true),
                 (None, Some((to, new))) => self.item(&new, row(1, &new, to), to, false),
@@ -244,8 +253,8 @@ impl Page<'_> {
     }
 
     /// Says what of both is the same.
-    fn same(&mut self, diff: &Diff, after: &Effective) {
-        let tools = format::counted(after.tools.len() as u64, "tool");
+    fn same(&mut self, diff: &Diff, after: &Effective, offered: &[Offered]) {
+        let tools = count(offered);
         let items = format::counted(after.items.len() as u64, "item");
         let has_instructions = after.instructions.is_some();
         let parts = [
@@ -254,7 +263,7 @@ impl Page<'_> {
                 diff.instructions.is_empty() && has_instructions,
                 "instructions".to_owned(),
             ),
-            (diff.tools.is_empty() && !after.tools.is_empty(), tools),
+            (diff.tools.is_empty() && !offered.is_empty(), tools),
             (diff.items.is_empty() && !after.items.is_empty(), items),
         ];
         let parts = parts.into_iter().filter(|(is_same, _)| *is_same);
@@ -330,6 +339,12 @@ fn places(change: Change) -> (Option<usize>, Option<usize>) {
         Change::Gone(old) => (Some(old), None),
         Change::Changed(old, new) => (Some(old), Some(new)),
     }
+}
+
+/// How many tools these are.
+fn count(offered: &[Offered]) -> String {
+    let count: usize = offered.iter().map(Offered::count).sum();
+    format::counted(count as u64, "tool")
 }
 
 fn tool(tool: &Offered) -> Line {

@@ -28,7 +28,10 @@ fn said(role: &str, text: &str) -> Value {
 fn shown(before: &Value, after: &Value, width: u16, folds: &Folds) -> String {
     let flows = [turn(0, before), turn(61_000, after)];
     let [one, other] = [0, 1].map(|at| Effective::of(&flows[at], |_| None).unwrap());
-    let turn_before = logical(&flows[0]);
+    let mut turn_before = logical(&flows[0]);
+    if before["generate"] == json!(false) {
+        turn_before.purpose = Purpose::WarmUp;
+    }
     let around = Around {
         turn_before: Some(&turn_before),
         asked: Some(&other),
@@ -190,6 +193,51 @@ fn items_that_changed_or_went_are_told_with_those_between_counted() {
 The same: settings, instructions, 2 tools
 "
     );
+}
+
+#[test]
+fn tools_are_counted_wherever_they_stand() {
+    let mut warm_up = request();
+    warm_up["generate"] = json!(false);
+    let mut first = request();
+    let tools = first.as_object_mut().unwrap().remove("tools").unwrap();
+    let shell = json!({"type": "namespace", "name": "shell", "tools": [
+        {"type": "function", "name": "wait"}, {"type": "function", "name": "kill"}]});
+    let mut tools = tools.as_array().unwrap().clone();
+    tools.push(shell.clone());
+    let offer =
+        |tools: &[Value]| json!({"type": "additional_tools", "role": "developer", "tools": tools});
+    first["input"]
+        .as_array_mut()
+        .unwrap()
+        .insert(0, offer(&tools));
+    let text = shown(&warm_up, &first, 60, &Folds::default());
+    assert!(text.starts_with("warm-up, 1 m 01 s earlier\n"), "{text}");
+    assert!(text.contains("\nTools +1\n+ shell 113 B\n"), "{text}");
+
+    let mut second = first.clone();
+    second["input"]
+        .as_array_mut()
+        .unwrap()
+        .push(said("user", "more"));
+    let text = shown(&first, &second, 60, &Folds::default());
+    assert!(
+        text.ends_with("The same: settings, instructions, 4 tools\n"),
+        "{text}"
+    );
+    tools[0]["description"] = json!("Runs this");
+    second["input"][0] = offer(&tools);
+    let text = shown(&first, &second, 60, &Folds::default());
+    assert_eq!(text.matches("Runs this").count(), 1, "{text}");
+
+    let flow = turn(0, &first);
+    let asked = Effective::of(&flow, |_| None);
+    let around = Around {
+        asked: asked.as_ref(),
+        ..Around::default()
+    };
+    let text = plain(&diff(&flow, &around, &Folds::default(), 60, &TimeZone::UTC));
+    assert!(text.ends_with("is new: 3 items, 4 tools.\n"), "{text}");
 }
 
 #[test]

@@ -158,6 +158,14 @@ Effective input 3 items · complete
 ";
     assert!(text.contains(expected), "{text}");
 
+    let offer = r#""input":[{"type":"additional_tools","role":"developer","tools":[{"type":"function","name":"f"}]},"#;
+    let (store, last) = retried(&FIRST.replace(r#""input":["#, offer), second);
+    let text = told(&store, last, Tab::Request, &["request/tools"]);
+    assert!(
+        text.contains("\nTools 1 30 B offered before\n    f "),
+        "{text}"
+    );
+
     let (store, last) = retried(FIRST, &second.replace("r1", "gone"));
     let text = told(&store, last, Tab::Request, &[]);
     let expected =

@@ -13,7 +13,7 @@ pub struct Diff {
     pub settings: Vec<Setting>,
     /// The instructions in pieces, unless they are the same.
     pub instructions: Vec<Words>,
-    /// Tools, by their place in [`Effective::tools`].
+    /// Tools, by their place in [`Effective::offered`].
     pub tools: Vec<Change>,
     /// Items, by their place in [`Effective::items`].
     pub items: Vec<Change>,
@@ -59,8 +59,9 @@ impl Diff {
         let keys = |request: &Effective| -> Vec<u64> {
             request.items.iter().map(|it| essence(&it.item)).collect()
         };
-        let raws = |request: &Effective| -> Vec<std::sync::Arc<str>> {
-            request.tools.iter().map(|tool| tool.raw.clone()).collect()
+        let tools = [before.offered(), after.offered()];
+        let raws = |tools: &[Offered]| -> Vec<std::sync::Arc<str>> {
+            tools.iter().map(|tool| tool.raw.clone()).collect()
         };
         Self {
             settings: settings(&before.request, &after.request),
@@ -68,14 +69,9 @@ impl Diff {
                 before.instructions.as_deref().unwrap_or_default(),
                 after.instructions.as_deref().unwrap_or_default(),
             ),
-            tools: changes(&align(&raws(before), &raws(after)), |old, new| {
-                let name = |request: &Effective, at: usize| -> Option<String> {
-                    request
-                        .tools
-                        .get(at)
-                        .map(|Offered { name, .. }| name.clone())
-                };
-                name(before, old) == name(after, new)
+            tools: changes(&align(&raws(&tools[0]), &raws(&tools[1])), |old, new| {
+                let name = |side: usize, at: usize| tools[side].get(at).map(|tool| &tool.name);
+                name(0, old) == name(1, new)
             }),
             items: changes(&align(&keys(before), &keys(after)), |old, new| {
                 match (before.items.get(old), after.items.get(new)) {

@@ -62,6 +62,17 @@ pub struct Offered {
     pub raw: Arc<str>,
 }
 
+impl Offered {
+    /// How many tools it is: a namespace has any number.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        let is_namespace =
+            crate::responses::text(&self.raw, "type").as_deref() == Some("namespace");
+        let inner = is_namespace.then(|| member(&self.raw, "tools"));
+        inner.flatten().map_or(1, |tools| elements(tools).len())
+    }
+}
+
 /// How much of an effective request is known.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Badge {
@@ -245,6 +256,20 @@ impl Effective {
         (own + items.sum::<usize>() + tools.sum::<usize>()) as u64
     }
 
+    /// Every tool that the request offers, wherever it stands: in the member `tools`, or in `additional_tools` items
+    /// of the whole input. What stands in several places alike is told once.
+    #[must_use]
+    pub fn offered(&self) -> Vec<Offered> {
+        let mut all = self.tools.clone();
+        for carried in &self.items {
+            if matches!(carried.item.kind, ItemKind::Tools(_)) {
+                let more = offered(&carried.item.raw).into_iter();
+                all.extend(more.filter(|tool| !self.tools.contains(tool)));
+            }
+        }
+        all
+    }
+
     /// Bytes of encrypted reasoning and compacted context that the request carries.
     #[must_use]
     pub fn encrypted(&self) -> u64 {
@@ -270,7 +295,7 @@ fn is_compaction(item: &Item) -> bool {
     matches!(&item.kind, ItemKind::Other { kind } if matches!(kind.as_str(), "compaction" | "compaction_summary" | "context_compaction"))
 }
 
-/// The tools of a request's own member.
+/// The tools of the member `tools` of a request, or of an item.
 fn offered(text: &str) -> Vec<Offered> {
     let tools = member(text, "tools").map(elements).unwrap_or_default();
     let name = |tool: &str| {

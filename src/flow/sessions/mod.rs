@@ -291,6 +291,29 @@ impl LogicalTurn {
 
 impl Purpose {
     /// Its name, as commands print it.
+/// The place, among a thread's `turns`, of the one that the turn at `at` is held against: the latest before it that
+/// asked for an answer or, if it is the first such, the warm-up whose response it continues. `parent` is the flow
+/// whose response it continues; where the traffic tells no thread (`is_told`), only that is known to be of the same.
+#[must_use]
+pub fn before(
+    turns: &[LogicalTurn],
+    at: usize,
+    parent: Option<FlowId>,
+    is_told: bool,
+) -> Option<usize> {
+    let is_continued = |turn: &LogicalTurn| {
+        let mut attempts = turn.attempts.iter();
+        attempts.any(|attempt| Some(attempt.flow) == parent)
+    };
+    let earlier = turns.get(..at)?;
+    let find = |purpose, is_told: bool| {
+        earlier.iter().rposition(|turn| {
+            turn.purpose == purpose && turn.is_asked() && (is_told || is_continued(turn))
+        })
+    };
+    find(Purpose::Turn, is_told).or_else(|| find(Purpose::WarmUp, false))
+}
+
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
