@@ -33,6 +33,7 @@ const SETTINGS: &[(&str, [&str; 3])] = &[
             "[/d=http://d /e=http://e]",
         ],
     ),
+    ("side-channels", ["true", "false", "true"]),
     ("upstream-proxy", ["none", "http://p:1", "socks5://p:2"]),
     ("upstream-ca", ["/a.pem", "/b.pem", "/c.pem"]),
     ("capture", ["/a.jsonl", "/b.jsonl", "none"]),

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
+use super::aside;
 use super::runtime::Announcement;
 use super::signals::Signals;
 use super::threads::Threads;
@@ -28,6 +29,8 @@ pub(super) struct Ending {
     pub(super) proxy: JoinHandle<()>,
     /// Keeps the threads that it runs on.
     pub(super) _threads: Threads,
+    /// Keeps others from what is meant for side channels.
+    pub(super) _aside: Option<aside::Hold>,
     /// Lets others find the proxy.
     pub(super) announcement: Option<Announcement>,
 }

@@ -9,6 +9,7 @@ use std::process::{ExitCode, ExitStatus};
 use tokio::process::Command;
 
 use super::args::Common;
+use super::aside;
 use super::codex::{self, Arguments, Login, Overrides, Settings};
 use super::error::Error;
 use super::presence;
@@ -74,14 +75,18 @@ impl Job {
         }
     }
 
-    /// The child's command line and environment.
-    fn prepare(&self, proxy: &Running) -> Command {
+    /// The child's command line and environment; `aside`: where its side channels go to.
+    fn prepare(&self, proxy: &Running, aside: Option<&str>) -> Command {
         let base_url = self.login.base_url(proxy);
         let host = proxy.reachable().ip();
         let no_proxy = config::environment("NO_PROXY").or_else(|| config::environment("no_proxy"));
         let overrides = match &self.codex {
             Some(codex) => Overrides::new(codex.version, &base_url, host, no_proxy.as_deref()),
             None => Overrides::of_any(&base_url, host, no_proxy.as_deref()),
+        };
+        let overrides = match aside {
+            Some(url) => overrides.with_side_channels(url),
+            None => overrides,
         };
         let mut command = Command::new(&self.program);
         command
@@ -110,6 +115,39 @@ impl Job {
         detour.is_some()
     }
 
+    /// Where it is to send side channels, if `proxy` takes them; else, or where that cannot be, what is said
+    /// about it.
+    async fn aside(&self, proxy: &Running, is_asked: bool) -> Result<Option<String>, String> {
+        let Some(codex) = self.codex.as_ref().filter(|_| self.login == Login::ChatGpt) else {
+            return Ok(None);
+        };
+        if !proxy.side_channels {
+            return if is_asked {
+                Err(format!(
+                    "the codextap on {} takes no side channels, so they go to ChatGPT directly; \
+                     start that one with --side-channels",
+                    proxy.address
+                ))
+            } else {
+                Ok(None)
+            };
+        }
+        match codex.settings.text(&["chatgpt_base_url"]) {
+            // It is told by hand what it would be told here.
+            Some((url, _)) if proxy.is_at(url) => Ok(None),
+            Some((url, layer)) if !aside::is_default(url) => Err(format!(
+                "codex's side channels will go past codextap: chatgpt_base_url in {layer} leads to \
+                 {url}; leave it out"
+            )),
+            _ if aside::leads_here().await => Ok(Some(aside::base_url(proxy))),
+            _ => Err(
+                "codex's side channels will go to ChatGPT directly: localhost is not 127.0.0.1 \
+                 here; /etc/hosts may say that it is"
+                    .to_owned(),
+            ),
+        }
+    }
+
     /// Says that nothing came, where something was to come.
     fn tell_absence(&self, status: ExitStatus) {
         // Codex and most others say by it that they did not understand their arguments.
@@ -131,21 +169,31 @@ impl Job {
     }
 
     /// Runs it with its traffic sent to `proxy`.
-    async fn run(&self, proxy: &Running, is_quiet: bool) -> Result<ExitStatus, Error> {
+    async fn run(&self, proxy: &Running, common: &Common) -> Result<ExitStatus, Error> {
+        let is_quiet = common.quiet;
         let is_warned = !is_quiet && self.warn(proxy);
+        let aside = self.aside(proxy, common.side_channels).await;
+        let aside = aside.unwrap_or_else(|why| {
+            if !is_quiet {
+                report(&why);
+            }
+            None
+        });
         let before = presence::ask(proxy).await.ok();
-        let status = child::run(self.prepare(proxy)).await.map_err(|error| {
-            let error = Error::new(format!(
-                "cannot run {}: {error}",
-                self.program.to_string_lossy()
-            ));
-            match &self.codex {
+        let status = child::run(self.prepare(proxy, aside.as_deref()))
+            .await
+            .map_err(|error| {
+                let error = Error::new(format!(
+                    "cannot run {}: {error}",
+                    self.program.to_string_lossy()
+                ));
+                match &self.codex {
                 Some(_) => error.hint(
                     "install it with `npm install -g @openai/codex`, or name it with --codex PATH",
                 ),
                 None => error,
             }
-        })?;
+            })?;
         let after = presence::ask(proxy).await.ok();
         let is_absent = before
             .is_some_and(|before| after.is_some_and(|after| after.exchanges == before.exchanges));
@@ -176,7 +224,7 @@ pub(super) async fn launch(common: &Common, job: &Job) -> Result<ExitCode, Error
     }
     // One that shows its traffic knows by this that the child runs.
     let _child = presence::stand_for_child(&proxy).await;
-    let status = job.run(&proxy, common.quiet).await?;
+    let status = job.run(&proxy, common).await?;
     Ok(child::exit_code(status))
 }
 
@@ -223,7 +271,7 @@ async fn record(common: &Common, job: &Job) -> Result<ExitCode, Error> {
         };
         record::recording(station, ending, choice, |_| ()).await
     });
-    let status = job.run(&proxy, common.quiet).await;
+    let status = job.run(&proxy, common).await;
     drop(ended);
     let recorded = recording
         .await

@@ -5,6 +5,7 @@
 
 mod access;
 mod args;
+mod aside;
 mod captures;
 mod child;
 mod codex;

@@ -30,6 +30,8 @@ pub(super) struct Running {
     pub(super) token: Option<Token>,
     /// What it proves with that it is the one.
     pub(super) key: Token,
+    /// Whether it takes side channels.
+    pub(super) side_channels: bool,
     /// When it began, in microseconds since the Unix epoch.
     pub(super) started: u64,
 }
@@ -40,6 +42,8 @@ struct Entry {
     address: SocketAddr,
     token: Option<String>,
     key: String,
+    #[serde(default)]
+    side_channels: bool,
     started: u64,
 }
 
@@ -125,6 +129,7 @@ impl Announcement {
             address: running.address,
             token: running.token.as_ref().map(|it| it.as_str().to_owned()),
             key: running.key.as_str().to_owned(),
+            side_channels: running.side_channels,
             started: running.started,
         };
         let mut text = serde_json::to_vec(&entry)?;
@@ -196,6 +201,7 @@ fn read(path: &Path) -> io::Result<Option<Running>> {
         address: entry.address,
         token: token.map_err(invalid)?,
         key: entry.key.parse().map_err(invalid)?,
+        side_channels: entry.side_channels,
         started: entry.started,
     }))
 }
@@ -247,6 +253,7 @@ mod tests {
             address,
             token,
             key,
+            side_channels: false,
             started,
         };
         (running, stage)
@@ -315,6 +322,7 @@ mod tests {
             address: proxy.local_addr(),
             token: None,
             key,
+            side_channels: false,
             started: 1,
         };
         let (_stage, stages) = watch::channel(Stage::Serving);
@@ -331,6 +339,7 @@ mod tests {
             address: ([0, 0, 0, 0], 8787).into(),
             token: None,
             key: Token::random().unwrap(),
+            side_channels: false,
             started: 1,
         };
         for url in [

@@ -89,6 +89,8 @@ pub(super) async fn demo(
                 .clone()
                 .unwrap_or_else(|| PathBuf::from("none")),
         ),
+        // Its agent has none but those of the story.
+        side_channels: false,
         ..common.clone()
     };
     let station = Station::start(common, plan).await?;
@@ -327,9 +329,10 @@ fn options(common: &Common, station: &Station, upstreams: String, prices: Prices
 }
 
 fn notes(common: &Common) -> Vec<String> {
-    if common.no_redact {
-        vec!["not redacted".to_owned()]
-    } else {
-        Vec::new()
-    }
+    let notes = [
+        (common.no_redact, "not redacted"),
+        (common.side_channels, "side channels"),
+    ];
+    let notes = notes.into_iter().filter(|(holds, _)| *holds);
+    notes.map(|(_, note)| note.to_owned()).collect()
 }

@@ -7,6 +7,7 @@ use std::io::Write as _;
 use clap::ValueEnum;
 
 use super::args::Common;
+use super::aside;
 use super::codex::{self, Login};
 use super::error::Error;
 use super::launch;
@@ -109,6 +110,14 @@ fn lines(shell: Shell, common: &Common, running: Option<&Running>) -> String {
     let with = |url: &str| format!("codex -c openai_base_url={url}");
     part("With an API key", &[&with(&key)]);
     part("With a ChatGPT login", &[&with(&login)]);
+    let aside = match running {
+        Some(running) => running.side_channels.then(|| aside::base_url(running)),
+        None => (common.side_channels).then(|| aside::base_url_on(common.listen.port(), "")),
+    };
+    if let Some(url) = aside {
+        let line = format!("{} -c chatgpt_base_url={url}", with(&login));
+        part("With a ChatGPT login, side channels included", &[&line]);
+    }
     let base = |url: &str| shell.set("OPENAI_BASE_URL", url);
     let (major, minor) = codex::FIRST_WITH_SETTING;
     let old = format!("Before Codex {major}.{minor}");

@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::args::Common;
+use super::aside;
 use super::ending::Ending;
 use super::error::Error;
 use super::keep;
@@ -41,6 +42,8 @@ pub(super) struct Station {
     proxy: JoinHandle<()>,
     /// Where it runs.
     threads: Threads,
+    /// Keeps others from what is meant for side channels.
+    aside: Option<aside::Hold>,
     /// Missing where the state directory cannot be written: nobody finds this codextap then.
     announcement: Option<Announcement>,
 }
@@ -137,6 +140,7 @@ impl Station {
             token: plan.token.clone(),
             key: Some(key.clone()),
             hosts: common.access.allow_host.clone(),
+            side_channels: common.side_channels,
             request_timeout: limits.request_timeout,
             connect_timeout: limits.connect_timeout,
             head_timeout: limits.response_timeout,
@@ -164,10 +168,14 @@ impl Station {
                 _ => failure,
             }
         })?;
+        let address = proxy.local_addr();
+        let aside = common.side_channels.then(|| aside::Hold::new(address));
+        let aside = aside.transpose()?;
         let running = Running {
-            address: proxy.local_addr(),
+            address,
             token: plan.token,
             key,
+            side_channels: common.side_channels,
             started: clock.now().as_micros(),
         };
         let children = proxy.children();
@@ -201,6 +209,7 @@ impl Station {
             stage,
             proxy,
             threads,
+            aside,
             announcement: None,
         })
     }
@@ -225,6 +234,7 @@ impl Station {
             stage: self.stage,
             proxy: self.proxy,
             _threads: self.threads,
+            _aside: self.aside,
             announcement: self.announcement,
         };
         (self.events, self.recording, ending)

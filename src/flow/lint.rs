@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use super::{Channel, Flow, FlowKind, Op};
 use crate::responses::{ParseError, Status};
-use crate::tap::{Direction, Side, field};
+use crate::tap::{CHANGED, Direction, Side, field};
 
 impl Flow {
     /// What is wrong with the exchange, then with the response's events, each in one line.
     #[must_use]
     pub fn lints(&self) -> Vec<Cow<'_, str>> {
         let whole = [
+            self.changed(),
             self.wrong_body(),
             self.half_closed(),
             self.binary_message(),
@@ -27,6 +28,13 @@ impl Flow {
             .flatten()
             .chain(within.map(|lint| lint.as_str().into()))
             .collect()
+    }
+
+    /// A body that Codex got otherwise than it stands here.
+    fn changed(&self) -> Option<Cow<'_, str>> {
+        let head = self.response.head.as_ref()?;
+        let what = field(&head.fields, CHANGED)?;
+        Some(format!("codextap changed this on the way to Codex: {what} (--side-channels)").into())
     }
 
     /// A body in another format than Codex reads.

@@ -1,5 +1,6 @@
 //! A response on its way from the upstream to the client.
 
+use std::collections::VecDeque;
 use std::future::{pending, poll_fn};
 use std::io;
 
@@ -47,7 +48,7 @@ pub(super) enum Broken {
 
 impl Content {
     /// The next part; `None` when the body is over. Dropping the future loses nothing.
-    async fn next(&mut self) -> Result<Option<Piece>, Broken> {
+    pub(super) async fn next(&mut self) -> Result<Option<Piece>, Broken> {
         let (source, body) = match self {
             Self::Http1(source, body) => (source, body),
             Self::Http2(inbound) => return inbound.next().await.map_err(Broken::Upstream),
@@ -93,18 +94,21 @@ impl Content {
         }
     }
 
-    /// Writes `head` and the body to `client`. Each part leaves when it came and is then told to
-    /// `lane`; the next one is read when it is through. The end is yet to be told: behind the last byte the
-    /// client may go, however long the observer takes.
+    /// Writes `head` and the body to `client`, with what was read `ahead` of it first. Each part leaves when
+    /// it came and is then told to `lane`; the next one is read when it is through. The end is yet to be told:
+    /// behind the last byte the client may go, however long the observer takes.
     pub(super) async fn send<W: AsyncWriteExt + Unpin>(
         &mut self,
         mut head: Bytes,
+        mut ahead: VecDeque<Piece>,
         client: &mut W,
         lane: &mut Lane,
     ) -> Result<(), Broken> {
         loop {
             // The head leaves with the part behind it if that is there already, else alone.
-            let next = if head.is_empty() {
+            let next = if let Some(piece) = ahead.pop_front() {
+                Some(Ok(Some(piece)))
+            } else if head.is_empty() {
                 Some(self.next().await)
             } else {
                 self.next().now_or_never()

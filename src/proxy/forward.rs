@@ -38,6 +38,8 @@ pub(super) struct Forwarder {
     pub(super) head_timeout: Option<Duration>,
     pub(super) upgrade_timeout: Duration,
     pub(super) silence: relay::Silence,
+    /// Whether [the one answer](super::workspace) is changed that side channels would not survive.
+    pub(super) side_channels: bool,
 }
 
 impl Forwarder {
@@ -62,6 +64,7 @@ impl Forwarder {
                 idle: config.ws_idle_timeout,
                 half_closed: config.half_closed_timeout,
             },
+            side_channels: config.side_channels,
         }
     }
 

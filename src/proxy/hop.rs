@@ -97,6 +97,22 @@ impl<'a> Kept<'a> {
         Self { lines }
     }
 
+    /// Adds a field of the proxy's own.
+    pub(super) fn add(&mut self, (name, value): (&'a str, &'a [u8])) {
+        self.lines.push(Line::New(name, value));
+    }
+
+    /// Frames the message by the `length` of its body, whatever framed it before.
+    pub(super) fn frame(&mut self, length: &'a str) {
+        let is_framing = |line: &Line<'_>| {
+            matches!(line, Line::Same(line) if ["content-length", "transfer-encoding"]
+                .iter()
+                .any(|name| line.name.eq_ignore_ascii_case(name)))
+        };
+        self.lines.retain(|line| !is_framing(line));
+        self.add(("content-length", length.as_bytes()));
+    }
+
     /// Names and values.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
         self.lines.iter().map(|line| match line {

@@ -41,6 +41,7 @@ mod tunnel;
 mod upload;
 mod upstream;
 mod wire;
+mod workspace;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -77,6 +78,9 @@ pub struct Config {
     pub upstream_ca: Option<PathBuf>,
     /// How long a client may take from the first byte of a request's head to its end.
     pub request_timeout: Duration,
+    /// Whether clients send what is no model traffic here as well, for which one answer of ChatGPT's
+    /// has to be changed: what back end a workspace is bound to.
+    pub side_channels: bool,
     /// Which outer proxies lead to the upstreams.
     pub outer: OuterProxies,
     /// How long resolving, connecting, an outer proxy's tunnel and the TLS handshake may take together.
@@ -105,6 +109,7 @@ impl Default for Config {
             hosts: Vec::new(),
             upstream_ca: None,
             request_timeout: Duration::from_secs(60),
+            side_channels: false,
             outer: OuterProxies::default(),
             connect_timeout: Duration::from_secs(10),
             head_timeout: None,

@@ -30,6 +30,7 @@ use super::route::Route;
 use super::upload::{BeginError, Sink, Stop, Upload};
 use super::upstream::{Link, Upstream};
 use super::wire::NoHead;
+use super::workspace::{self, Ahead};
 use crate::tap::{End, Failure, Phase, Side, error_chain};
 
 /// Why there is no answer to pass on.
@@ -90,7 +91,7 @@ impl Forwarder {
             asked => asked,
         };
         match answer {
-            Ok(answer) => Self::answer(route, answer, upload, sink, kept, reply).await,
+            Ok(answer) => self.answer(route, answer, upload, sink, kept, reply).await,
             Err(Trouble::Refused(refusal)) => {
                 reply.give_up(&mut upload, &refusal).await;
                 drop(upload);
@@ -229,6 +230,7 @@ impl Forwarder {
 
     /// Passes `answer` on, and what is left of the request.
     async fn answer(
+        &self,
         route: &Route,
         mut answer: Answer,
         mut upload: Upload<'_, '_>,
@@ -240,14 +242,31 @@ impl Forwarder {
         if std::mem::replace(&mut upload.is_upgrade, false) {
             upload.lane.complete().await;
         }
+        let mut ahead = Ahead::default();
+        if self.side_channels && workspace::is_asked(reply.head) {
+            tokio::select! {
+                biased;
+                stop = upload.drive() => return stopped(stop, upload, Phase::Body),
+                read = workspace::read(&mut answer) => ahead = read,
+                // What is left of it is cut below.
+                () = reached(reply.stage, Stage::Closing) => {}
+            }
+        }
         let ending = reply.ending(&answer);
-        let fields = Kept::response(&answer.head, ending);
+        let length = ahead.changed.map(|length| length.to_string());
+        let mut fields = Kept::response(&answer.head, ending);
+        if length.is_some() {
+            fields.add(workspace::mark());
+        }
         reply.tell(&answer, &fields);
+        if let Some(length) = &length {
+            fields.frame(length);
+        }
         let head = fields.write(&[&answer.head.line]);
         let sent = tokio::select! {
             biased;
             stop = upload.drive() => return stopped(stop, upload, Phase::Body),
-            sent = answer.content.send(head, sink, &mut reply.lane) => sent,
+            sent = answer.content.send(head, ahead.pieces, sink, &mut reply.lane) => sent,
             () = reached(reply.stage, Stage::Closing) => Err(Broken::Cut),
         };
         match sent {

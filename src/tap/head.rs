@@ -28,6 +28,9 @@ pub struct ResponseHead {
     pub fields: Vec<Field>,
 }
 
+/// The field that the proxy adds to a response it has changed: what was changed, and to what.
+pub const CHANGED: &str = "x-codextap-changed";
+
 /// One header or trailer field line.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Field {

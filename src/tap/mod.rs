@@ -29,7 +29,7 @@ pub use event::{
     CUT, Connection, Direction, End, Event, ExchangeId, Failure, KILLED, Kind, Phase, Side,
 };
 pub use exchange::{Exchange, error_chain};
-pub use head::{Field, RequestHead, ResponseHead, Value, field, fields, is_form};
+pub use head::{CHANGED, Field, RequestHead, ResponseHead, Value, field, fields, is_form};
 pub use lane::Lane;
 pub use partial::Partial;
 pub use secret::{Redactor, Secret};

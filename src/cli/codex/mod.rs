@@ -140,6 +140,14 @@ impl Overrides {
             variables,
         }
     }
+
+    /// The same with side channels sent to `base_url`.
+    #[must_use]
+    pub(super) fn with_side_channels(mut self, base_url: &str) -> Self {
+        let value = format!("chatgpt_base_url={base_url:?}");
+        self.arguments.extend(["-c".to_owned(), value]);
+        self
+    }
 }
 
 /// The variables that keep clients from asking an outer proxy for `host` and for loopback, with the

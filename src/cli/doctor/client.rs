@@ -7,6 +7,7 @@ use std::path::Path;
 use toml::Table;
 
 use super::super::args::Common;
+use super::super::aside;
 use super::super::codex::{self, Arguments, Login, Settings};
 use super::super::runtime::Running;
 use super::Finding;
@@ -27,6 +28,9 @@ pub(super) async fn look(common: &Common, running: &[Running]) -> Vec<Finding> {
     let arguments = Arguments::default();
     let settings = Settings::read(&arguments, Some(&home));
     findings.push(login(&home, program, &settings).await);
+    if common.side_channels || running.iter().any(|it| it.side_channels) {
+        findings.push(side_channels(common, running, &settings).await);
+    }
     findings.push(provider(&home, &arguments, &settings, |url| {
         running.iter().any(|running| running.is_at(url)) || is_at(common, url)
     }));
@@ -107,6 +111,38 @@ async fn login(home: &Path, program: &str, settings: &Settings) -> Finding {
 
 fn is_open(file: &Path) -> bool {
     fs::metadata(file).is_ok_and(|it| it.permissions().mode() & 0o077 != 0)
+}
+
+/// Whether what is no model traffic gets here, where it is meant to.
+async fn side_channels(common: &Common, running: &[Running], settings: &Settings) -> Finding {
+    let fault = |says: String, hint: &str| Finding::fault("side-channels", says, hint);
+    let taking = running.iter().find(|it| it.side_channels);
+    if let Some(other) = running.iter().find(|_| taking.is_none()) {
+        return Finding::warning(
+            "side-channels",
+            format!("the codextap on {} takes none", other.address),
+            "start that one with --side-channels",
+        );
+    }
+    if taking.is_none()
+        && let Err(error) = aside::Hold::new(common.listen)
+    {
+        return Finding::failed("side-channels", &error, "leave --side-channels out");
+    }
+    if !aside::leads_here().await {
+        return fault(
+            "localhost is not 127.0.0.1 here, so they go to ChatGPT directly".to_owned(),
+            "have a line `127.0.0.1 localhost` in /etc/hosts",
+        );
+    }
+    let told = settings.text(&["chatgpt_base_url"]);
+    match told.filter(|(url, _)| !aside::is_default(url)) {
+        Some((url, layer)) if !running.iter().any(|it| it.is_at(url)) => fault(
+            format!("chatgpt_base_url in {layer} leads to {url}"),
+            "leave it out",
+        ),
+        _ => Finding::ok("side-channels", "those of a ChatGPT login come here, too"),
+    }
 }
 
 fn provider(

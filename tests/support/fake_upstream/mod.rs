@@ -40,6 +40,11 @@ pub(crate) enum Sockets {
 impl FakeUpstream {
     /// Starts on a free port.
     pub(crate) fn start(scenario: Scenario, sockets: Sockets) -> Self {
+        Self::bound(scenario, sockets, "https://chatgpt.com")
+    }
+
+    /// The same with workspaces that are bound to the back end at `origin`.
+    pub(crate) fn bound(scenario: Scenario, sockets: Sockets, origin: &'static str) -> Self {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let log = Log::default();
@@ -56,7 +61,7 @@ impl FakeUpstream {
                         pending: Vec::new(),
                     };
                     // The client may leave whenever it likes; what counts is in the log.
-                    let _gone = serve(wire, scenario, sockets);
+                    let _gone = serve(wire, scenario, sockets, origin);
                     log.end(number, 2);
                 });
             }
@@ -145,7 +150,7 @@ impl Wire {
     }
 }
 
-fn serve(mut wire: Wire, scenario: Scenario, sockets: Sockets) -> io::Result<()> {
+fn serve(mut wire: Wire, scenario: Scenario, sockets: Sockets, origin: &str) -> io::Result<()> {
     while let Some(request) = wire.request()? {
         let words = request.words();
         let path = words[1].split('?').next().unwrap_or_default();
@@ -177,7 +182,7 @@ fn serve(mut wire: Wire, scenario: Scenario, sockets: Sockets) -> io::Result<()>
                 &json!({"accounts": [{
                 "id": account, "name": null, "structure": "personal", "plan_type": "plus",
                 "is_deactivated": false, "profile_picture_url": null,
-                "workspace_backend_origin": "https://chatgpt.com",
+                "workspace_backend_origin": origin,
                 "account_routing_override": "NO_CONSTRAINT"}],
                 "default_account_id": null, "account_ordering": []}),
             )?;
