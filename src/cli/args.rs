@@ -179,20 +179,7 @@ pub(super) struct Common {
     pub(super) route: Vec<String>,
     /// With a ChatGPT login, take side channels (plan, plugins, connectors, analytics) through codextap as well;
     /// this changes one answer, and says so on it
-    #[arg(
-        long,
-        global = true,
-        action = ArgAction::Set,
-        num_args = 0..=1,
-        require_equals = true,
-        value_name = "BOOL",
-        value_parser = BoolishValueParser::new(),
-        default_value = "false",
-        default_missing_value = "true",
-        hide_possible_values = true,
-        hide_default_value = true,
-        env = "CODEXTAP_SIDE_CHANNELS"
-    )]
+    #[arg(long, global = true, env = "CODEXTAP_SIDE_CHANNELS")]
     pub(super) side_channels: bool,
     /// Proxy on the way to the upstreams, WebSockets included: http, https, socks5 or socks5h, with
     /// user:password@ if it wants them; `none` ignores `https_proxy` and its relatives

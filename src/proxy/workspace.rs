@@ -11,7 +11,6 @@
 
 use std::collections::VecDeque;
 
-use bytes::Bytes;
 use http::StatusCode;
 use memchr::memmem;
 

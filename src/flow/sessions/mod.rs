@@ -289,8 +289,6 @@ impl LogicalTurn {
     }
 }
 
-impl Purpose {
-    /// Its name, as commands print it.
 /// The place, among a thread's `turns`, of the one that the turn at `at` is held against: the latest before it that
 /// asked for an answer or, if it is the first such, the warm-up whose response it continues. `parent` is the flow
 /// whose response it continues; where the traffic tells no thread (`is_told`), only that is known to be of the same.
@@ -314,6 +312,8 @@ pub fn before(
     find(Purpose::Turn, is_told).or_else(|| find(Purpose::WarmUp, false))
 }
 
+impl Purpose {
+    /// Its name, as commands print it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
