@@ -4,7 +4,8 @@
 //! is played directly and through the proxy, and the two outcomes have to be equal, byte for byte
 //! and end for end, but for the differences that the case names. Then it is played again with its
 //! bytes cut everywhere. `docs/transparency.md` holds the table of what differs and why; with
-//! `UPDATE_DOCS=1` it is written anew, and `CASES=…` plays only the cases with that in their name.
+//! `UPDATE_DOCS=1` it is written anew, `CASES=…` plays only the cases with that in their name, and
+//! `CODEXTAP_TEST_ALL=1` cuts longer streams at every position, too.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -62,7 +63,8 @@ fn each_end_receives_what_the_other_sent() {
 #[test]
 fn where_the_bytes_are_cut_changes_nothing() {
     all(async |case| {
-        if !case.cut {
+        let is_flood = case.name.starts_with("backpressure/");
+        if is_flood || !(case.cut || variable("CODEXTAP_TEST_ALL") == "1") {
             return Ok(());
         }
         let stage = Stage::new(case).await;
@@ -214,14 +216,18 @@ fn cuts(case: &Case, stage: &Stage) -> Vec<(Cut, Cut)> {
         .collect()
 }
 
-/// Every position of a short stream; of a longer one, those around the ends of its lines and forty
+/// Every position of a short stream; of a longer one, those around the ends of its lines and some
 /// more.
 fn positions(bytes: &[u8]) -> Vec<usize> {
-    if bytes.len() <= SHORT {
+    let (short, some) = match variable("CODEXTAP_TEST_ALL").as_str() {
+        "1" => (8 << 10, 400),
+        _ => (160, 40),
+    };
+    if bytes.len() <= short {
         return (1..bytes.len()).collect();
     }
-    let mut positions: BTreeSet<usize> = (1..40).map(|n| n * bytes.len() / 40).collect();
-    for at in memchr::memmem::find_iter(bytes, b"\r\n").take(40) {
+    let mut positions: BTreeSet<usize> = (1..some).map(|n| n * bytes.len() / some).collect();
+    for at in memchr::memmem::find_iter(bytes, b"\r\n").take(some) {
         positions.extend([at, at + 1, at + 2]);
     }
     positions.retain(|at| (1..bytes.len()).contains(at));
@@ -230,8 +236,7 @@ fn positions(bytes: &[u8]) -> Vec<usize> {
 
 /// Plays all cases with `play`, some at a time, and fails with all that failed.
 fn all(play: impl AsyncFn(&Case) -> Result<(), String> + Sync) {
-    #[expect(clippy::disallowed_methods, reason = "for whoever looks into one case")]
-    let wanted = std::env::var("CASES").unwrap_or_default();
+    let wanted = variable("CASES");
     let mut cases = cases();
     cases.retain(|case| case.name.contains(&wanted));
     let next = AtomicUsize::new(0);
@@ -260,13 +265,15 @@ fn all(play: impl AsyncFn(&Case) -> Result<(), String> + Sync) {
     );
 }
 
+#[expect(clippy::disallowed_methods, reason = "how much to play")]
+fn variable(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
 fn runtime() -> tokio::runtime::Runtime {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     builder.enable_all().build().unwrap()
 }
-
-/// Up to this length a stream is cut at every position.
-const SHORT: usize = 160;
 
 /// More than a machine has cores: a case waits for its limits and deadlines.
 const THREADS: usize = 4;
