@@ -120,7 +120,13 @@ impl Sheet {
 
     /// Builds what changed, for a pane with room for `width` columns and `height` rows.
     pub(super) fn prepare(&mut self, pane: Pane, show: Show<'_>, width: u16, height: u16) {
-        self.leaf.height = usize::from(height);
+        let height = usize::from(height);
+        let form = |source: &Source| (source.width, source.is_wrapped);
+        let old_form = self.source.as_ref().map(form);
+        let is_same_width = old_form == Some((width, show.is_wrapped));
+        let is_resized = old_form.is_some() && !(is_same_width && self.leaf.height == height);
+        let places = is_resized.then(|| self.leaf.places());
+        self.leaf.height = height;
         let mut source = Source {
             version: Version {
                 flow: show.flow.id,
@@ -137,25 +143,15 @@ impl Sheet {
                 source.version.stamp[ROUND] = show.frames.round();
             }
         }
-        if self.source.as_ref() != Some(&source) || self.is_behind() {
-            let old = self.source.as_ref();
-            let is_new = old.is_none_or(|old| !old.version.is_of(&source.version));
-            let form = |source: &Source| (source.width, source.is_wrapped);
-            let is_same_width = old.is_some_and(|old| form(old) == form(&source));
-            let line = self
-                .leaf
-                .rows
-                .get(self.leaf.scroll.cursor)
-                .map(|row| row.line);
+        let old = self.source.as_ref();
+        let is_new = old.is_none_or(|old| !old.version.is_of(&source.version));
+        if old != Some(&source) || self.is_behind() {
             let round = |source: &Source| source.version.stamp[ROUND];
             if pane == Pane::Frames && old.is_some_and(|old| round(old) != round(&source)) {
                 self.timeline = content::Timeline::default();
             }
             let kept = self.build(pane, show);
             self.wrap(pane, if is_same_width { kept } else { 0 }, &source);
-            if let Some(line) = line.filter(|_| !is_same_width) {
-                self.leaf.scroll.cursor = self.leaf.row_of(line);
-            }
             if is_new {
                 self.leaf.scroll = Scroll {
                     follows_end: pane != Pane::Payload && show.flow.is_live(),
@@ -164,7 +160,10 @@ impl Sheet {
             }
             self.source = Some(source);
         }
-        self.leaf.clamp();
+        match places.filter(|_| !is_new) {
+            Some(places) => self.leaf.show_again(places),
+            None => self.leaf.clamp(),
+        }
     }
 
     /// Forgets the text: there is no flow to show.

@@ -17,6 +17,24 @@ pub struct Leaf {
     pub(super) scroll: Scroll,
     /// How many rows fit into the window.
     pub(super) height: usize,
+    /// Where the window was before it got another size.
+    pub(super) resized: Option<Resized>,
+}
+
+/// Where a window was before it got another size, so that it comes back there with the former one.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Resized {
+    /// What it showed.
+    places: Places,
+    /// What came of it. Where the position is another one by now, somebody has moved since.
+    scroll: Scroll,
+}
+
+/// Places of the text, each a line and one of its bytes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Places {
+    top: (usize, usize),
+    cursor: (usize, usize),
 }
 
 /// A screen row of a document.
@@ -79,6 +97,32 @@ impl Leaf {
         (first + before.count()).min(self.row_of(line + 1).saturating_sub(1).max(first))
     }
 
+    /// What the window shows, before it gets another size.
+    pub(super) fn places(&self) -> Places {
+        if let Some(resized) = self.resized.filter(|it| it.scroll == self.scroll) {
+            return resized.places;
+        }
+        let place = |row| {
+            let row: Option<&Row> = self.rows.get(row);
+            row.map_or((0, 0), |row| (row.line, row.range.start))
+        };
+        Places {
+            top: place(self.scroll.top),
+            cursor: place(self.scroll.cursor),
+        }
+    }
+
+    /// Has the window show that again, as far as it can with the cursor in it.
+    pub(super) fn show_again(&mut self, places: Places) {
+        let row = |(line, offset)| self.row_at(line, offset);
+        (self.scroll.top, self.scroll.cursor) = (row(places.top), row(places.cursor));
+        self.clamp();
+        self.resized = Some(Resized {
+            places,
+            scroll: self.scroll,
+        });
+    }
+
     /// Puts the cursor onto a row.
     pub(super) fn put(&mut self, row: usize) {
         self.scroll.follows_end = false;
@@ -126,4 +170,61 @@ pub(super) fn wrap_line(index: usize, line: &Line, width: u16) -> impl Iterator<
         range: row.range,
         indent: row.indent as u16,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::content::{Role, Span};
+    use crate::text::Clean;
+
+    /// Gives the text another window.
+    fn resize(leaf: &mut Leaf, width: u16, height: usize) {
+        let places = leaf.places();
+        let lines = leaf.document.lines.iter().enumerate();
+        let rows = lines.flat_map(|(index, line)| wrap_line(index, line, width));
+        leaf.rows = rows.collect();
+        leaf.height = height;
+        leaf.show_again(places);
+    }
+
+    fn top(leaf: &Leaf) -> (usize, usize) {
+        let row = &leaf.rows[leaf.scroll.top];
+        (row.line, row.range.start)
+    }
+
+    #[test]
+    fn another_size_leaves_the_first_line_where_it_is_and_the_former_one_brings_all_back() {
+        let mut leaf = Leaf::default();
+        for number in 0..60 {
+            let text = format!("line {number} {}", "word ".repeat(number % 30));
+            let span = Span {
+                text: Clean::new(&text),
+                role: Role::Text,
+            };
+            leaf.document.lines.push(Line {
+                spans: vec![span],
+                ..Line::default()
+            });
+        }
+        resize(&mut leaf, 40, 20);
+        leaf.go(Motion::To(50));
+        let (before, scroll) = (top(&leaf), leaf.scroll);
+        for (width, height) in [(23, 20), (80, 20), (17, 20), (200, 9), (31, 12), (40, 14)] {
+            resize(&mut leaf, width, height);
+            let cursor = leaf.rows[leaf.scroll.cursor].line;
+            assert!(top(&leaf).0 >= before.0 && cursor >= top(&leaf).0);
+        }
+        resize(&mut leaf, 40, 20);
+        assert_eq!((top(&leaf), leaf.scroll), (before, scroll));
+        // More room to the right or below moves nothing.
+        resize(&mut leaf, 40, 24);
+        assert_eq!(top(&leaf), before);
+        // Whoever moves means what is there now.
+        resize(&mut leaf, 40, 10);
+        leaf.go(Motion::Rows(1));
+        let moved = leaf.scroll;
+        resize(&mut leaf, 40, 20);
+        assert_eq!(leaf.scroll, moved);
+    }
 }
