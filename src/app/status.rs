@@ -76,6 +76,9 @@ pub struct Status {
     /// How many children that others have started send their traffic here. The proxy outlives the
     /// screen until they end.
     pub children: usize,
+    /// Whether panes show what they did while the flow under the cursor is being read back: for the
+    /// moment that this mostly takes.
+    pub is_patient: bool,
     /// The theme in force.
     pub theme: String,
     /// The themes that there are.

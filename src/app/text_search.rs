@@ -255,8 +255,10 @@ impl App {
         let sheet = &mut self.sheets[place];
         let selected = self.list.selected();
         let Some(flow) = selected.and_then(|id| self.store.get(id)) else {
-            sheet.clear();
-            self.axis = None;
+            if !(self.status.is_patient && self.recall.is_waiting()) {
+                sheet.clear();
+                self.axis = None;
+            }
             return;
         };
         let text = placed.text();

@@ -1,9 +1,10 @@
 //! The loop: keys and tap events in, frames and effects out.
 //!
-//! Wait for a key, a tap event, a tick or a signal; take in what is queued, for at most
-//! 8 ms; draw if something changed and the last frame is 16 ms old. The loop waits for neither
-//! the terminal nor the disk: frames go to the screen's thread and lines to the capture's. It
-//! runs a tick only while something on the screen moves, so an idle screen costs no CPU.
+//! Wait for a key, a tap event, a tick or a signal; do what it asks for; draw, at once after a key
+//! and every 16 ms at most after anything else; then take in what is queued, for at most 8 ms, and
+//! for 1 ms when a key is waiting. The loop waits for neither the terminal nor the disk: frames go
+//! to the screen's thread and lines to the capture's. It runs a tick only while something on the
+//! screen moves, so an idle screen costs no CPU.
 
 mod away;
 mod canvas;
@@ -18,12 +19,13 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crossterm::event::Event as Input;
-use futures_util::StreamExt;
+use futures_util::stream::Peekable;
+use futures_util::{FutureExt, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio::task::yield_now;
@@ -72,6 +74,14 @@ pub struct Devices<'a, K> {
     pub terminal: Option<&'a Terminal>,
     /// Columns and rows to begin with.
     pub size: (u16, u16),
+}
+
+/// What frames are shown on.
+#[derive(Clone, Copy)]
+struct Front<'a> {
+    screen: &'a Screen,
+    /// The real terminal.
+    terminal: Option<&'a Terminal>,
 }
 
 /// What becomes of captures that are being read.
@@ -170,11 +180,17 @@ where
     K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
 {
     let mut ending = pin!(ending);
-    let mut continued = devices.terminal.and_then(|_| continued());
-    let mut resized = devices.terminal.and_then(|_| resized());
+    let mut input = (&mut devices.input).peekable();
+    let front = Front {
+        screen: devices.screen,
+        terminal: devices.terminal,
+    };
+    let mut continued = front.terminal.and_then(|_| continued());
+    let mut resized = front.terminal.and_then(|_| resized());
     let mut away: Option<Away> = None;
     let mut canvas = Canvas::new(devices.size);
     let mut arrived = Vec::new();
+    let mut has_recorded = false;
     let mut pace = Pace::default();
     tell_status(session, devices.children.as_ref());
     tell_themes(session);
@@ -186,20 +202,27 @@ where
         tokio::select! {
             biased;
             () = &mut ending => return End::Told,
-            input = devices.input.next() => match input {
-                // What was typed before the shell was there is nobody's.
-                Some(Ok(input)) => messages.extend(message(input).filter(|_| has_screen)),
+            input = input.next() => match input {
+                Some(Ok(input)) => {
+                    // What was typed before the shell was there is nobody's.
+                    messages.extend(message(input).filter(|_| has_screen));
+                    pace.is_awaited |= !messages.is_empty();
+                }
                 Some(Err(error)) => return End::Lost(error),
                 None => return End::Told,
             },
             () = received(&mut resized), if has_screen => messages.extend(window()),
             why = returned(&mut away, &mut continued) => {
-                match retake(session, devices, effects, away.take(), why) {
+                match retake(session, front, effects, away.take(), why) {
                     Ok(size) => messages.extend(size),
                     Err(error) => return End::Lost(error),
                 }
             }
-            Some(message) = outcomes.recv() => messages.push(message),
+            Some(message) = outcomes.recv() => {
+                // For what was read back for the panes, a key may have asked.
+                pace.is_awaited |= matches!(message, Msg::Recalled(_));
+                messages.push(message);
+            }
             line = logged(&mut devices.log) => match line {
                 Some(line) => messages.push(Msg::Logged(line)),
                 None => devices.log = None,
@@ -225,67 +248,96 @@ where
                 pace.ticked();
             }
             () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
-            () = yield_now(), if session.app.is_busy() => pace.is_dirty |= work(session),
+            () = yield_now(), if session.app.is_busy() => {
+                work(session, &mut input);
+                pace.is_dirty = true;
+            }
         }
         effects.begin_stream(&mut session.recording);
-        if take_in(session, queue) {
-            messages.push(Msg::Changed);
-            pace.recorded();
+        if std::mem::take(&mut has_recorded) {
+            messages.insert(0, Msg::Changed);
         }
-        session.recording.settle(session.app.store_mut());
         if !messages.is_empty() {
             // On a screen that rested, the last tick is long ago.
             messages.insert(0, Msg::Tick(session.clock.now()));
         }
-        pace.is_dirty |= tell_status(session, devices.children.as_ref());
         for message in messages {
             if let Msg::Resize(columns, rows) = message
                 && canvas.resize((columns, rows))
             {
-                devices.screen.repaint();
+                front.screen.repaint();
             }
             pace.is_dirty = true;
             for effect in session.app.update(message) {
                 match effect {
                     Effect::Quit => return End::Quit,
-                    Effect::Suspend | Effect::View { .. } => {
-                        match leave(session, devices, effect) {
-                            Ok(other) => away = other,
-                            Err(error) => return End::Lost(error),
-                        }
-                    }
+                    Effect::Suspend | Effect::View { .. } => match leave(session, front, effect) {
+                        Ok(other) => away = other,
+                        Err(error) => return End::Lost(error),
+                    },
                     // The shell's title is its own.
                     Effect::Title(_) if away.is_some() => {}
-                    effect => effects.perform(effect, session, devices.screen),
+                    effect => effects.perform(effect, session, front.screen),
                 }
             }
         }
         for effect in session.app.recall() {
-            effects.perform(effect, session, devices.screen);
+            effects.perform(effect, session, front.screen);
         }
         pace.hold(session.app.is_waiting());
-        if away.is_none() && pace.may_draw() {
+        if away.is_none() && pace.may_draw(|| is_typed(&mut input)) {
+            session.app.status_mut().is_patient = pace.is_patient();
             session.app.prepare(canvas.size());
             let frame = canvas.draw(|frame| view::draw(&session.app, &session.theme, frame));
-            devices.screen.show(frame);
+            front.screen.show(frame);
             pace.drawn();
         }
+        if take_in(session, queue, &mut input) {
+            has_recorded = true;
+            pace.is_dirty = true;
+            pace.recorded();
+        }
+        session.recording.settle(session.app.store_mut());
+        pace.is_dirty |= tell_status(session, devices.children.as_ref());
     }
 }
 
+/// Whether the user has done something that was not looked at yet.
+fn is_typed<K>(input: &mut Peekable<K>) -> bool
+where
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
+{
+    Pin::new(input).peek().now_or_never().is_some()
+}
+
 /// Takes queued events into the store, for at most one slice; tells whether there were any.
-fn take_in(session: &mut Session, queue: &mut VecDeque<tap::Event>) -> bool {
+fn take_in<K>(
+    session: &mut Session,
+    queue: &mut VecDeque<tap::Event>,
+    input: &mut Peekable<K>,
+) -> bool
+where
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
+{
     if queue.is_empty() {
         return false;
     }
     let began = session.clock.now();
     while let Some(event) = queue.pop_front() {
         record(session, event);
-        if session.clock.now().since(began) > SLICE {
+        if is_over(session.clock.now().since(began), input) {
             break;
         }
     }
     true
+}
+
+/// Whether what took so long by now is to make way for keys.
+fn is_over<K>(spent: Duration, input: &mut Peekable<K>) -> bool
+where
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
+{
+    spent > SLICE || (spent > SHORT_SLICE && is_typed(input))
 }
 
 /// Takes one event into the store and the capture.
@@ -296,13 +348,15 @@ fn record(session: &mut Session, event: tap::Event) {
     session.recording.apply(session.app.store_mut(), event);
 }
 
-/// Lets the app go on with what takes long, for at most one slice; tells that it may look different.
-fn work(session: &mut Session) -> bool {
+/// Lets the app go on with what takes long, for at most one slice.
+fn work<K>(session: &mut Session, input: &mut Peekable<K>)
+where
+    K: futures_util::Stream<Item = io::Result<Input>> + Unpin,
+{
     let began = session.clock.now();
-    while session.app.is_busy() && session.clock.now().since(began) <= SLICE {
+    while session.app.is_busy() && !is_over(session.clock.now().since(began), input) {
         session.app.work();
     }
-    true
 }
 
 /// Tells the app how writing goes and who sends; says whether that is news.
@@ -429,15 +483,11 @@ fn message(input: Input) -> Option<Msg> {
 
 /// Gives the terminal away: to what shows a text, or to a shell, behind which a proxy goes on. What only
 /// reads captures is stopped instead, until the shell that it was started from continues it.
-fn leave<K>(
-    session: &mut Session,
-    devices: &Devices<'_, K>,
-    effect: Effect,
-) -> io::Result<Option<Away>> {
-    let Some(terminal) = devices.terminal else {
+fn leave(session: &mut Session, front: Front<'_>, effect: Effect) -> io::Result<Option<Away>> {
+    let Some(terminal) = front.terminal else {
         return Ok(None);
     };
-    devices.screen.settle();
+    front.screen.settle();
     terminal.release();
     let away = match effect {
         Effect::View { viewer, text } => Away::view(viewer, &text),
@@ -445,7 +495,7 @@ fn leave<K>(
         _ => {
             #[cfg(unix)]
             rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-            resume(devices)?;
+            resume(front)?;
             return Ok(None);
         }
     };
@@ -453,7 +503,7 @@ fn leave<K>(
         Ok(away) => return Ok(Some(away)),
         Err(error) => session.app.note(format!("cannot start {error}")),
     }
-    resume(devices)?;
+    resume(front)?;
     Ok(None)
 }
 
@@ -471,9 +521,9 @@ async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) -> Op
 
 /// Takes the terminal over again, from a shell or from whoever stopped the program and has left it in
 /// other modes. Gives the size that its window has by now, and says what went wrong there.
-fn retake<K>(
+fn retake(
     session: &mut Session,
-    devices: &Devices<'_, K>,
+    front: Front<'_>,
     effects: &mut Effects,
     away: Option<Away>,
     why: Option<String>,
@@ -481,24 +531,26 @@ fn retake<K>(
     if let Some(why) = why {
         session.app.note(why);
     }
-    if let (None, Some(terminal)) = (away, devices.terminal) {
-        devices.screen.settle();
+    if let (None, Some(terminal)) = (away, front.terminal) {
+        front.screen.settle();
         terminal.release();
     }
-    resume(devices)?;
+    resume(front)?;
     let title = Effect::Title(session.app.title().to_owned());
-    effects.perform(title, session, devices.screen);
+    effects.perform(title, session, front.screen);
     Ok(window())
 }
 
 /// Takes the terminal over again after a release.
-fn resume<K>(devices: &Devices<'_, K>) -> io::Result<()> {
-    if let Some(terminal) = devices.terminal {
+fn resume(front: Front<'_>) -> io::Result<()> {
+    if let Some(terminal) = front.terminal {
         terminal.resume()?;
     }
-    devices.screen.repaint();
+    front.screen.repaint();
     Ok(())
 }
 
-/// The longest the loop decodes before it looks at keys again.
+/// The longest the loop decodes before it looks at timers and signals again.
 const SLICE: Duration = Duration::from_millis(8);
+/// The longest it does while a key is waiting: keys that never end do not keep it from recording.
+const SHORT_SLICE: Duration = Duration::from_millis(1);

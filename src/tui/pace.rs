@@ -9,9 +9,13 @@ use tokio::time::Instant;
 pub(super) struct Pace {
     /// Something changed since the last frame.
     pub(super) is_dirty: bool,
+    /// Somebody waits for the next frame: it answers a key.
+    pub(super) is_awaited: bool,
     drawn: Option<Instant>,
     /// Since when the panes wait for something that is being read back.
     held: Option<Instant>,
+    /// Whether a frame was drawn since then.
+    is_held_drawn: bool,
     ticked: Instant,
     /// When to look once more at how writing the latest flows went.
     check: Option<Instant>,
@@ -21,8 +25,10 @@ impl Default for Pace {
     fn default() -> Self {
         Self {
             is_dirty: true,
+            is_awaited: false,
             drawn: None,
             held: None,
+            is_held_drawn: false,
             ticked: Instant::now(),
             check: None,
         }
@@ -32,23 +38,44 @@ impl Default for Pace {
 impl Pace {
     /// When the next frame may be drawn.
     pub(super) fn due(&self) -> Instant {
-        let due = self.drawn.map_or_else(Instant::now, |drawn| drawn + PACE);
-        self.held.map_or(due, |held| due.max(held + HOLD))
+        let drawn = self.drawn.filter(|_| !self.is_awaited);
+        let due = drawn.map_or_else(Instant::now, |drawn| drawn + PACE);
+        let Some(held) = self.held else {
+            return due;
+        };
+        let hold = if self.is_held_drawn && !self.is_awaited {
+            LONG_HOLD
+        } else {
+            HOLD
+        };
+        due.max(held + hold)
     }
 
-    /// Puts the frame off a little while the panes wait: most often it comes at once, and the screen
-    /// need not say that it is on its way.
+    /// Puts the frame off a little while the panes wait: most often what they wait for comes at once.
     pub(super) fn hold(&mut self, is_waiting: bool) {
         if !is_waiting {
             self.held = None;
+            self.is_held_drawn = false;
         } else if self.held.is_none() {
             self.held = Some(Instant::now());
         }
     }
 
-    /// Whether a frame is to be drawn now.
-    pub(super) fn may_draw(&self) -> bool {
-        self.is_dirty && self.due() <= Instant::now()
+    /// Whether the panes show what they did until what they wait for has come, instead of saying that
+    /// it is on its way.
+    pub(super) fn is_patient(&self) -> bool {
+        self.held
+            .is_some_and(|held| Instant::now() < held + LONG_HOLD)
+    }
+
+    /// Whether a frame is to be drawn now. For one that answers a key nothing is waited but further
+    /// keys, if `is_typed` says that there are any, as far as the pace allows.
+    pub(super) fn may_draw(&self, is_typed: impl FnOnce() -> bool) -> bool {
+        if !self.is_dirty || self.due() > Instant::now() {
+            return false;
+        }
+        let is_in_pace = |drawn: Instant| drawn.elapsed() >= PACE;
+        self.drawn.is_none_or(is_in_pace) || !is_typed()
     }
 
     /// Whether one is to be drawn, now or later.
@@ -57,7 +84,10 @@ impl Pace {
     }
 
     pub(super) fn drawn(&mut self) {
-        self.is_dirty = false;
+        self.is_held_drawn = self.held.is_some();
+        // What the panes show is to change even if nothing comes.
+        self.is_dirty = self.is_patient();
+        self.is_awaited = false;
         self.drawn = Some(Instant::now());
     }
 
@@ -88,11 +118,71 @@ impl Pace {
     }
 }
 
-/// The shortest time between two frames.
+/// The shortest time between two frames that nobody waits for.
 const PACE: Duration = Duration::from_millis(16);
 /// How long a frame is put off for what is being read back.
-const HOLD: Duration = Duration::from_millis(30);
+const HOLD: Duration = Duration::from_millis(4);
+/// How long the panes show what they did before they say that something is being read back.
+const LONG_HOLD: Duration = Duration::from_millis(30);
 /// How often a moving screen moves.
 const TICK: Duration = Duration::from_millis(100);
 /// How long after the latest events the capture's thread has surely tried to write them.
 const CHECK: Duration = Duration::from_secs(1);
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::advance;
+
+    use super::*;
+
+    /// A pace at which a frame was just drawn, and something changed since.
+    fn drawn() -> Pace {
+        let mut pace = Pace::default();
+        assert!(pace.may_draw(|| false));
+        pace.drawn();
+        assert!(!pace.is_due_later());
+        pace.is_dirty = true;
+        pace
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_answered_at_once_and_data_in_their_pace() {
+        let pace = drawn();
+        assert!(!pace.may_draw(|| false));
+        advance(PACE).await;
+        assert!(pace.may_draw(|| true));
+
+        let mut pace = drawn();
+        pace.is_awaited = true;
+        assert!(pace.may_draw(|| false));
+        // A further key comes first, but no number of them stops the frames.
+        assert!(!pace.may_draw(|| true));
+        advance(PACE).await;
+        assert!(pace.may_draw(|| true));
+        pace.drawn();
+        pace.is_dirty = true;
+        assert!(!pace.may_draw(|| false), "the answer was drawn");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_read_back_is_waited_for_in_two_steps() {
+        let mut pace = drawn();
+        pace.is_awaited = true;
+        pace.hold(true);
+        assert!(!pace.may_draw(|| false));
+        advance(HOLD).await;
+        assert!(pace.may_draw(|| false) && pace.is_patient());
+        pace.drawn();
+        assert!(pace.is_due_later(), "the panes are still to change");
+        advance(PACE).await;
+        assert!(!pace.may_draw(|| false));
+        advance(LONG_HOLD).await;
+        assert!(pace.may_draw(|| false) && !pace.is_patient());
+        pace.drawn();
+        assert!(!pace.is_due_later());
+        pace.hold(false);
+        pace.is_dirty = true;
+        advance(PACE).await;
+        assert!(pace.may_draw(|| false));
+    }
+}
