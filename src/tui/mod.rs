@@ -27,7 +27,7 @@ use crossterm::event::Event as Input;
 use futures_util::stream::Peekable;
 use futures_util::{FutureExt, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
@@ -194,11 +194,14 @@ where
     let mut pace = Pace::default();
     tell_status(session, devices.children.as_ref());
     tell_themes(session);
+    let coloured = Arc::new(Notify::new());
+    let told = Arc::clone(&coloured);
+    session.theme.tell_colours(move || told.notify_one());
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
         let has_screen = away.is_none();
-        let is_moving = has_screen && (session.app.is_animating() || session.theme.is_loading());
+        let is_moving = has_screen && session.app.is_animating();
         tokio::select! {
             biased;
             () = &mut ending => return End::Told,
@@ -223,6 +226,7 @@ where
                 pace.is_awaited |= matches!(message, Msg::Recalled(_));
                 messages.push(message);
             }
+            () = coloured.notified() => pace.is_dirty = true,
             line = logged(&mut devices.log) => match line {
                 Some(line) => messages.push(Msg::Logged(line)),
                 None => devices.log = None,

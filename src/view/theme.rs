@@ -162,15 +162,14 @@ ui! {
 }
 
 impl Theme {
-    /// Whether code is drawn plain for now, because how to colour it is still being read.
-    #[must_use]
-    pub fn is_loading(&self) -> bool {
-        self.highlighter.is_loading()
+    /// Has `tell` called, by another thread, when there are colours for code that was drawn plain.
+    pub fn tell_colours(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.highlighter.tell(tell);
     }
 
-    /// Reads how to colour code at once, which takes a moment, so that the next frame has it.
+    /// Reads at once how to colour code, which takes a moment, so that all frames have it.
     #[must_use]
-    pub fn loaded(self) -> Self {
+    pub fn loaded(mut self) -> Self {
         self.highlighter.load();
         self
     }
@@ -444,9 +443,9 @@ fn is_known(scope: &str) -> bool {
 }
 
 /// The theme of a dark terminal's own colours.
-const DARK: &str = "default-dark";
+pub(super) const DARK: &str = "default-dark";
 /// The theme of a light terminal's own colours.
-const LIGHT: &str = "default-light";
+pub(super) const LIGHT: &str = "default-light";
 
 /// The modifiers that a style may have.
 const MODIFIERS: [(&str, Modifier); 5] = [
