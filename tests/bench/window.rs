@@ -111,6 +111,10 @@ impl Window {
     /// Presses a key; gives how long it took until the end of the next frame was read; `None` if there was
     /// none in time.
     pub(crate) fn frame(&mut self, key: &str) -> Option<Duration> {
+        // What was drawn before is no answer.
+        while let Ok((_, bytes)) = self.read.try_recv() {
+            self.parser.process(&bytes);
+        }
         let pressed = self.press(key);
         let mut tail = Vec::new();
         loop {

@@ -103,7 +103,18 @@ pub(crate) fn exchange(number: u64) -> Vec<Event> {
 }
 
 /// The events of a connection with so many turns, numbered from `first`.
-pub(crate) fn connection(number: u64, first: u64, turns: u64, mut take: impl FnMut(Event)) {
+pub(crate) fn connection(number: u64, first: u64, turns: u64, take: impl FnMut(Event)) {
+    let turns = (first..first + turns).map(|turn| (request(turn), answer(1 + turn % (KINDS - 1))));
+    talk(number, first, turns, take);
+}
+
+/// The events of a connection with these requests and their answers.
+fn talk(
+    number: u64,
+    first: u64,
+    turns: impl Iterator<Item = (String, Vec<String>)>,
+    mut take: impl FnMut(Event),
+) {
     let start = START + first * 1_000_000;
     let exchange = ExchangeId(number + 1);
     let mut add = |micros: u64, kind: Kind| {
@@ -146,9 +157,10 @@ pub(crate) fn connection(number: u64, first: u64, turns: u64, mut take: impl FnM
         }),
     );
     add(11, Kind::Upgraded);
-    for turn in 0..turns {
-        let at = turn * 1_000_000;
-        let text = request(first + turn);
+    let mut end = 0;
+    for (text, answer) in turns {
+        let at = end;
+        end += 1_000_000.max(10_000 * answer.len() as u64 + 100_000);
         let text = format!("{{\"type\":\"response.create\",{}", &text[1..]);
         let bytes = frame(text.as_bytes(), true);
         add(
@@ -158,10 +170,7 @@ pub(crate) fn connection(number: u64, first: u64, turns: u64, mut take: impl FnM
                 bytes,
             },
         );
-        for (event, micros) in answer(1 + (first + turn) % (KINDS - 1))
-            .into_iter()
-            .zip(0..)
-        {
+        for (event, micros) in answer.into_iter().zip(0..) {
             let data = event.split_once("data: ").unwrap().1.trim_end();
             let bytes = frame(data.as_bytes(), false);
             add(
@@ -173,7 +182,6 @@ pub(crate) fn connection(number: u64, first: u64, turns: u64, mut take: impl FnM
             );
         }
     }
-    let end = turns * 1_000_000;
     for dir in [Direction::In, Direction::Out] {
         add(
             end,
@@ -302,6 +310,45 @@ fn answer(kind: u64) -> Vec<String> {
         ),
     );
     events
+}
+
+/// The events of a long turn: text and reasoning by turns, in bursts of eight deltas.
+fn long_answer(count: u64) -> Vec<String> {
+    let mut words = Words(7);
+    let mut events = answer(2);
+    let end = events.split_off(3);
+    for number in 0..count.saturating_sub(50) {
+        let (kind, rest) = match number / 8 % 2 {
+            0 => ("output_text", r#""content_index":0"#),
+            _ => ("reasoning_summary_text", r#""summary_index":0"#),
+        };
+        let name = format!("response.{kind}.delta");
+        let delta = words.text(8);
+        events.push(format!(
+            "event: {name}\ndata: {{\"type\":\"{name}\",\"output_index\":0,{rest},\"delta\":\"{delta}\"}}\n\n"
+        ));
+    }
+    events.extend(end);
+    events
+}
+
+/// Writes a capture of a connection whose one turn has so many frames.
+pub(crate) fn long(path: &Path, frames: u64) {
+    let mut recorder = Recorder::new(At::from_micros(START), Redactor::off());
+    let mut store = Store::default();
+    let turn = (request(1), long_answer(frames));
+    talk(0, 0, std::iter::once(turn), |event| {
+        recorder.apply(&mut store, event);
+    });
+    let mut file = BufWriter::new(File::create(path).unwrap());
+    for id in recorder.take_finished() {
+        let mut text = line(store.get(id).unwrap(), &store).unwrap();
+        if !text.ends_with(b"\n") {
+            text.push(b'\n');
+        }
+        file.write_all(&text).unwrap();
+    }
+    file.flush().unwrap();
 }
 
 /// Words out of a seeded generator (xorshift).

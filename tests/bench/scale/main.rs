@@ -2,7 +2,7 @@
 //!
 //! `cargo bench --bench scale` generates captures under `target/scale`, opens them with the release binary in a
 //! pseudo-terminal and records as many flows in a process of its own. Arguments choose parts by name (`open`,
-//! `commands`, `keys`, `busy`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
+//! `commands`, `keys`, `frames`, `busy`, `live`, `day`, `mitmproxy`) and give numbers of flows: `cargo bench --bench scale -- open 23000`.
 //!
 //! Baselines: line feeds counted in the same file; a bare list of ratatui in the same terminal; and mitmproxy with the
 //! same flows, if `target/venv/bin/python` has it (`python3 -m venv target/venv && target/venv/bin/pip install
@@ -17,6 +17,7 @@
 
 mod busy;
 mod flows;
+mod frames;
 mod list;
 mod live;
 #[path = "../process.rs"]
@@ -76,6 +77,11 @@ fn main() {
     if is_wanted("keys") {
         for count in counts(&[100_000]) {
             keys(&state, count);
+        }
+    }
+    if is_wanted("frames") {
+        for count in counts(&[100_000]) {
+            frames::frames(program(), &state, count);
         }
     }
     if is_wanted("busy") {
@@ -325,7 +331,7 @@ fn mixed(window: &mut Window, what: &str) {
     );
 }
 
-fn report(what: &str, mut times: Vec<Duration>) {
+pub(crate) fn report(what: &str, mut times: Vec<Duration>) {
     times.sort_unstable();
     let Some(last) = times.last().copied() else {
         return;
@@ -363,3 +369,5 @@ fn program() -> &'static str {
 
 /// How many keys are pressed.
 const KEYS: usize = 1000;
+/// How many of one kind.
+pub(crate) const QUARTER: usize = KEYS / 4;
