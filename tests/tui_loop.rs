@@ -86,6 +86,7 @@ mod tests {
                 });
                 let devices = Devices {
                     children: None,
+                    ground: None,
                     input: Box::pin(keys),
                     events: Some(events),
                     log: None,

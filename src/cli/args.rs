@@ -203,7 +203,7 @@ pub(super) struct Common {
     /// Prices of models, in place of prices.toml in the settings directory and the built-in ones
     #[arg(long, global = true, value_name = "FILE", env = "CODEXTAP_PRICES")]
     pub(super) prices: Option<PathBuf>,
-    /// Colour theme
+    /// Colour theme; `auto`, which holds if left out, asks the terminal whether it is dark or light
     #[arg(long, global = true, value_name = "NAME", env = "CODEXTAP_THEME")]
     pub(super) theme: Option<String>,
     /// When to use colours; `auto` honours `NO_COLOR`

@@ -90,6 +90,7 @@ fn hinted(arg: clap::Arg) -> clap::Arg {
 fn themes() -> Vec<CompletionCandidate> {
     let own = screen::own_themes().unwrap_or_default().into_iter();
     let mut names: Vec<_> = own.map(|(name, _)| name).collect();
+    names.push(screen::AUTO.to_owned());
     names.extend(Theme::names().into_iter().map(str::to_owned));
     names.sort();
     names.dedup();

@@ -26,7 +26,7 @@ use crate::responses::Prices;
 use crate::tap;
 use crate::text::nearest;
 use crate::tui::{self, Devices, End, Ended, Loading, Screen, Session, Terminal};
-use crate::view::{Depth, Theme, ThemeError};
+use crate::view::{Depth, Ground, Theme, ThemeError};
 
 /// `codextap tui`: proxy and screen, and a child in the other half if there is one.
 pub(super) async fn live(
@@ -224,6 +224,8 @@ pub(super) async fn show(
     }
     let terminal = Terminal::enter(!common.no_mouse).map_err(|error| no_terminal(&error))?;
     let size = crossterm::terminal::size().map_err(|error| no_terminal(&error))?;
+    let ground = (is_guessed(common) && !is_plain(common)).then(|| terminal.ask_ground());
+    let ground = ground.transpose().map_err(|error| no_terminal(&error))?;
     let screen = Screen::start(io::stdout());
     let (events, children, loading) = match source {
         Source::Tap(events, children) => (Some(events), Some(children), None),
@@ -235,6 +237,7 @@ pub(super) async fn show(
         log,
         loading,
         children,
+        ground,
         screen: &screen,
         terminal: Some(&terminal),
         size,
@@ -266,10 +269,15 @@ pub(super) fn check_terminal() -> Result<(), Error> {
 /// The theme that the options name, in the colours of the terminal.
 pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
     let own = own_themes()?;
-    let name = common.theme.as_deref().unwrap_or("default-dark");
+    let variable = |name| config::environment(name).unwrap_or_default();
+    let name = match common.theme.as_deref() {
+        Some(name) if name != AUTO => name,
+        _ => Ground::told(&variable("COLORFGBG")).theme(),
+    };
     let load = |name: &str| Theme::load(name, &own);
     let theme = load(name).map_err(|error| {
-        let mut names = Theme::names();
+        let mut names = vec![AUTO];
+        names.extend(Theme::names());
         names.extend(own.iter().map(|(name, _)| name.as_str()));
         let meant = match &error {
             ThemeError::Unknown(name) => nearest(name, names.iter().copied()),
@@ -280,21 +288,32 @@ pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
         Error::usage(format!("{told} {name}: {error}{meant}"))
             .hint(format!("themes: {}", names.join(", ")))
     })?;
-    let variable = |name| config::environment(name).unwrap_or_default();
-    let is_plain = match common.color {
-        Color::Always => false,
-        Color::Never => true,
-        // https://no-color.org
-        Color::Auto => !variable("NO_COLOR").is_empty(),
-    };
     let depth = Depth::told(&variable("TERM"), &variable("COLORTERM"));
-    let shown = if is_plain {
+    let shown = if is_plain(common) {
         load("mono")
     } else {
         theme.fitted(depth)
     };
     shown.map_err(|error| Error::new(error.to_string()))
 }
+
+/// Whether the theme goes by what the terminal's text stands on.
+fn is_guessed(common: &Common) -> bool {
+    common.theme.as_deref().is_none_or(|name| name == AUTO)
+}
+
+/// Whether there are to be no colours.
+fn is_plain(common: &Common) -> bool {
+    match common.color {
+        Color::Always => false,
+        Color::Never => true,
+        // https://no-color.org
+        Color::Auto => config::environment("NO_COLOR").is_some_and(|value| !value.is_empty()),
+    }
+}
+
+/// Names the theme that goes with the terminal.
+pub(super) const AUTO: &str = "auto";
 
 /// The themes in the settings directory.
 pub(super) fn own_themes() -> Result<Vec<(String, String)>, Error> {

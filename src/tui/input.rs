@@ -15,8 +15,13 @@ use crossterm::event::{self, Event};
 use futures_util::{Stream, stream};
 use rustix::event::{PollFd, PollFlags, poll};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
 
-/// Whether the terminal may be read, and whether it is.
+use super::answer::Sieve;
+use crate::view::Ground;
+
+/// Whether the terminal may be read, and whether it is; and the answer that is awaited of it.
 #[derive(Debug, Default)]
 pub(super) struct Gate {
     state: Mutex<State>,
@@ -27,6 +32,8 @@ pub(super) struct Gate {
 struct State {
     is_closed: bool,
     is_reading: bool,
+    /// Who waits for the answer, and since when.
+    asked: Option<(oneshot::Sender<Ground>, Instant)>,
 }
 
 impl Gate {
@@ -43,6 +50,31 @@ impl Gate {
     pub(super) fn open(&self) {
         self.lock().is_closed = false;
         self.changed.notify_all();
+    }
+
+    /// An answer is to come, for `ground`.
+    pub(super) fn ask(&self, ground: oneshot::Sender<Ground>) {
+        self.lock().asked = Some((ground, Instant::now()));
+    }
+
+    /// The answer has come.
+    fn answer(&self, ground: Ground) {
+        if let Some((asked, _)) = self.lock().asked.take() {
+            // A loop that has ended has no use for it.
+            let _ = asked.send(ground);
+        }
+        self.changed.notify_all();
+    }
+
+    /// Waits for an answer that was asked for just now: what is read later would be another program's.
+    pub(super) fn settle(&self) {
+        let state = self.lock();
+        let Some((_, since)) = &state.asked else {
+            return;
+        };
+        let left = ANSWER.saturating_sub(since.elapsed());
+        let is_asked = |state: &mut State| state.asked.is_some();
+        drop(self.changed.wait_timeout_while(state, left, is_asked));
     }
 
     fn is_closed(&self) -> bool {
@@ -92,20 +124,40 @@ pub(super) fn input(gate: Arc<Gate>) -> impl Stream<Item = io::Result<Event>> + 
 /// Passes on what is read, until reading fails or nobody wants it.
 fn read(events: &UnboundedSender<io::Result<Event>>, gate: &Gate) -> io::Result<()> {
     let keys = keys()?;
+    let mut sieve = Sieve::default();
     while wait(&keys)? {
         if gate.enter() {
             // What was there was for the other program.
             continue;
         }
         // What was read at once may be more than one event.
-        while !gate.is_closed() && event::poll(BRIEFLY)? {
-            if events.send(event::read()).is_err() {
+        while !gate.is_closed() && event::poll(patience(&sieve))? {
+            let (passed, ground) = sieve.take(event::read()?);
+            if let Some(ground) = ground {
+                gate.answer(ground);
+            }
+            if !send(events, passed) {
                 return Ok(());
             }
+        }
+        if !send(events, sieve.release()) {
+            return Ok(());
         }
         gate.leave();
     }
     Ok(())
+}
+
+/// Passes events on; says whether anybody wants them.
+fn send(events: &UnboundedSender<io::Result<Event>>, passed: Vec<Event>) -> bool {
+    passed
+        .into_iter()
+        .all(|event| events.send(Ok(event)).is_ok())
+}
+
+/// How long more of what is being read may take to come.
+fn patience(sieve: &Sieve) -> Duration {
+    if sieve.is_answer() { ANSWER } else { BRIEFLY }
 }
 
 /// Where keys come from, as crossterm chooses it.
@@ -150,6 +202,8 @@ fn watch(events: &UnboundedSender<io::Result<Event>>) {
 
 /// Long enough for crossterm to look at what it has read before: without time it does not.
 const BRIEFLY: Duration = Duration::from_millis(20);
+/// How long an answer may take, and the rest of one that has begun.
+const ANSWER: Duration = Duration::from_millis(300);
 /// How long reading may take to come to its end.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// What is told of a terminal that is gone.

@@ -6,6 +6,7 @@
 //! to the screen's thread and lines to the capture's. It runs a tick only while something on the
 //! screen moves, so an idle screen costs no CPU.
 
+mod answer;
 mod away;
 mod canvas;
 mod effects;
@@ -27,7 +28,7 @@ use crossterm::event::Event as Input;
 use futures_util::stream::Peekable;
 use futures_util::{FutureExt, StreamExt};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 use tokio::task::yield_now;
 use tokio::time::sleep_until;
 
@@ -38,7 +39,7 @@ pub use terminal::Terminal;
 use crate::app::{self, App, Effect, LogLine, Msg, Outcome};
 use crate::capture::{Piece, Recording, Stream};
 use crate::tap::{self, Clock};
-use crate::view::{self, Theme};
+use crate::view::{self, Ground, Theme};
 use away::Away;
 use canvas::Canvas;
 use effects::Effects;
@@ -68,6 +69,8 @@ pub struct Devices<'a, K> {
     pub loading: Option<mpsc::UnboundedReceiver<Loading>>,
     /// How many children of others send their traffic to the proxy; `None` when there is no proxy.
     pub children: Option<watch::Receiver<usize>>,
+    /// Comes to know what the terminal's text stands on, to choose the theme by; `None` if that was chosen.
+    pub ground: Option<oneshot::Receiver<Ground>>,
     /// Takes the frames.
     pub screen: &'a Screen,
     /// The real terminal, to be released while the program is suspended.
@@ -197,6 +200,7 @@ where
     let coloured = Arc::new(Notify::new());
     let told = Arc::clone(&coloured);
     session.theme.tell_colours(move || told.notify_one());
+    let guessed = session.theme.name().to_owned();
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
@@ -227,6 +231,15 @@ where
                 messages.push(message);
             }
             () = coloured.notified() => pace.is_dirty = true,
+            ground = answered(&mut devices.ground) => {
+                devices.ground = None;
+                // Whoever has chosen one meanwhile knows better.
+                if let Some(ground) = ground && session.theme.name() == guessed {
+                    let theme = Effect::Theme(ground.theme().to_owned());
+                    effects.perform(theme, session, front.screen);
+                    pace.is_dirty = true;
+                }
+            }
             line = logged(&mut devices.log) => match line {
                 Some(line) => messages.push(Msg::Logged(line)),
                 None => devices.log = None,
@@ -396,6 +409,14 @@ fn stream_status(stream: &mut Stream) -> app::Stream {
 async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Event>) -> bool {
     match events {
         Some(events) => events.recv_many(arrived).await > 0,
+        None => std::future::pending().await,
+    }
+}
+
+/// What the terminal's text stands on; `None` if that will not be known. Where nobody asked, never.
+async fn answered(ground: &mut Option<oneshot::Receiver<Ground>>) -> Option<Ground> {
+    match ground {
+        Some(ground) => ground.await.ok(),
         None => std::future::pending().await,
     }
 }

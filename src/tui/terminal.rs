@@ -20,8 +20,11 @@ use crossterm::terminal::{
 use crossterm::{cursor, execute, queue};
 use futures_util::Stream;
 use rustix::termios::{QueueSelector, tcflush};
+use tokio::sync::oneshot;
 
+use super::answer::QUESTION;
 use super::input::{self, Gate};
+use crate::view::Ground;
 
 /// The terminal in raw mode, on its alternate screen.
 #[derive(Debug)]
@@ -74,8 +77,21 @@ impl Terminal {
     /// Gives the terminal back for a while: a suspended program, or a shell. Nothing is read of it
     /// meanwhile.
     pub fn release(&self) {
+        self.gate.settle();
         self.gate.close();
         restore();
+    }
+
+    /// Asks the terminal what its text stands on. Its answer comes while [`Terminal::input`] is read, if it
+    /// has one.
+    ///
+    /// # Errors
+    /// When standard output cannot be written.
+    pub fn ask_ground(&self) -> io::Result<oneshot::Receiver<Ground>> {
+        let (answered, ground) = oneshot::channel();
+        self.gate.ask(answered);
+        execute!(io::stdout(), Print(QUESTION))?;
+        Ok(ground)
     }
 
     /// Keys, mouse and paste events; an error is the last item.
@@ -86,6 +102,7 @@ impl Terminal {
 
 impl Drop for Terminal {
     fn drop(&mut self) {
+        self.gate.settle();
         restore();
         for message in std::mem::take(&mut panics().messages) {
             // Standard error that is gone leaves nowhere to say so.

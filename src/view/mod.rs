@@ -5,6 +5,7 @@ mod cover;
 mod depth;
 mod dialog;
 mod empty;
+mod ground;
 mod highlight;
 mod list;
 mod overlay;
@@ -26,6 +27,7 @@ use crate::content::Role;
 use crate::text::{Clean, width};
 
 pub use depth::Depth;
+pub use ground::Ground;
 pub use theme::{Theme, ThemeError, Ui};
 
 /// Draws the app as it was prepared for this screen's size.

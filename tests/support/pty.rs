@@ -112,6 +112,16 @@ impl Window {
         }
     }
 
+    /// Reads until the frame of the focused pane in the corner has this one of the terminal's colours.
+    pub(crate) fn is_framed_in(&mut self, colour: u8) {
+        let began = self.clock.now();
+        let corner = |parser: &Parser| parser.screen().cell(0, 0).map(vt100::Cell::fgcolor);
+        while !(self.is_whole() && corner(&self.parser) == Some(vt100::Color::Idx(colour))) {
+            let is_open = self.read_once(began);
+            assert!(is_open, "no colour {colour}:\n{}", self.text());
+        }
+    }
+
     /// Whether no frame is half on the screen.
     fn is_whole(&self) -> bool {
         last(&self.written, b"\x1b[?2026h") <= last(&self.written, b"\x1b[?2026l")
