@@ -23,7 +23,11 @@ const LAYERS: [(&str, &str, &str); 16] = [
     ("tap", "text", "http http_body tokio ring memchr serde_json"),
     ("proxy", "tap config", "*"),
     ("flow", "tap wire responses", "http jiff ring"),
-    ("filter", "flow responses tap text", "regex memchr jiff"),
+    (
+        "filter",
+        "flow responses tap text",
+        "regex regex_syntax memchr jiff",
+    ),
     ("content", "flow responses wire text tap", "serde_json jiff"),
     (
         "capture",

@@ -33,6 +33,7 @@ mod needle;
 mod operator;
 mod parse;
 mod pattern;
+mod raw;
 
 use std::fmt;
 use std::ops::Range;

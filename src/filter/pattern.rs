@@ -2,10 +2,11 @@
 
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::lex;
+use super::{lex, raw};
 
 /// A text to look for, and how.
 #[derive(Clone, Debug)]
@@ -13,8 +14,12 @@ pub(super) struct Pattern {
     text: String,
     how: How,
     regex: Regex,
+    /// Whether letters match in their own case only.
+    has_capital: bool,
     /// Whether the text is all that it matches, and JSON spells none of it otherwise.
     is_plain: bool,
+    /// What a line has wherever a body in it matches; made when it is first asked for, and `None` where nothing tells.
+    in_line: OnceLock<Option<Regex>>,
 }
 
 /// How a text is looked for.
@@ -48,7 +53,9 @@ impl Pattern {
             text: text.to_owned(),
             how,
             regex,
+            has_capital,
             is_plain: text.bytes().all(is_plain),
+            in_line: OnceLock::new(),
         })
     }
 
@@ -79,7 +86,20 @@ impl Pattern {
     /// times as fast as decoding it. `false` where that tells nothing.
     pub(super) fn is_missing_in(&self, line: &[u8]) -> bool {
         let is_in = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
-        self.is_plain && !self.regex.is_match(line) && !UNTOLD.iter().any(|part| is_in(part))
+        let in_line = self.in_line.get_or_init(|| self.in_line());
+        let may_be = in_line
+            .as_ref()
+            .is_none_or(|in_line| in_line.is_match(line));
+        !may_be && !UNTOLD.iter().any(|part| is_in(part))
+    }
+
+    fn in_line(&self) -> Option<Regex> {
+        if self.is_plain {
+            return Some(self.regex.clone());
+        }
+        let source = self.regex.as_str();
+        let raw = raw::expression(source, !self.has_capital)?;
+        RegexBuilder::new(&raw).size_limit(SIZE).build().ok()
     }
 }
 
@@ -89,7 +109,7 @@ fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" _-=@%;'<>~!".contains(&byte)
 }
 
-/// What a line may have whose bodies hold more than its own text does: characters by number, bytes in Base64, and
+/// What a line may have whose bodies hold other text than it has itself: characters by number, bytes in Base64, and
 /// frames, whose messages are one text.
 const UNTOLD: [&str; 3] = [r"\u", "\"base64\"", "\"frames\""];
 
