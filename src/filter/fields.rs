@@ -127,8 +127,10 @@ fn number(key: Key, subject: Subject<'_>) -> Option<u128> {
 /// Whether the flow is of this kind.
 fn is(flag: Flag, subject: Subject<'_>) -> bool {
     let summary = subject.summary;
+    // A connection is there for what is asked on it, and asks for nothing itself.
+    let is_for = |purpose| summary.context.is_some() && Purpose::of(summary) == purpose;
     match flag {
-        Flag::Compact => Purpose::of(summary) == Purpose::Compaction,
+        Flag::Compact => is_for(Purpose::Compaction),
         Flag::Failed => summary.is_error(),
         Flag::Incomplete => summary.turn == Some(Status::Incomplete),
         Flag::Live => summary.is_live(),
@@ -141,7 +143,7 @@ fn is(flag: Flag, subject: Subject<'_>) -> bool {
         Flag::Retry => subject.standing.is_retry,
         Flag::Side => summary.channel.is_side(),
         Flag::Subagent => matches!(summary.agent(), Agent::Sub(_)),
-        Flag::WarmUp => Purpose::of(summary) == Purpose::WarmUp,
+        Flag::WarmUp => is_for(Purpose::WarmUp),
     }
 }
 

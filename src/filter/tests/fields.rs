@@ -164,6 +164,15 @@ fn flags_that_other_flows_decide_choose_what_they_name() {
     assert!(chosen("is:live", &flow, none));
     flow.identity.purpose = Some("prewarm".to_owned());
     assert!(chosen("is:warmup", &flow, none));
+    let mut connection = side();
+    connection
+        .identity
+        .purpose
+        .clone_from(&flow.identity.purpose);
+    assert!(
+        !chosen("is:warmup", &connection, none),
+        "it asks for nothing itself"
+    );
     flow.identity.purpose = Some("compaction".to_owned());
     assert!(chosen("is:compact", &flow, none));
     let turn = flow.turn.as_mut().unwrap();
