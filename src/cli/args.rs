@@ -140,6 +140,7 @@ pub(super) enum Command {
 
 /// Options of every command.
 #[derive(Args, Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub(super) struct Common {
     /// Address to listen on; port 0 takes any free one
     #[arg(
