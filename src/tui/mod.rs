@@ -12,6 +12,7 @@ mod canvas;
 mod effects;
 mod input;
 mod pace;
+mod run;
 mod saving;
 mod screen;
 mod terminal;
@@ -36,14 +37,15 @@ pub use saving::Lines;
 pub use screen::Screen;
 pub use terminal::Terminal;
 
-use crate::app::{self, App, Effect, LogLine, Msg, Outcome};
+use crate::app::{self, App, LogLine, Msg, Outcome};
 use crate::capture::{Piece, Recording, Stream};
 use crate::tap::{self, Clock};
-use crate::view::{self, Ground, Theme};
+use crate::view::{Ground, Theme};
 use away::Away;
 use canvas::Canvas;
 use effects::Effects;
 use pace::Pace;
+use run::{Front, Run, window};
 
 /// Everything the loop works on.
 pub struct Session {
@@ -77,14 +79,6 @@ pub struct Devices<'a, K> {
     pub terminal: Option<&'a Terminal>,
     /// Columns and rows to begin with.
     pub size: (u16, u16),
-}
-
-/// What frames are shown on.
-#[derive(Clone, Copy)]
-struct Front<'a> {
-    screen: &'a Screen,
-    /// The real terminal.
-    terminal: Option<&'a Terminal>,
 }
 
 /// What becomes of captures that are being read.
@@ -190,22 +184,27 @@ where
     };
     let mut continued = front.terminal.and_then(|_| continued());
     let mut resized = front.terminal.and_then(|_| resized());
-    let mut away: Option<Away> = None;
-    let mut canvas = Canvas::new(devices.size);
     let mut arrived = Vec::new();
     let mut has_recorded = false;
-    let mut pace = Pace::default();
     tell_status(session, devices.children.as_ref());
     tell_themes(session);
     let coloured = Arc::new(Notify::new());
     let told = Arc::clone(&coloured);
     session.theme.tell_colours(move || told.notify_one());
     let guessed = session.theme.name().to_owned();
+    let mut run = Run {
+        session,
+        effects,
+        front,
+        canvas: Canvas::new(devices.size),
+        pace: Pace::default(),
+        away: None,
+    };
     loop {
         let mut messages = Vec::new();
         let has_queued = !queue.is_empty();
-        let has_screen = away.is_none();
-        let is_moving = has_screen && session.app.is_animating();
+        let has_screen = run.away.is_none();
+        let is_moving = has_screen && run.session.app.is_animating();
         tokio::select! {
             biased;
             () = &mut ending => return End::Told,
@@ -213,33 +212,23 @@ where
                 Some(Ok(input)) => {
                     // What was typed before the shell was there is nobody's.
                     messages.extend(message(input).filter(|_| has_screen));
-                    pace.is_awaited |= !messages.is_empty();
+                    run.pace.is_awaited |= !messages.is_empty();
                 }
                 Some(Err(error)) => return End::Lost(error),
                 None => return End::Told,
             },
             () = received(&mut resized), if has_screen => messages.extend(window()),
-            why = returned(&mut away, &mut continued) => {
-                match retake(session, front, effects, away.take(), why) {
-                    Ok(size) => messages.extend(size),
-                    Err(error) => return End::Lost(error),
-                }
-            }
+            why = returned(&mut run.away, &mut continued) => match run.retake(why) {
+                Ok(size) => messages.extend(size),
+                Err(error) => return End::Lost(error),
+            },
             Some(message) = outcomes.recv() => {
                 // For what was read back for the panes, a key may have asked.
-                pace.is_awaited |= matches!(message, Msg::Recalled(_));
+                run.pace.is_awaited |= matches!(message, Msg::Recalled(_));
                 messages.push(message);
             }
-            () = coloured.notified() => pace.is_dirty = true,
-            ground = answered(&mut devices.ground) => {
-                devices.ground = None;
-                // Whoever has chosen one meanwhile knows better.
-                if let Some(ground) = ground && session.theme.name() == guessed {
-                    let theme = Effect::Theme(ground.theme().to_owned());
-                    effects.perform(theme, session, front.screen);
-                    pace.is_dirty = true;
-                }
-            }
+            () = coloured.notified() => run.pace.is_dirty = true,
+            ground = answered(&mut devices.ground) => run.go_by(ground, &guessed),
             line = logged(&mut devices.log) => match line {
                 Some(line) => messages.push(Msg::Logged(line)),
                 None => devices.log = None,
@@ -247,7 +236,7 @@ where
             // Not at once: signals and timers are looked at in between.
             () = yield_now(), if has_queued => {}
             news = next(&mut devices.loading) => match news {
-                Some(news) => messages.extend(loaded(news, &mut session.recording)),
+                Some(news) => messages.extend(loaded(news, &mut run.session.recording)),
                 None => devices.loading = None,
             },
             is_open = changed(&mut devices.children) => if !is_open {
@@ -259,63 +248,32 @@ where
                 }
                 queue.extend(arrived.drain(..));
             }
-            () = sleep_until(pace.due()), if has_screen && pace.is_due_later() => {}
-            () = sleep_until(pace.next_tick()), if is_moving => {
-                messages.push(Msg::Tick(session.clock.now()));
-                pace.ticked();
+            () = sleep_until(run.pace.due()), if has_screen && run.pace.is_due_later() => {}
+            () = sleep_until(run.pace.next_tick()), if is_moving => {
+                messages.push(Msg::Tick(run.session.clock.now()));
+                run.pace.ticked();
             }
-            () = sleep_until(pace.check()), if pace.is_check_due() => pace.checked(),
-            () = yield_now(), if session.app.is_busy() => {
-                work(session, &mut input);
-                pace.is_dirty = true;
+            () = sleep_until(run.pace.check()), if run.pace.is_check_due() => run.pace.checked(),
+            () = yield_now(), if run.session.app.is_busy() => {
+                work(run.session, &mut input);
+                run.pace.is_dirty = true;
             }
         }
-        effects.begin_stream(&mut session.recording);
+        run.effects.begin_stream(&mut run.session.recording);
         if std::mem::take(&mut has_recorded) {
             messages.insert(0, Msg::Changed);
         }
-        if !messages.is_empty() {
-            // On a screen that rested, the last tick is long ago.
-            messages.insert(0, Msg::Tick(session.clock.now()));
+        if let Some(end) = run.tell(messages) {
+            return end;
         }
-        for message in messages {
-            if let Msg::Resize(columns, rows) = message
-                && canvas.resize((columns, rows))
-            {
-                front.screen.repaint();
-            }
-            pace.is_dirty = true;
-            for effect in session.app.update(message) {
-                match effect {
-                    Effect::Quit => return End::Quit,
-                    Effect::Suspend | Effect::View { .. } => match leave(session, front, effect) {
-                        Ok(other) => away = other,
-                        Err(error) => return End::Lost(error),
-                    },
-                    // The shell's title is its own.
-                    Effect::Title(_) if away.is_some() => {}
-                    effect => effects.perform(effect, session, front.screen),
-                }
-            }
-        }
-        for effect in session.app.recall() {
-            effects.perform(effect, session, front.screen);
-        }
-        pace.hold(session.app.is_waiting());
-        if away.is_none() && pace.may_draw(|| is_typed(&mut input)) {
-            session.app.status_mut().is_patient = pace.is_patient();
-            session.app.prepare(canvas.size());
-            let frame = canvas.draw(|frame| view::draw(&session.app, &session.theme, frame));
-            front.screen.show(frame);
-            pace.drawn();
-        }
-        if take_in(session, queue, &mut input) {
+        run.draw(|| is_typed(&mut input));
+        if take_in(run.session, queue, &mut input) {
             has_recorded = true;
-            pace.is_dirty = true;
-            pace.recorded();
+            run.pace.is_dirty = true;
+            run.pace.recorded();
         }
-        session.recording.settle(session.app.store_mut());
-        pace.is_dirty |= tell_status(session, devices.children.as_ref());
+        run.session.recording.settle(run.session.app.store_mut());
+        run.pace.is_dirty |= tell_status(run.session, devices.children.as_ref());
     }
 }
 
@@ -413,12 +371,14 @@ async fn receive(events: &mut Option<tap::Receiver>, arrived: &mut Vec<tap::Even
     }
 }
 
-/// What the terminal's text stands on; `None` if that will not be known. Where nobody asked, never.
-async fn answered(ground: &mut Option<oneshot::Receiver<Ground>>) -> Option<Ground> {
-    match ground {
-        Some(ground) => ground.await.ok(),
-        None => std::future::pending().await,
-    }
+/// What the terminal's text stands on, once; `None` if that will not be known. Where nobody asked, never.
+async fn answered(asked: &mut Option<oneshot::Receiver<Ground>>) -> Option<Ground> {
+    let Some(answer) = asked else {
+        return std::future::pending().await;
+    };
+    let ground = answer.await.ok();
+    *asked = None;
+    ground
 }
 
 /// Resolves once the number of children has changed; `false` when it will not change any more.
@@ -478,12 +438,6 @@ fn resized() -> Option<Signal> {
     signal(SignalKind::window_change()).ok()
 }
 
-/// The size of the window.
-fn window() -> Option<Msg> {
-    let (columns, rows) = crossterm::terminal::size().ok()?;
-    Some(Msg::Resize(columns, rows))
-}
-
 /// Resolves when the signal came; without one, never.
 async fn received(signal: &mut Option<Signal>) {
     match signal {
@@ -506,32 +460,6 @@ fn message(input: Input) -> Option<Msg> {
     }
 }
 
-/// Gives the terminal away: to what shows a text, or to a shell, behind which a proxy goes on. What only
-/// reads captures is stopped instead, until the shell that it was started from continues it.
-fn leave(session: &mut Session, front: Front<'_>, effect: Effect) -> io::Result<Option<Away>> {
-    let Some(terminal) = front.terminal else {
-        return Ok(None);
-    };
-    front.screen.settle();
-    terminal.release();
-    let away = match effect {
-        Effect::View { viewer, text } => Away::view(viewer, &text),
-        _ if session.app.options().is_proxy => Away::shell(),
-        _ => {
-            #[cfg(unix)]
-            rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;
-            resume(front)?;
-            return Ok(None);
-        }
-    };
-    match away {
-        Ok(away) => return Ok(Some(away)),
-        Err(error) => session.app.note(format!("cannot start {error}")),
-    }
-    resume(front)?;
-    Ok(None)
-}
-
 /// Resolves when the terminal is the program's again: when the shell that had it was left, or the
 /// process was continued after a stop.
 ///
@@ -542,37 +470,6 @@ async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) -> Op
     }
     received(continued).await;
     None
-}
-
-/// Takes the terminal over again, from a shell or from whoever stopped the program and has left it in
-/// other modes. Gives the size that its window has by now, and says what went wrong there.
-fn retake(
-    session: &mut Session,
-    front: Front<'_>,
-    effects: &mut Effects,
-    away: Option<Away>,
-    why: Option<String>,
-) -> io::Result<Option<Msg>> {
-    if let Some(why) = why {
-        session.app.note(why);
-    }
-    if let (None, Some(terminal)) = (away, front.terminal) {
-        front.screen.settle();
-        terminal.release();
-    }
-    resume(front)?;
-    let title = Effect::Title(session.app.title().to_owned());
-    effects.perform(title, session, front.screen);
-    Ok(window())
-}
-
-/// Takes the terminal over again after a release.
-fn resume(front: Front<'_>) -> io::Result<()> {
-    if let Some(terminal) = front.terminal {
-        terminal.resume()?;
-    }
-    front.screen.repaint();
-    Ok(())
 }
 
 /// The longest the loop decodes before it looks at timers and signals again.

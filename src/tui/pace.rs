@@ -43,12 +43,12 @@ impl Pace {
         let Some(held) = self.held else {
             return due;
         };
-        let hold = if self.is_held_drawn && !self.is_awaited {
+        let least = if self.is_held_drawn && !self.is_awaited {
             LONG_HOLD
         } else {
             HOLD
         };
-        due.max(held + hold)
+        due.max(held + least)
     }
 
     /// Puts the frame off a little while the panes wait: most often what they wait for comes at once.

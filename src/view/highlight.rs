@@ -51,18 +51,18 @@ impl Highlighter {
         }
         let mut known = self.shared.lock();
         match known.look(code, text) {
-            Some(Some(pieces)) => return pieces,
-            Some(None) => {}
+            Some(Look::Read(pieces)) => return pieces,
+            Some(Look::Wanted) => {}
             None => {
                 let line = (code.to_owned(), text.to_owned());
                 if let Some(grammars) = &self.grammars {
                     let pieces: Pieces = parse(grammars, code, text).into();
-                    known.keep(line, Some(Arc::clone(&pieces)));
+                    known.keep(line, Look::Read(Arc::clone(&pieces)));
                     return pieces;
                 }
                 // What finds no room in the queue is wanted again with the next frame.
                 if self.want(line.clone()) {
-                    known.keep(line, None);
+                    known.keep(line, Look::Wanted);
                 }
             }
         }
@@ -124,7 +124,7 @@ fn read(lines: &Receiver<Text>, shared: &Shared) {
         let Some(line) = wanted.pop() else { return };
         let pieces = parse(&grammars, &line.0, &line.1);
         let mut known = shared.lock();
-        known.keep(line, Some(pieces.into()));
+        known.keep(line, Look::Read(pieces.into()));
         read += 1;
         if (wanted.is_empty() || read % SCREENFUL == 0)
             && let Some(tell) = known.tell.clone()
@@ -147,16 +147,25 @@ struct Known {
     tell: Option<Tell>,
 }
 
-/// Lines by language and text; `None` for one that is being read.
+/// What is known of a line.
+#[derive(Clone, PartialEq, Debug)]
+enum Look {
+    /// It is being read.
+    Wanted,
+    /// It was.
+    Read(Pieces),
+}
+
+/// Lines by language and text.
 #[derive(Default)]
 struct Lines {
-    by_code: HashMap<String, HashMap<String, Option<Pieces>>>,
+    by_code: HashMap<String, HashMap<String, Look>>,
     count: usize,
 }
 
 impl Known {
-    /// What a line looks like: `None` if it was never wanted, `Some(None)` while it is being read.
-    fn look(&mut self, code: &str, text: &str) -> Option<Option<Pieces>> {
+    /// What a line looks like; `None` if it was never wanted.
+    fn look(&mut self, code: &str, text: &str) -> Option<Look> {
         if let Some(known) = self.young.get(code, text) {
             return Some(known.clone());
         }
@@ -166,21 +175,23 @@ impl Known {
     }
 
     /// Takes note of what a line looks like.
-    fn keep(&mut self, line: Text, pieces: Option<Pieces>) {
-        if let Some(pieces) = pieces.as_ref().filter(|pieces| !pieces.is_empty()) {
+    fn keep(&mut self, line: Text, look: Look) {
+        if let Look::Read(pieces) = &look
+            && !pieces.is_empty()
+        {
             self.latest.truncate(LATEST - 1);
             self.latest.push_front((line.clone(), Arc::clone(pieces)));
         }
-        self.keep_young(line, pieces);
+        self.keep_young(line, look);
     }
 
     /// The same without bounds on what is old: that goes at once when the young are many.
-    fn keep_young(&mut self, (code, text): Text, pieces: Option<Pieces>) {
+    fn keep_young(&mut self, (code, text): Text, look: Look) {
         if self.young.count >= MAX_YOUNG {
             self.old = std::mem::take(&mut self.young);
         }
         let lines = self.young.by_code.entry(code).or_default();
-        self.young.count += usize::from(lines.insert(text, pieces).is_none());
+        self.young.count += usize::from(lines.insert(text, look).is_none());
     }
 
     /// Forgets that a line is wanted.
@@ -204,7 +215,7 @@ impl Known {
 }
 
 impl Lines {
-    fn get(&self, code: &str, text: &str) -> Option<&Option<Pieces>> {
+    fn get(&self, code: &str, text: &str) -> Option<&Look> {
         self.by_code.get(code)?.get(text)
     }
 }
@@ -320,12 +331,13 @@ mod tests {
         let pieces = highlighter.line("rust", "let x = 1;");
         let mut known = highlighter.shared.lock();
         for number in 0..10 * MAX_YOUNG {
-            known.keep(("rust".to_owned(), number.to_string()), None);
-            assert_eq!(known.look("rust", "let x = 1;"), Some(Some(pieces.clone())));
+            known.keep(("rust".to_owned(), number.to_string()), Look::Wanted);
+            let look = Look::Read(pieces.clone());
+            assert_eq!(known.look("rust", "let x = 1;"), Some(look));
         }
         assert!(known.young.count + known.old.count <= 2 * MAX_YOUNG);
         let newest = ("rust".to_owned(), (10 * MAX_YOUNG - 1).to_string());
-        assert_eq!(known.look(&newest.0, &newest.1), Some(None));
+        assert_eq!(known.look(&newest.0, &newest.1), Some(Look::Wanted));
         known.forget(&newest);
         assert_eq!(known.look(&newest.0, &newest.1), None);
     }
@@ -336,7 +348,7 @@ mod tests {
         let (send, lines) = sync_channel(2 * MOST_WANTED);
         for number in 0..=MOST_WANTED {
             let line = ("rust".to_owned(), format!("let x = {number};"));
-            shared.lock().keep(line.clone(), None);
+            shared.lock().keep(line.clone(), Look::Wanted);
             send.send(line).unwrap();
         }
         drop(send);
@@ -346,6 +358,6 @@ mod tests {
         let first = known.latest.pop_front().unwrap();
         assert_eq!(first.0.1, "let x = 1;", "the first one is read last");
         let newest = format!("let x = {MOST_WANTED};");
-        assert!(matches!(known.look("rust", &newest), Some(Some(_))));
+        assert!(matches!(known.look("rust", &newest), Some(Look::Read(_))));
     }
 }
