@@ -288,6 +288,35 @@ fn a_socket_splits_into_turns_and_keeps_every_frame_once() {
 }
 
 #[test]
+fn an_answer_on_a_socket_is_named_by_the_call_that_the_turn_before_made() {
+    let mut script = Script::new();
+    script.socket(None);
+    let create = |input: &str| {
+        let text = format!(r#"{{"type":"response.create","model":"gpt-x","input":[{input}]}}"#);
+        frame(Direction::Out, TEXT, text.as_bytes())
+    };
+    let answer = |id: &str| {
+        format!(
+            r#"{{"type":"function_call_output","call_id":"{id}","output":"Process exited with code 0\nOutput:\nhi"}}"#
+        )
+    };
+    let done = r#"{"type":"response.output_item.done","output_index":0,"item":{"type":"function_call","call_id":"c1","name":"exec","arguments":"{}"}}"#;
+    let end = r#"{"type":"response.completed","response":{"id":"r1","output":[]}}"#;
+    for (input, expected) in [
+        (answer("c1"), "↩ exit 0 · hi"),
+        (answer("c1"), "↩ exec → exit 0 · hi"),
+        (answer("c2"), "↩ exit 0 · hi"),
+    ] {
+        script.data(Direction::Out, &create(&input));
+        for event in [done, end] {
+            script.data(Direction::In, &frame(Direction::In, TEXT, event.as_bytes()));
+        }
+        let turn = script.store.flows().len() - 1;
+        assert_eq!(script.flow(turn).gist, expected);
+    }
+}
+
+#[test]
 fn a_compressed_socket_is_read_with_its_whole_history() {
     let mut script = Script::new();
     script.socket(Some("permessage-deflate"));

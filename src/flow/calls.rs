@@ -42,6 +42,26 @@ pub struct Made {
     pub before: Option<Duration>,
 }
 
+/// The titles of the calls that a turn made: what goes on on its WebSocket brings their answers, and not the calls.
+#[derive(Clone, Default, Debug)]
+pub struct Titles(HashMap<String, String>);
+
+impl Titles {
+    /// Those of `flow`.
+    #[must_use]
+    pub fn of(flow: &Flow) -> Self {
+        let calls = flow.turn.iter().flat_map(Turn::calls).take(CALLS);
+        let titles = calls.filter_map(|call| Some((call.call_id.clone()?, call.title())));
+        Self(titles.collect())
+    }
+
+    /// The title of the call with this id.
+    #[must_use]
+    pub fn get(&self, call_id: &str) -> Option<&str> {
+        self.0.get(call_id).map(String::as_str)
+    }
+}
+
 impl Calls {
     /// Looks both ways from `flow`, which is one of the store's.
     #[must_use]
@@ -179,6 +199,9 @@ fn neighbours<'a>(
         |other: &&Flow| other.turn.is_some() && other.identity.thread == flow.identity.thread;
     flows.filter(is_near).take(TURNS)
 }
+
+/// Calls of a turn whose titles are kept.
+const CALLS: usize = 64;
 
 /// Rows of the list on either side that are looked at.
 const ROWS: usize = 200;

@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::{Channel, Context, Flow, FlowKind, Frame, Op};
+use super::{Channel, Context, Flow, FlowKind, Frame, Op, Titles};
 use crate::responses::{EventKind, Failure, Identity, Request, Status, Turn, event_name};
 use crate::tap::{Direction, field};
 use crate::wire::sse;
@@ -51,6 +51,11 @@ impl Flow {
 
     /// Reads the request body, once it is whole: model, identity, what it is about. Gives what was read.
     pub fn read_request(&mut self) -> Option<Request> {
+        self.read_request_after(&Titles::default())
+    }
+
+    /// The same of a turn on a WebSocket, where the turn before it made these calls.
+    pub fn read_request_after(&mut self, made: &Titles) -> Option<Request> {
         if !matches!(self.channel, Channel::Model | Channel::Compact) || self.kind == FlowKind::Ws {
             return None;
         }
@@ -66,7 +71,7 @@ impl Flow {
         if let Some(turn) = &mut self.turn {
             turn.expect(&request);
         }
-        let gist = request.gist();
+        let gist = request.gist_after(|id| made.get(id));
         if !gist.is_empty() {
             self.gist = gist;
         }

@@ -30,7 +30,7 @@ use crate::responses::{Agent, Identity, Status, Turn};
 use crate::tap::{At, Connection, Direction, Failure, Field, RequestHead, ResponseHead};
 
 pub use body::{Body, Fault, Reader, Spill, Spills};
-pub use calls::{Answer, Calls, Made};
+pub use calls::{Answer, Calls, Made, Titles};
 pub use channel::{Channel, Transport};
 pub use context::Context;
 pub use frame::{Frame, Op};

@@ -5,7 +5,7 @@
 //! connection's. Each frame is stored once.
 
 use super::http::{body, gap, leave_out, miss};
-use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store};
+use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store, Titles};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -19,6 +19,8 @@ pub(super) struct Socket {
     turn: Option<FlowId>,
     /// Turns begun so far.
     turns: u32,
+    /// The calls of the last turn that ended.
+    made: Titles,
     /// Whether neither end ended it: that is told.
     is_broken: bool,
     out: websocket::Decoder,
@@ -33,6 +35,7 @@ impl Socket {
             connection,
             turn: None,
             turns: 0,
+            made: Titles::default(),
             is_broken: false,
             out: websocket::Decoder::with_limit(true, deflate, MESSAGES),
             inn: websocket::Decoder::with_limit(false, deflate, MESSAGES),
@@ -192,7 +195,7 @@ impl Socket {
             let is_over = store.change(owner, |flow| {
                 store_frame(flow, dir, &frame, payload, at, event, redactor);
                 if begins {
-                    flow.read_request();
+                    flow.read_request_after(&self.made);
                 }
                 flow.turn.as_ref().is_some_and(Turn::is_over)
             });
@@ -231,6 +234,7 @@ impl Socket {
             flow.ended = Some(at);
             flow.conclude();
         });
+        self.made = store.get(turn).map(Titles::of).unwrap_or_default();
         finished.push(turn);
     }
 }

@@ -5,8 +5,9 @@
 
 use std::borrow::Cow;
 
-use super::Tool;
 use super::lenient::{self, Members};
+use super::request::first_line;
+use super::{Patch, Tool};
 
 /// One element of a conversation.
 #[derive(Clone, PartialEq, Debug)]
@@ -221,6 +222,16 @@ impl ItemKind {
 }
 
 impl ToolCall {
+    /// What its answer is named by: the tool and, of a patch, its files.
+    #[must_use]
+    pub fn title(&self) -> String {
+        let patch = Patch::of(self).filter(|patch| !patch.files.is_empty());
+        match patch {
+            Some(patch) => format!("{} {}", self.name, first_line(&patch.gist())),
+            None => self.name.clone(),
+        }
+    }
+
     /// The call that an item of type `kind` is, if that is a type of call.
     fn of(kind: &str, members: &Members<'_>) -> Option<Self> {
         let (tool, input) = match kind {

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 
 use super::item::{Item, ItemKind, Part, ToolOutput, join};
 use super::lenient::{self, Members};
-use super::{Identity, ParseError, Patch};
+use super::{Identity, ParseError};
 
 /// The body of `POST …/responses`, or a `response.create` message.
 #[derive(Clone, PartialEq, Default, Debug)]
@@ -208,6 +208,13 @@ impl Request {
     /// compaction.
     #[must_use]
     pub fn gist(&self) -> String {
+        self.gist_after(|_| None)
+    }
+
+    /// The same of a request that continues others: `title` gives the [`ToolCall::title`] of the call with an id, if
+    /// they made it.
+    #[must_use]
+    pub fn gist_after<'a>(&self, title: impl Fn(&str) -> Option<&'a str>) -> String {
         if self.is_warm_up {
             return "warm-up".to_owned();
         }
@@ -219,7 +226,11 @@ impl Request {
             return String::new();
         };
         match &newest.kind {
-            ItemKind::Output(output) => self.output_gist(output),
+            ItemKind::Output(output) => {
+                let id = output.call_id.as_deref();
+                let made = || Some(title(id?)?.to_owned());
+                self.output_gist(output, self.title_of(id).or_else(made))
+            }
             ItemKind::Other { kind } if kind == "compaction_trigger" => "compaction".to_owned(),
             ItemKind::Message { role, parts, .. } if role.starts_with('/') => {
                 format!("{role}: {}", first_line(&join(parts)))
@@ -231,11 +242,15 @@ impl Request {
         }
     }
 
-    fn output_gist(&self, output: &ToolOutput) -> String {
-        let call = self.input.iter().rev().find_map(|item| match &item.kind {
-            ItemKind::Call(call) if call.call_id == output.call_id => Some(call),
+    /// The title of the call with this id.
+    fn title_of(&self, id: Option<&str>) -> Option<String> {
+        self.input.iter().rev().find_map(|item| match &item.kind {
+            ItemKind::Call(call) if call.call_id.as_deref() == id => Some(call.title()),
             _ => None,
-        });
+        })
+    }
+
+    fn output_gist(&self, output: &ToolOutput, title: Option<String>) -> String {
         let outcome = output.outcome();
         let word = outcome.end.word().unwrap_or_default();
         let says = first_line(&outcome.body);
@@ -255,13 +270,9 @@ impl Request {
             0 => String::new(),
             more => format!(" (+{more} more)"),
         };
-        let Some(call) = call else {
-            return format!("↩ {line}{tail}");
-        };
-        let name = &call.name;
-        match Patch::of(call).filter(|patch| !patch.files.is_empty()) {
-            Some(patch) => format!("↩ {name} {} → {line}{tail}", first_line(&patch.gist())),
-            None => format!("↩ {name} → {line}{tail}"),
+        match title {
+            Some(title) => format!("↩ {title} → {line}{tail}"),
+            None => format!("↩ {line}{tail}"),
         }
     }
 }

@@ -18,7 +18,7 @@ use serde::de::{
 
 use super::shape::{Entry, Message, Pair};
 use crate::export::time;
-use crate::flow::{Channel, Close, Flow, FlowId, FlowKind, Frame, Op};
+use crate::flow::{Channel, Close, Flow, FlowId, FlowKind, Frame, Op, Titles};
 use crate::responses::{EventKind, event_name};
 use crate::tap::{
     At, Connection, Direction, Failure, Field, Phase, Redactor, RequestHead, ResponseHead, Side,
@@ -380,6 +380,8 @@ impl Socket<'_> {
             self.end_turn(at);
             self.begin_turn(at);
         }
+        let before = self.turns.iter().rev().filter(|_| begins).nth(1);
+        let made = before.map(Titles::of).unwrap_or_default();
         let turn = self.turns.last_mut().filter(|turn| turn.is_live());
         let owner = match (turn, op) {
             (Some(turn), op) if !matches!(op, Op::Close(_)) => turn,
@@ -406,7 +408,7 @@ impl Socket<'_> {
             fault: None,
         });
         if begins {
-            owner.read_request();
+            owner.read_request_after(&made);
         }
         if let Some(text) = text.filter(|_| dir == Direction::In) {
             owner.read_event(owner.frames.len() - 1, text);
