@@ -6,6 +6,7 @@
 //! case, and values are judged in one place.
 
 mod print;
+mod reading;
 mod setting;
 
 use std::ffi::OsString;
@@ -121,6 +122,11 @@ pub(super) fn config(common: &Common, is_default: bool) -> Result<(), Error> {
 
 /// The whole command line that the program understands.
 pub(super) fn command() -> clap::Command {
+    reading::hidden(whole())
+}
+
+/// The same, with every option told by every command that takes it.
+fn whole() -> clap::Command {
     let mut command = Cli::command().mut_args(|arg| {
         let is_setting = arg.get_env().is_some();
         let is_switch = matches!(arg.get_action(), ArgAction::SetTrue);
@@ -162,13 +168,14 @@ fn switch(arg: Arg) -> Arg {
 /// # Errors
 /// When one of them is wrong, or only help was asked for.
 pub(super) fn read(arguments: &[OsString]) -> Result<Cli, Stop> {
-    let command = command();
+    let command = whole();
     let settings = Setting::all(&command);
     let parse = |command: clap::Command| {
-        let matches = command.try_get_matches_from(arguments);
+        let matches = reading::hidden(command).try_get_matches_from(arguments);
         matches.map_err(|error| refused(error, &settings))
     };
     let first = parse(command.clone())?;
+    reading::check(&command, &first)?;
     let mut cli = from(&first)?;
     let asks_nothing = matches!(
         cli.command,
@@ -438,7 +445,7 @@ mod tests {
 
     #[test]
     fn every_option_is_a_setting_or_of_one_run() {
-        let command = command();
+        let command = whole();
         let mut keys = HashSet::new();
         for setting in Setting::all(&command) {
             let name = setting.key().to_uppercase().replace('-', "_");
