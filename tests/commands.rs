@@ -77,7 +77,7 @@ fn an_archive_in_a_pipe_or_compressed_is_read_like_a_capture() {
 fn a_filter_chooses_and_a_file_is_private_and_whole() {
     let place = Place::new();
     fs::write(place.path("out.jsonl"), "of before").unwrap();
-    place.printed("export demo.jsonl --format jsonl --filter ~c+429 -o out.jsonl");
+    place.printed("export demo.jsonl --format jsonl --filter ~c+429 -o out.jsonl --force");
     let text = fs::read_to_string(place.path("out.jsonl")).unwrap();
     let flows: Vec<Value> = text
         .lines()
@@ -123,7 +123,7 @@ fn an_output_that_is_no_file_is_written_and_not_replaced() {
     assert!(said.contains("cannot write full: No space left"), "{said}");
     fs::write(place.path("target"), "of before").unwrap();
     symlink("target", place.path("link")).unwrap();
-    place.printed("export demo.jsonl --format jsonl -o link");
+    place.printed("export demo.jsonl --format jsonl -o link --force");
     for name in ["full", "link"] {
         assert!(place.path(name).is_symlink(), "{name}");
     }
@@ -161,18 +161,43 @@ fn a_failure_is_one_line_and_leaves_no_file() {
     for (command, code, says) in [
         (
             "report none.jsonl",
-            1,
+            2,
             "cannot read none.jsonl: No such file",
         ),
         (
             "export bad.har --format har -o x",
-            1,
+            2,
             "cannot read bad.har: HAR: missing field",
         ),
         (
             "export demo.jsonl --format har -o no/x",
             1,
             "cannot write no/x: No such file",
+        ),
+        (
+            "export demo.jsonl --format har -o bad.har",
+            1,
+            "cannot write bad.har: it exists\nhint: --force writes over it",
+        ),
+        (
+            "report demo.jsonl -o bad.har",
+            1,
+            "cannot write bad.har: it exists",
+        ),
+        (
+            "report demo.jsonl --listen 127.0.0.1:0",
+            2,
+            "--listen means nothing to codextap report, which reads captures\nhint: codextap report --help",
+        ),
+        (
+            "--route /x=http://y open demo.jsonl",
+            2,
+            "--route means nothing to codextap open",
+        ),
+        (
+            "sessions list demo.jsonl --theme dark",
+            2,
+            "--theme means nothing to codextap sessions",
         ),
         ("export demo.jsonl --format pdf", 2, "invalid value 'pdf'"),
         (
@@ -190,6 +215,104 @@ fn a_failure_is_one_line_and_leaves_no_file() {
         );
         assert!(!place.path("x").exists(), "{command}");
     }
+}
+
+#[test]
+fn one_bad_file_among_good_ones_is_told_and_the_others_are_read() {
+    let place = Place::new();
+    let demo = fs::read_to_string(&place.capture).unwrap();
+    let mut lines: Vec<&str> = demo.lines().collect();
+    lines.splice(1..1, ["a note", "{}"]);
+    fs::write(place.path("notes.jsonl"), lines.join("\n")).unwrap();
+    fs::write(place.path("list.txt"), "milk\nbread\n").unwrap();
+    fs::write(place.path("empty.jsonl"), "").unwrap();
+    let noted = "codextap: notes.jsonl: 2 lines are no flows, the first at line 2: not JSON: ";
+    let foreign = "codextap: list.txt is neither a capture nor a HAR: line 1: not JSON: ";
+    for command in ["report", "sessions list", "export --format jsonl", "open"] {
+        let of = |files: &str| place.run(&format!("{command} {files}"), Stdio::null());
+        let whole = of("demo.jsonl");
+        for (files, code, says) in [
+            ("empty.jsonl demo.jsonl", 0, &[][..]),
+            ("notes.jsonl", 0, &[noted][..]),
+            (
+                "gone.jsonl list.txt notes.jsonl",
+                2,
+                &["codextap: cannot read gone.jsonl: ", foreign, noted],
+            ),
+            (
+                "gone.jsonl list.txt",
+                2,
+                &["codextap: cannot read gone.jsonl: ", foreign],
+            ),
+        ] {
+            let output = of(files);
+            let said = String::from_utf8(output.stderr).unwrap();
+            assert_eq!(
+                output.status.code(),
+                Some(code),
+                "{command} {files}: {said}"
+            );
+            let said: Vec<&str> = said.lines().collect();
+            assert_eq!(said.len(), says.len(), "{command} {files}: {said:?}");
+            for (said, says) in said.iter().zip(says) {
+                assert!(said.starts_with(says), "{command} {files}: {said}");
+            }
+            if command != "report" {
+                let is_read = files.ends_with("notes.jsonl") || files.ends_with("demo.jsonl");
+                assert_eq!(output.stdout == whole.stdout, is_read, "{command} {files}");
+            }
+        }
+    }
+    let twice = place.run("open demo.jsonl demo.jsonl", Stdio::null());
+    let said = String::from_utf8(twice.stderr).unwrap();
+    assert!(
+        said.starts_with("codextap: demo.jsonl: 16 flows were read already, the first at line 1"),
+        "{said}"
+    );
+    assert_eq!(twice.status.code(), Some(0));
+}
+
+#[test]
+fn a_filter_that_matches_nothing_says_so() {
+    let place = Place::new();
+    for command in [
+        "report demo.jsonl",
+        "sessions list demo.jsonl",
+        "export demo.jsonl --format har",
+        "open demo.jsonl",
+    ] {
+        let run = |more: &str| {
+            place.run(
+                &format!("{command} --filter model:nosuch{more}"),
+                Stdio::null(),
+            )
+        };
+        let output = run("");
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(
+            said, "codextap: nothing matches model:nosuch\n",
+            "{command}"
+        );
+        assert_eq!(output.status.code(), Some(0), "{command}");
+        assert_eq!(run(" -q").stderr, b"", "{command}");
+    }
+}
+
+#[test]
+fn a_filter_that_chooses_turns_leaves_their_connections_out() {
+    let place = Place::new();
+    let text = place.printed("export demo.jsonl --format jsonl --filter is:warmup");
+    let kinds: Vec<Value> = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["kind"].clone())
+        .collect();
+    assert_eq!(kinds, ["ws_turn"]);
+    fs::write(place.path("turn.jsonl"), text).unwrap();
+    let rows = place.printed("open turn.jsonl --filter ~websocket");
+    assert!(rows.contains(" warm-up"), "{rows}");
+    let archive = place.printed("export demo.jsonl --format har --filter is:warmup");
+    let archive: Value = serde_json::from_str(&archive).unwrap();
+    assert_eq!(archive["log"]["entries"].as_array().unwrap().len(), 1);
 }
 
 #[test]

@@ -353,7 +353,11 @@ fn what_cannot_be_done_is_said_in_one_line() {
             1,
             "bad.toml: line 3: \"x\" is no price",
         ),
-        (&["list", "no.jsonl"], 1, "no line of no.jsonl is a flow"),
+        (
+            &["list", "no.jsonl"],
+            2,
+            "no.jsonl is neither a capture nor a HAR: line 1: not JSON",
+        ),
     ];
     for (arguments, code, why) in table {
         let done = run(directory.path(), arguments);

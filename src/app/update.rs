@@ -73,6 +73,7 @@ impl App {
                 Vec::new()
             }
             Msg::LoadFailed(why) => {
+                self.loading.fail(why.clone());
                 self.toasts.push(Toast::error(why));
                 Vec::new()
             }

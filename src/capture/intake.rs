@@ -24,6 +24,14 @@ pub struct Item {
     pub(super) line: u64,
 }
 
+impl Item {
+    /// The name of the file that it was read from.
+    #[must_use]
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+}
+
 /// What is kept of a flow.
 #[derive(Debug)]
 pub(super) enum Kept {

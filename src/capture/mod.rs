@@ -45,7 +45,7 @@ pub use recording::{Recording, Written};
 pub use recover::{Recovery, journals, recover};
 pub use retention::{Hold, Policy, Removed, clean};
 pub use scan::{Piece, Start, scan};
-pub use selection::{Existing, Failure, Saved, save, whole};
+pub use selection::{Existing, Failure, Saved, put, save, whole};
 pub use shelf::Shelf;
 pub use spill::Spillway;
 pub use stream::{Choice, Stream};

@@ -163,7 +163,10 @@ fn copy(
 }
 
 /// Gives the finished file its name.
-fn put(temporary: &Path, path: &Path, existing: Existing) -> io::Result<()> {
+///
+/// # Errors
+/// [`ErrorKind::AlreadyExists`] where another file has that name and is to be kept; what the system gives.
+pub fn put(temporary: &Path, path: &Path, existing: Existing) -> io::Result<()> {
     match existing {
         Existing::Replace => fs::rename(temporary, path),
         // Unlike a rename, a link never replaces a file that came in the meantime.

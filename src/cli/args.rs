@@ -99,6 +99,9 @@ pub(super) enum Command {
         /// File to write instead of the standard output
         #[arg(short, long, value_name = "OUT")]
         output: Option<PathBuf>,
+        /// Write over that file if it exists
+        #[arg(long)]
+        force: bool,
     },
     /// Flows of captures in the form of another tool
     Export(Export),

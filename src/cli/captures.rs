@@ -3,6 +3,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, ScopedJoinHandle};
 
@@ -20,13 +21,15 @@ use crate::tui::Loading;
 /// What captures hold: a summary of every flow, and where the rest of it stands.
 pub(super) struct Captures {
     pub(super) store: Store,
-    /// How many lines could not be read.
+    /// How many lines gave nothing.
     pub(super) skips: u64,
+    /// Whether there was a file of which nothing could be read.
+    has_failed: bool,
     shelf: Shelf,
 }
 
 impl Captures {
-    /// Reads the files, and says which lines could not be read. `-` is the standard input.
+    /// Reads the files, and says what could not be read. `-` is the standard input.
     pub(super) async fn read(
         files: &[PathBuf],
         redactor: &Redactor,
@@ -44,7 +47,7 @@ impl Captures {
                     progress.show("reading", percent);
                     taken.take(&mut store, piece, percent);
                 }
-                Loading::Failed(why) => return Err(Error::new(why)),
+                Loading::Failed(why) => taken.fail(why),
                 Loading::Noted(what) => {
                     progress.clear();
                     super::report(&what);
@@ -53,16 +56,17 @@ impl Captures {
             }
         }
         progress.clear();
-        if store.is_empty() {
-            super::open::nothing(&taken)?;
-        }
-        super::open::say_skipped(&taken);
-        let skips = taken.skips();
         Ok(Self {
+            has_failed: super::open::tell(&taken, store.is_empty())?,
+            skips: taken.skips(),
             store,
-            skips,
             shelf,
         })
+    }
+
+    /// What the command exits with.
+    pub(super) fn code(&self) -> ExitCode {
+        super::open::code(self.has_failed)
     }
 
     /// The flows that pass the filter, in the order of the list. Only what the filter looks into is read.

@@ -47,7 +47,7 @@ pub(super) fn script(shell: Shell) -> Result<(), Error> {
     completer
         .write_registration(VARIABLE, BINARY, BINARY, BINARY, &mut script)
         .map_err(|error| failed(&error.to_string()))?;
-    let mut output = Output::open(None, &[])?;
+    let mut output = Output::standard();
     output.write(&mut script)?;
     output.finish()
 }

@@ -1,14 +1,17 @@
 //! `codextap export`: flows of captures in the form of another tool.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
 use super::args::Common;
 use super::captures::Captures;
 use super::error::Error;
+use super::open::say_chosen;
 use super::output::Output;
 use super::progress::Progress;
+use crate::capture::Existing;
 use crate::export::{Curl, Format, Har, Markdown, Otlp, mask};
 use crate::tap::Redactor;
 use crate::tui::Lines;
@@ -25,6 +28,9 @@ pub(super) struct Export {
     /// File to write instead of the standard output
     #[arg(short, long, value_name = "OUT")]
     pub(super) output: Option<PathBuf>,
+    /// Write over that file if it exists
+    #[arg(long)]
+    pub(super) force: bool,
     /// With `--format otlp`, write what was said into the spans, too
     #[arg(long)]
     pub(super) content: bool,
@@ -46,9 +52,10 @@ pub(super) enum Name {
 }
 
 /// Writes the flows that pass `--filter`.
-pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error> {
+pub(super) async fn export(common: &Common, export: Export) -> Result<ExitCode, Error> {
     let filter = super::filter(common)?;
-    let mut output = Output::open(export.output.as_deref(), &export.files)?;
+    let existing = existing(export.force);
+    let mut output = Output::open(export.output.as_deref(), &export.files, existing)?;
     let mut progress = Progress::new(common.quiet);
     let redactor = redactor(common);
     let captures = Captures::read(&export.files, &redactor, &mut progress).await?;
@@ -63,8 +70,10 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     };
     let mut text = Vec::new();
     format.begin(&mut text);
+    let mut chosen = 0;
     let masked = |(): &mut (), flow, _| mask(flow, &redactor);
     captures.each(filter.as_ref(), &mut progress, masked, |flow| {
+        chosen += 1;
         // A long body is here only in part: its line is copied, unless there is something in it to mask.
         let is_long = export.format == Name::Jsonl && !flow.is_at_hand() && !output.is_gone();
         if is_long && captures.is_masked(&flow, &redactor)? {
@@ -80,7 +89,18 @@ pub(super) async fn export(common: &Common, export: Export) -> Result<(), Error>
     })?;
     format.end(&mut text);
     output.write(&mut text)?;
-    output.finish()
+    output.finish()?;
+    say_chosen(common, chosen);
+    Ok(captures.code())
+}
+
+/// What becomes of a file that has the name of the result already.
+pub(super) fn existing(is_forced: bool) -> Existing {
+    if is_forced {
+        Existing::Replace
+    } else {
+        Existing::Keep
+    }
 }
 
 /// What masks flows that were recorded without masking.

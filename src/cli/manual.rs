@@ -24,7 +24,7 @@ pub(super) fn manual(directory: Option<&Path>) -> Result<(), Error> {
     Man::new(command)
         .render(&mut page)
         .map_err(|error| Error::new(format!("cannot print the manual page: {error}")))?;
-    let mut output = Output::open(None, &[])?;
+    let mut output = Output::standard();
     output.write(&mut page)?;
     output.finish()
 }

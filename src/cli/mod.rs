@@ -1,6 +1,6 @@
 //! Arguments, wiring, exit codes: what turns the library into a program.
 //!
-//! Exit codes: 0 done, 1 failed, 2 a wrong command line; `codex` and `run` pass the child's own code on. A signal
+//! Exit codes: 0 done, 1 failed, 2 a wrong command line or a file that cannot be read; `codex` and `run` pass the child's own code on. A signal
 //! is a way to be done; a second one, which cuts what the first one waits for, is 128 and its number.
 
 mod access;
@@ -175,21 +175,15 @@ async fn run(
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?, None, log).await?,
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await?,
         Command::Open { files, follow } => {
-            Box::pin(open::open(&common, &files, follow, has_screen, log)).await?;
-            None
+            return Box::pin(open::open(&common, &files, follow, has_screen, log)).await;
         }
-        Command::Export(what) => {
-            export::export(&common, what).await?;
-            None
-        }
-        Command::Report { files, output } => {
-            report::report(&common, &files, output.as_deref()).await?;
-            None
-        }
-        Command::Sessions(question) => {
-            sessions::sessions(&common, &question).await?;
-            None
-        }
+        Command::Export(what) => return export::export(&common, what).await,
+        Command::Report {
+            files,
+            output,
+            force,
+        } => return report::report(&common, &files, output.as_deref(), force).await,
+        Command::Sessions(question) => return sessions::sessions(&common, &question).await,
         Command::Config { default } => {
             settings::config(&common, default)?;
             None

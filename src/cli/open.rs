@@ -2,6 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use jiff::tz::TimeZone;
 use tokio::sync::mpsc::UnboundedReceiver;
@@ -28,7 +29,7 @@ pub(super) async fn open(
     follows: bool,
     has_screen: bool,
     log: Option<Lines>,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
     let filter = super::filter(common)?;
     let theme = theme(common)?;
     let prices = super::prices::load(common)?.into();
@@ -38,7 +39,7 @@ pub(super) async fn open(
         .collect();
     let mut loading = opening::open(files, follows, super::export::redactor(common))?;
     if !has_screen {
-        return print(filter.as_ref(), loading).await;
+        return print(common, filter.as_ref(), loading).await;
     }
     check_terminal()?;
     let names: Vec<String> = files
@@ -70,8 +71,8 @@ pub(super) async fn open(
     let source = Source::Captures(loading);
     let mut signals = Signals::listen();
     let Shown { ended, .. } = show(common, session, source, log, &mut signals).await?;
-    say_skipped(ended.session.app.loading());
-    result(ended.end)
+    result(ended.end)?;
+    Ok(code(tell(ended.session.app.loading(), false)?))
 }
 
 /// Waits for the first flows: with none, there is nothing to show a screen for.
@@ -88,11 +89,13 @@ async fn begin(
                     return Ok(());
                 }
             }
-            Loading::Failed(why) => return Err(Error::new(why)),
+            Loading::Failed(why) => {
+                session.app.update(Msg::LoadFailed(why));
+            }
             Loading::Noted(what) => {
                 session.app.update(Msg::LoadNoted(what));
             }
-            Loading::Done => return nothing(session.app.loading()),
+            Loading::Done => return tell(session.app.loading(), true).map(|_| ()),
         }
     }
     Ok(())
@@ -100,9 +103,10 @@ async fn begin(
 
 /// Prints a line per flow.
 async fn print(
+    common: &Common,
     filter: Option<&Filter>,
     mut loading: UnboundedReceiver<Loading>,
-) -> Result<(), Error> {
+) -> Result<ExitCode, Error> {
     let (mut store, mut taken, mut shelf) = (Store::default(), Taken::default(), Shelf::default());
     while let Some(news) = loading.recv().await {
         match news {
@@ -110,49 +114,62 @@ async fn print(
                 shelf.add(file);
             }
             Loading::Piece(piece, percent) => taken.take(&mut store, piece, percent),
-            Loading::Failed(why) => return Err(Error::new(why)),
+            Loading::Failed(why) => taken.fail(why),
             Loading::Noted(what) => super::report(&what),
             Loading::Done => break,
         }
     }
-    if store.is_empty() {
-        nothing(&taken)?;
-    }
-    say_skipped(&taken);
+    let has_failed = tell(&taken, store.is_empty())?;
+    let mut chosen = 0;
     let mut out = io::stdout().lock();
     for summary in store.rows().iter().filter_map(|id| store.summary(*id)) {
         let is_shown = match filter {
             None => true,
             Some(filter) => is_chosen(filter, &summary, &store, &shelf)?,
         };
+        chosen += u64::from(is_shown);
         if is_shown && writeln!(out, "{}", FlowLine(&summary)).is_err() {
             // Whoever reads has read enough.
             break;
         }
     }
-    Ok(())
+    say_chosen(common, chosen);
+    Ok(code(has_failed))
 }
 
-/// Says which lines could not be read.
-pub(super) fn say_skipped(loading: &Taken) {
-    for line in loading.skipped() {
-        super::report(&format!("skipped {line}"));
+/// Says what could not be read; gives whether there was a file of which nothing could.
+///
+/// # Errors
+/// Where there is nothing else, which is when `is_empty`, the last of that is the failure.
+pub(super) fn tell(loading: &Taken, is_empty: bool) -> Result<bool, Error> {
+    let mut failures = loading.failures();
+    let last = if is_empty { failures.pop() } else { None };
+    for line in failures.iter().cloned().chain(loading.notes()) {
+        super::report(&line);
     }
-    let more = loading.skips() - loading.skipped().len() as u64;
-    if more > 0 {
-        super::report(&format!("skipped {more} more lines"));
+    match last {
+        Some(last) => Err(Error::usage(last)),
+        None => Ok(!failures.is_empty()),
     }
 }
 
-/// Says what there is instead of flows, if there is anything.
-pub(super) fn nothing(loading: &Taken) -> Result<(), Error> {
-    match loading.skipped().first() {
-        None => Ok(()),
-        Some(first) => Err(Error::new(format!(
-            "no line of {} is a flow: {}",
-            first.file, first.why
-        ))
-        .hint("codextap open reads the captures that codextap writes")),
+/// What a command exits with that read captures.
+pub(super) fn code(has_failed: bool) -> ExitCode {
+    if has_failed {
+        ExitCode::from(2)
+    } else {
+        ExitCode::SUCCESS
+    }
+}
+
+/// Says so where the filter chose none.
+pub(super) fn say_chosen(common: &Common, chosen: u64) {
+    if let Some(filter) = common
+        .filter
+        .as_ref()
+        .filter(|_| chosen == 0 && !common.quiet)
+    {
+        super::report(&format!("nothing matches {filter}"));
     }
 }
 

@@ -25,14 +25,18 @@ pub(super) fn open(
     follows: bool,
     redactor: Redactor,
 ) -> Result<UnboundedReceiver<Loading>, Error> {
+    let (tell, told) = unbounded_channel();
     let mut files = Vec::new();
     for path in paths {
-        files.push(
-            Source::open(path)
-                .map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))?,
-        );
+        match Source::open(path) {
+            Ok(source) => files.push(source),
+            Err(error) => {
+                let why = format!("cannot read {}: {error}", path.display());
+                // The receiver is at hand.
+                let _ = tell.send(Loading::Failed(why));
+            }
+        }
     }
-    let (tell, told) = unbounded_channel();
     let opening = Opening {
         files,
         follows,

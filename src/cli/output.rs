@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use super::error::Error;
-use crate::capture::create_beside;
+use crate::capture::{Existing, create_beside, put};
 
 /// A result that is being written.
 pub(super) enum Output {
@@ -20,6 +20,7 @@ pub(super) enum Output {
         /// The path without symbolic links.
         target: PathBuf,
         temporary: PathBuf,
+        existing: Existing,
     },
     /// To what is no file: a pipe, a device.
     Special { out: BufWriter<File>, path: PathBuf },
@@ -28,20 +29,26 @@ pub(super) enum Output {
 }
 
 impl Output {
+    /// The standard output.
+    pub(super) fn standard() -> Self {
+        Self::Standard(BufWriter::with_capacity(BUFFER, io::stdout()))
+    }
+
     /// Opens it; without a path or with `-`, the standard output. None of `inputs` may be written over: a
     /// capture may be the only copy of what it has, and another program may still add to it.
-    pub(super) fn open(path: Option<&Path>, inputs: &[PathBuf]) -> Result<Self, Error> {
+    pub(super) fn open(
+        path: Option<&Path>,
+        inputs: &[PathBuf],
+        existing: Existing,
+    ) -> Result<Self, Error> {
         let Some(path) = path.filter(|path| *path != Path::new("-")) else {
-            return Ok(Self::Standard(BufWriter::with_capacity(
-                BUFFER,
-                io::stdout(),
-            )));
+            return Ok(Self::standard());
         };
         let there = fs::metadata(path);
         if path.file_name().is_none() || there.as_ref().is_ok_and(fs::Metadata::is_dir) {
             return Err(failed(path, "it is a directory"));
         }
-        if there.is_ok_and(|there| !there.is_file()) {
+        if there.as_ref().is_ok_and(|there| !there.is_file()) {
             let file = OpenOptions::new().write(true).open(path);
             return Ok(Self::Special {
                 out: BufWriter::with_capacity(BUFFER, file.map_err(|error| failed(path, error))?),
@@ -55,6 +62,9 @@ impl Output {
         if inputs.iter().any(is_same) {
             return Err(failed(path, "it is read; name another file"));
         }
+        if there.is_ok() && existing == Existing::Keep {
+            return Err(exists(path));
+        }
         let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let (file, temporary) = create_beside(&target).map_err(|error| failed(path, error))?;
         Ok(Self::File {
@@ -62,6 +72,7 @@ impl Output {
             path: path.to_owned(),
             target,
             temporary,
+            existing,
         })
     }
 
@@ -83,6 +94,7 @@ impl Output {
 
     /// Writes what is waiting, and gives a file its name.
     pub(super) fn finish(mut self) -> Result<(), Error> {
+        let mut is_there = false;
         let written = match &mut self {
             Self::Standard(out) => out.flush(),
             Self::Special { out, .. } => out.flush(),
@@ -90,14 +102,21 @@ impl Output {
                 out,
                 target,
                 temporary,
+                existing,
                 ..
             } => {
                 let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-                synced.and_then(|()| fs::rename(temporary, target))
+                let put = synced.and_then(|()| put(temporary, target, *existing));
+                let why = put.as_ref().err().map(io::Error::kind);
+                is_there = why == Some(ErrorKind::AlreadyExists);
+                put
             }
             Self::Gone => Ok(()),
         };
-        self.judge(written)
+        match &self {
+            Self::File { path, .. } if is_there => Err(exists(path)),
+            _ => self.judge(written),
+        }
     }
 
     fn judge(&mut self, written: io::Result<()>) -> Result<(), Error> {
@@ -126,6 +145,10 @@ impl Drop for Output {
     }
 }
 
+fn exists(path: &Path) -> Error {
+    failed(path, "it exists").hint("--force writes over it")
+}
+
 fn failed(path: &Path, why: impl std::fmt::Display) -> Error {
     Error::new(format!("cannot write {}: {why}", path.display()))
 }
@@ -141,12 +164,25 @@ mod tests {
     fn what_is_left_of_a_process_with_the_same_id_does_not_matter() {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("out");
-        let left = Output::open(Some(&path), &[]).unwrap();
-        let mut output = Output::open(Some(&path), &[]).unwrap();
+        let left = Output::open(Some(&path), &[], Existing::Keep).unwrap();
+        let mut output = Output::open(Some(&path), &[], Existing::Keep).unwrap();
         output.write(&mut b"whole".to_vec()).unwrap();
         output.finish().unwrap();
         drop(left);
         assert_eq!(fs::read(&path).unwrap(), b"whole");
+    }
+
+    #[test]
+    fn what_came_meanwhile_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("out");
+        let output = Output::open(Some(&path), &[], Existing::Keep).unwrap();
+        fs::write(&path, "of another").unwrap();
+        let error = output.finish().unwrap_err();
+        assert_eq!(error.parts().1, Some("--force writes over it"));
+        assert_eq!(fs::read(&path).unwrap(), b"of another");
+        let names = fs::read_dir(home.path()).unwrap();
+        assert_eq!(names.count(), 1, "nothing is left beside it");
     }
 
     #[test]
@@ -156,7 +192,8 @@ mod tests {
         fs::write(&input, "all there is").unwrap();
         std::os::unix::fs::symlink(&input, &link).unwrap();
         for path in [&input, &link] {
-            let error = Output::open(Some(path), &["elsewhere".into(), input.clone()]).err();
+            let inputs = ["elsewhere".into(), input.clone()];
+            let error = Output::open(Some(path), &inputs, Existing::Replace).err();
             let error = error.unwrap().to_string();
             assert!(error.ends_with("it is read; name another file"), "{error}");
         }

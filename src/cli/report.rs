@@ -4,11 +4,13 @@
 
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use super::args::Common;
 use super::captures::Captures;
 use super::error::Error;
-use super::export::redactor;
+use super::export::{existing, redactor};
+use super::open::say_chosen;
 use super::output::Output;
 use super::progress::Progress;
 use crate::capture::nameless;
@@ -19,9 +21,10 @@ pub(super) async fn report(
     common: &Common,
     files: &[PathBuf],
     output: Option<&Path>,
-) -> Result<(), Error> {
+    is_forced: bool,
+) -> Result<ExitCode, Error> {
     let filter = super::filter(common)?;
-    let mut output = Output::open(output, files)?;
+    let mut output = Output::open(output, files, existing(is_forced))?;
     let mut progress = Progress::new(common.quiet);
     let (redactor, prices) = (redactor(common), super::prices::load(common)?);
     let captures = Captures::read(files, &redactor, &mut progress).await?;
@@ -33,7 +36,9 @@ pub(super) async fn report(
         statistics.add(&flow, &prices);
         Digest::of(flow, asked)
     };
+    let mut chosen = 0;
     let gathered = captures.each(filter.as_ref(), &mut progress, digest, |digest| {
+        chosen += 1;
         log.add(&digest, &mut text);
         if text.len() >= CHUNK {
             spool.write_all(&text).map_err(waits)?;
@@ -56,7 +61,9 @@ pub(super) async fn report(
         output.write(&mut text)?;
         let mut next = io::Read::by_ref(&mut spool).take(CHUNK as u64);
         if output.is_gone() || next.read_to_end(&mut text).map_err(waits)? == 0 {
-            return output.finish();
+            output.finish()?;
+            say_chosen(common, chosen);
+            return Ok(captures.code());
         }
     }
 }

@@ -8,6 +8,7 @@ mod rows;
 mod table;
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
@@ -16,6 +17,7 @@ use super::args::Common;
 use super::captures::Captures;
 use super::error::Error;
 use super::export::redactor;
+use super::open::say_chosen;
 use super::output::Output;
 use super::progress::Progress;
 use super::{filter, prices};
@@ -53,7 +55,7 @@ enum What {
 }
 
 /// Answers it on standard output.
-pub(super) async fn sessions(common: &Common, question: &Question) -> Result<(), Error> {
+pub(super) async fn sessions(common: &Common, question: &Question) -> Result<ExitCode, Error> {
     let filter = filter(common)?;
     let prices = prices::load(common)?;
     let mut progress = Progress::new(common.quiet);
@@ -98,9 +100,11 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<(),
             ))?
         }
     };
-    let mut output = Output::open(None, &[])?;
+    let mut output = Output::standard();
     output.write(&mut out.into_bytes())?;
-    output.finish()
+    output.finish()?;
+    say_chosen(common, chosen.len() as u64);
+    Ok(captures.code())
 }
 
 /// A value as a line of JSON.

@@ -115,7 +115,7 @@ pub(super) fn config(common: &Common, is_default: bool) -> Result<(), Error> {
         station::routes(common)?;
         print::print(&common.settings)
     };
-    let mut output = Output::open(None, &[])?;
+    let mut output = Output::standard();
     output.write(&mut text.into_bytes())?;
     output.finish()
 }
@@ -438,9 +438,9 @@ mod tests {
     use super::*;
 
     /// Options that are of one run: what it reads, what it writes, and in which form.
-    const OF_ONE_RUN: [&str; 11] = [
-        "follow", "output", "format", "content", "json", "session", "default", "online", "split",
-        "pace", "out",
+    const OF_ONE_RUN: [&str; 12] = [
+        "follow", "output", "force", "format", "content", "json", "session", "default", "online",
+        "split", "pace", "out",
     ];
 
     #[test]
