@@ -323,6 +323,62 @@ fn a_filter_and_a_session_choose() {
 }
 
 #[test]
+fn a_turn_tells_its_cost_and_where_its_prompt_left_that_of_the_turn_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = std::fs::read_to_string("tests/fixtures/demo.jsonl").unwrap();
+    let changed = demo.lines().map(|line| {
+        let mut flow: Value = serde_json::from_str(line).unwrap();
+        // The second turn over HTTP of a thread.
+        if flow["id"].as_str().unwrap().ends_with("-5") {
+            flow["request"]["body"]["input"][1]["content"][0]["text"] = "other rules".into();
+        }
+        format!("{flow}\n")
+    });
+    let changed: String = changed.collect();
+    std::fs::write(directory.path().join(CAPTURE), changed).unwrap();
+    let shown = json(directory.path(), &["show", CAPTURE, "--json"]);
+    let turns = |session: usize| &shown["sessions"][session]["threads"][0]["turns"];
+    let (first, second) = (&turns(1)[0], &turns(1)[1]);
+    assert_eq!(first["break"], Value::Null);
+    let broken = &second["break"];
+    assert_eq!(
+        (&broken["place"], &broken["item"]),
+        (&"item".into(), &1.into())
+    );
+    let tokens = |turn: &Value, name: &str| turn["usage"][name].as_u64().unwrap();
+    let could = tokens(first, "input") / 128 * 128;
+    let lost = could.saturating_sub(tokens(second, "cached"));
+    assert_eq!(broken["lost"], lost);
+    assert_eq!(second["cost"], second["attempts"][0]["cost"]);
+    let share = second["cached_share"].as_f64().unwrap();
+    assert!((90.0..100.0).contains(&share), "{share}");
+    // It continues a warm-up.
+    assert_eq!(turns(0)[0]["purpose"], "warm-up");
+    assert_eq!(turns(0)[1]["break"], Value::Null);
+
+    let text = run(directory.path(), &["show", CAPTURE, "--session", "last"]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    assert_eq!(text.matches("\nsession ").count() + 1, 1, "{text}");
+    let last = shown["sessions"].as_array().unwrap().last().unwrap();
+    assert!(text.starts_with(&format!("session {}", last["id"].as_str().unwrap())));
+    let text = run(directory.path(), &["show", CAPTURE]);
+    let text = String::from_utf8(text.stdout).unwrap();
+    let rows: Vec<&str> = text
+        .lines()
+        .filter(|line| line.contains("cache  "))
+        .collect();
+    assert_eq!(
+        rows.len(),
+        2,
+        "it leaves, and the one after it goes back: {text}"
+    );
+    assert!(
+        rows[0].contains("cache  the prefix breaks at item 1, ") && rows[0].contains(" · at byte "),
+        "{rows:?}"
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();

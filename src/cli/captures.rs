@@ -188,6 +188,13 @@ impl Captures {
         Ok(is_same && *redactor.bytes(&held, false) == *held)
     }
 
+    /// The flow as a whole; `None` where only others tell of it.
+    pub(super) fn whole(&self, id: FlowId) -> Result<Option<Flow>, Error> {
+        let place = self.store.place(id);
+        let read = place.map(|place| self.flow(id, place, None)).transpose()?;
+        Ok(read.flatten().map(|(flow, _)| flow))
+    }
+
     /// The flow and its request, if it passes the filter.
     fn flow(
         &self,

@@ -93,11 +93,10 @@ fn cache(around: &Around<'_>, usage: Usage, before: Option<Usage>) -> Option<Lin
         Role::Dim
     };
     let line = line.with(&what_differs(&found.place, asked, asked_before), role);
-    let line = match found.place {
-        Place::Model | Place::Nothing => line,
-        Place::Tool(_) | Place::Instructions | Place::Item(_) => {
-            line.with_value("at byte", &format::count(found.byte), Role::Number)
-        }
+    let line = if found.place.is_in_prompt() {
+        line.with_value("at byte", &format::count(found.byte), Role::Number)
+    } else {
+        line
     };
     if found.lost == 0 {
         return Some(line);
@@ -106,7 +105,9 @@ fn cache(around: &Around<'_>, usage: Usage, before: Option<Usage>) -> Option<Lin
     Some(line.with_value("read anew", &lost, Role::Warning))
 }
 
-fn what_differs(place: &Place, asked: &Effective, before: &Effective) -> String {
+/// Where the prefix ended that `asked` shares with the request `before` it, in words.
+#[must_use]
+pub fn what_differs(place: &Place, asked: &Effective, before: &Effective) -> String {
     match place {
         Place::Model => {
             let old = before.request.model.as_deref().unwrap_or("none");

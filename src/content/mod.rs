@@ -40,6 +40,7 @@ use crate::responses::Prices;
 use crate::text::Clean;
 
 pub use diff::diff;
+pub use expense::what_differs;
 pub use log::{log_line, plain};
 pub use output::{Output, output};
 pub use payload::payload;

@@ -6,7 +6,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
+use super::prefix::Breaks;
 use super::rows::{in_order, what};
+use crate::flow::lineage::{Break, Place};
 use crate::flow::sessions::{self, Attempt, Inferred, LogicalTurn, Purpose, Sessions};
 use crate::flow::{FlowId, Store};
 use crate::responses::{Confidence, Dollars, Prices, Usage};
@@ -23,16 +25,19 @@ pub(super) enum Detail {
     Threads,
 }
 
-/// Tells the names of flows.
-pub(super) struct Namer<'a>(&'a Store);
+/// Tells the names of flows, and where they left the prefix of the turn before.
+pub(super) struct Namer<'a> {
+    store: &'a Store,
+    breaks: &'a Breaks,
+}
 
 impl<'a> Namer<'a> {
-    pub(super) fn new(store: &'a Store) -> Self {
-        Self(store)
+    pub(super) fn new(store: &'a Store, breaks: &'a Breaks) -> Self {
+        Self { store, breaks }
     }
 
     fn name(&self, flow: FlowId) -> String {
-        let summary = self.0.summary(flow);
+        let summary = self.store.summary(flow);
         summary.map_or_else(String::new, |summary| summary.name.to_string())
     }
 }
@@ -90,7 +95,23 @@ struct Turn<'a> {
     duration: Option<u64>,
     model: Option<&'a str>,
     error: bool,
+    usage: Usage,
+    cost: Option<Cost>,
+    /// Percent of the input, with two decimals.
+    cached_share: Option<f64>,
+    #[serde(rename = "break")]
+    broken: Option<Left<'a>>,
     attempts: Vec<Try<'a>>,
+}
+
+/// Where a prompt left that of the turn before.
+#[derive(Serialize)]
+struct Left<'a> {
+    place: &'static str,
+    tool: Option<&'a str>,
+    item: Option<usize>,
+    byte: Option<u64>,
+    lost: u64,
 }
 
 /// An attempt.
@@ -153,7 +174,7 @@ impl<'a> Document<'a> {
         prices: &Prices,
         skipped: u64,
         detail: Detail,
-        namer: &Namer<'_>,
+        namer: &Namer<'a>,
     ) -> Self {
         let mut total = sessions::Tally::default();
         let mut models: BTreeMap<&str, sessions::Tally> = BTreeMap::new();
@@ -178,7 +199,7 @@ impl<'a> Document<'a> {
 }
 
 impl<'a> Session<'a> {
-    fn new(session: &'a sessions::Session, detail: Detail, namer: &Namer<'_>) -> Self {
+    fn new(session: &'a sessions::Session, detail: Detail, namer: &Namer<'a>) -> Self {
         let main = session.main();
         let threads = || {
             let tree = session.tree().into_iter();
@@ -199,7 +220,7 @@ impl<'a> Session<'a> {
 }
 
 impl<'a> Thread<'a> {
-    fn new(depth: usize, thread: &'a sessions::Thread, namer: &Namer<'_>) -> Self {
+    fn new(depth: usize, thread: &'a sessions::Thread, namer: &Namer<'a>) -> Self {
         let inferred = [("parent", &thread.parent), ("agent", &thread.agent)];
         let is_inferred =
             |value: &Option<Inferred<_>>| value.as_ref().is_some_and(|value| value.is_inferred);
@@ -227,8 +248,17 @@ impl<'a> Thread<'a> {
 }
 
 impl<'a> Turn<'a> {
-    fn new(turn: &'a LogicalTurn, namer: &Namer<'_>) -> Self {
+    fn new(turn: &'a LogicalTurn, namer: &Namer<'a>) -> Self {
+        let mut tally = sessions::Tally::default();
+        tally.add(turn);
+        let usage = tally.usage;
+        let last = turn.last();
+        let broken = last.and_then(|last| namer.breaks.get(&last.flow));
         Self {
+            usage,
+            cost: Tally::from(&tally).cost,
+            cached_share: share(usage),
+            broken: broken.map(|broken| Left::new(&broken.found)),
             id: turn.turn.as_deref(),
             purpose: Purpose::as_str(turn.purpose),
             started: stamp(turn.started()),
@@ -236,6 +266,25 @@ impl<'a> Turn<'a> {
             model: turn.model(),
             error: turn.is_error(),
             attempts: turn.attempts.iter().map(|it| Try::new(it, namer)).collect(),
+        }
+    }
+}
+
+impl<'a> Left<'a> {
+    fn new(found: &'a Break) -> Self {
+        let place = &found.place;
+        Self {
+            place: place.as_str(),
+            tool: match place {
+                Place::Tool(name) => Some(name),
+                _ => None,
+            },
+            item: match place {
+                Place::Item(at) => Some(*at),
+                _ => None,
+            },
+            byte: place.is_in_prompt().then_some(found.byte),
+            lost: found.lost,
         }
     }
 }
@@ -310,6 +359,13 @@ impl Cost {
             confidence: confidence.as_str(),
         }
     }
+}
+
+/// How much of the input came from the cache; `None` without input.
+fn share(usage: Usage) -> Option<f64> {
+    let hundredths = u128::from(usage.cached) * 10_000;
+    let hundredths = hundredths.checked_div(usage.input.into())?;
+    Some(f64::from(u32::try_from(hundredths).ok()?) / 100.0)
 }
 
 fn tallies<'a>(models: &BTreeMap<&'a str, sessions::Tally>) -> BTreeMap<&'a str, Tally> {

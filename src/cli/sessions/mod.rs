@@ -4,6 +4,7 @@
 //! [`Sessions`], and those from summaries, so that a capture is read as fast as it is opened.
 
 mod document;
+mod prefix;
 mod rows;
 mod table;
 
@@ -23,6 +24,7 @@ use super::progress::Progress;
 use super::{filter, prices};
 use crate::flow::sessions::Sessions;
 use document::{Detail, Document, Namer};
+use prefix::Breaks;
 
 /// What is asked.
 #[derive(Args, Debug)]
@@ -36,7 +38,7 @@ pub(super) struct Question {
     /// Print JSON: one document, or a line per event
     #[arg(long)]
     json: bool,
-    /// Only sessions whose id begins with this
+    /// Only sessions whose id begins with this; `last` is the one that began last
     #[arg(long, value_name = "ID")]
     session: Option<String>,
 }
@@ -64,18 +66,33 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<Exi
     let summaries = chosen.iter().filter_map(|id| captures.store.summary(*id));
     let mut sessions = Sessions::of(summaries, &prices);
     if let Some(begin) = &question.session {
-        sessions
-            .sessions
-            .retain(|session| session.id.starts_with(begin.as_str()));
+        let all = &mut sessions.sessions;
+        if begin == LAST {
+            let last = all
+                .iter()
+                .max_by_key(|it| (!it.id.is_empty(), it.started()));
+            let last = last.map(|session| session.id.clone());
+            all.retain(|session| Some(&session.id) == last.as_ref());
+        } else {
+            all.retain(|session| session.id.starts_with(begin.as_str()));
+        }
         if sessions.sessions.is_empty() {
-            return Err(Error::new(format!("no session's id begins with {begin}"))
-                .hint("`codextap sessions list` lists them"));
+            let why = if begin == LAST {
+                "there is no session".to_owned()
+            } else {
+                format!("no session's id begins with {begin}")
+            };
+            return Err(Error::new(why).hint("`codextap sessions list` lists them"));
         }
     }
-    let namer = Namer::new(&captures.store);
+    let breaks = match question.what {
+        What::Show => prefix::breaks(&captures, &sessions, &mut progress)?,
+        What::List | What::Events | What::Summary => Breaks::new(),
+    };
+    let namer = Namer::new(&captures.store, &breaks);
     let out = match (question.what, question.json) {
         (What::List, false) => rows::list(&sessions).to_string(),
-        (What::Show, false) => rows::show(&sessions),
+        (What::Show, false) => rows::show(&sessions, &breaks),
         (What::Events, false) => rows::events(&sessions).to_string(),
         (What::Summary, false) => rows::summary(&sessions).to_string(),
         (What::Events, true) => {
@@ -113,3 +130,6 @@ fn json(value: &impl Serialize) -> Result<String, Error> {
     let text = text.map_err(|error| Error::new(format!("cannot write JSON: {error}")))?;
     Ok(format!("{text}\n"))
 }
+
+/// What names the session that began last. No id begins so.
+const LAST: &str = "last";

@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use super::prefix::{Breaks, Broken};
 use super::table::{Column, Table};
 use crate::content::format;
 use crate::flow::State;
+use crate::flow::lineage::Break;
 use crate::flow::sessions::{Attempt, Inferred, LogicalTurn, Session, Sessions, Tally, Thread};
 use crate::responses::{Confidence, Dollars, Usage};
 use crate::tap::At;
@@ -49,7 +51,7 @@ pub(super) fn summary(sessions: &Sessions) -> Table {
 }
 
 /// Every session with its threads, their turns and attempts.
-pub(super) fn show(sessions: &Sessions) -> String {
+pub(super) fn show(sessions: &Sessions, breaks: &Breaks) -> String {
     let mut text = String::new();
     for session in &sessions.sessions {
         let main = session.main();
@@ -67,6 +69,9 @@ pub(super) fn show(sessions: &Sessions) -> String {
             line(&mut text, depth + 1, &heading(thread));
             for turn in &thread.turns {
                 line(&mut text, depth + 2, &turn_line(turn));
+                if let Some(broken) = turn.last().and_then(|last| breaks.get(&last.flow)) {
+                    line(&mut text, depth + 3, &break_line(broken));
+                }
                 // One that was made once says nothing that its turn does not.
                 for (at, attempt) in turn.attempts.iter().enumerate() {
                     if turn.attempts.len() > 1 {
@@ -99,6 +104,7 @@ pub(super) fn events(sessions: &Sessions) -> Table {
             format::tokens(usage.input),
             format::tokens(usage.cached),
             format::tokens(usage.output),
+            cost_of(attempt),
             duration(attempt),
             attempt
                 .failure
@@ -175,18 +181,33 @@ fn turn_line(turn: &LogicalTurn) -> String {
     let Some(last) = turn.last() else {
         return String::new();
     };
+    let usage = tally.usage;
     let parts = [
         second(turn.started()),
         turn.purpose.as_str().to_owned(),
         last.state.as_str().to_owned(),
         last.transport.as_str().to_owned(),
         model(last),
-        tokens(&tally.usage),
+        tokens(&usage),
+        format!("cached {}", format::share(usage.cached, usage.input)),
         cost(&tally),
         turn.duration().map_or_else(String::new, format::duration),
         last.gist.to_string(),
     ];
     parts.join("  ")
+}
+
+/// Where the prompt left that of the turn before, and what that took.
+fn break_line(broken: &Broken) -> String {
+    let Break { place, byte, lost } = &broken.found;
+    let mut parts = vec![format!("cache  {}", broken.what)];
+    if place.is_in_prompt() {
+        parts.push(format!("at byte {}", format::count(*byte)));
+    }
+    if *lost > 0 {
+        parts.push(format!("read anew {} tokens", format::count(*lost)));
+    }
+    parts.join(" · ")
 }
 
 fn attempt_line(number: usize, attempt: &Attempt) -> String {
@@ -226,14 +247,28 @@ fn tokens(usage: &Usage) -> String {
 
 /// `$0.0123`; `~` where it is no list price for just that, `+?` where the price of some is not known.
 fn cost(tally: &Tally) -> String {
-    let about = match tally.confidence {
-        None if tally.unpriced > 0 => return "?".to_owned(),
+    cost_of_all(tally.confidence, tally.cost, tally.unpriced)
+}
+
+fn cost_of_all(confidence: Option<Confidence>, dollars: Dollars, unpriced: u64) -> String {
+    let about = match confidence {
+        None if unpriced > 0 => return "?".to_owned(),
         None => return NONE.to_owned(),
         Some(Confidence::Listed) => "",
         Some(Confidence::Equivalent | Confidence::Assumed) => "~",
     };
-    let more = if tally.unpriced > 0 { "+?" } else { "" };
-    format!("{about}${}{more}", rounded(tally.cost))
+    let more = if unpriced > 0 { "+?" } else { "" };
+    format!("{about}${}{more}", rounded(dollars))
+}
+
+/// The same of one attempt.
+fn cost_of(attempt: &Attempt) -> String {
+    let cost = attempt.cost;
+    cost_of_all(
+        cost.map(|cost| cost.confidence),
+        cost.map_or(Dollars::default(), |cost| cost.dollars),
+        u64::from(cost.is_none() && attempt.usage.is_some()),
+    )
 }
 
 /// With four decimals.
@@ -344,6 +379,7 @@ const EVENTS: &[Column] = &[
     number("IN"),
     number("CACHED"),
     number("OUT"),
+    number("COST"),
     number("TIME"),
     text("ABOUT", 80),
 ];

@@ -34,6 +34,26 @@ pub enum Place {
     Nothing,
 }
 
+impl Place {
+    /// Its name, as commands print it.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::Tool(_) => "tool",
+            Self::Instructions => "instructions",
+            Self::Item(_) => "item",
+            Self::Nothing => "nothing",
+        }
+    }
+
+    /// Whether it is within the prompt, so that bytes of it stand before.
+    #[must_use]
+    pub const fn is_in_prompt(&self) -> bool {
+        matches!(self, Self::Tool(_) | Self::Instructions | Self::Item(_))
+    }
+}
+
 impl Break {
     /// Where the prompt `after` leaves that of `before`; `None` where it goes on from it, and the cache
     /// was used. Usage is what the responses reported.
