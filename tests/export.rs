@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::process::Command;
 use std::sync::Arc;
@@ -10,7 +11,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use codextap::capture;
 use codextap::export::{Curl, Digest, Format, Har, Markdown, Otlp, Statistics, mask, read_archive};
-use codextap::flow::{Flow, FlowKind, Store};
+use codextap::flow::sessions::Sessions;
+use codextap::flow::{Flow, FlowKind, Store, Summary};
 use codextap::responses::Prices;
 use codextap::tap::{At, Field, Redactor, RequestHead, Value as FieldValue};
 use http::{HeaderValue, Version};
@@ -187,23 +189,74 @@ fn a_report_has_every_section_and_says_nothing_twice() {
     let (mut statistics, mut log, mut text) =
         (Statistics::default(), Markdown::default(), Vec::new());
     let prices = Prices::built_in().unwrap();
-    for flow in flows(&store(capture)) {
+    let store = store(capture);
+    for flow in flows(&store) {
         let mut part = Statistics::default();
-        part.add(flow, &prices);
+        part.add(flow);
         statistics.merge(part);
         log.add(&Digest::of(flow.clone(), None), &mut text);
     }
     let log = String::from_utf8(text).unwrap();
-    let tables = statistics.markdown(&["demo.jsonl".to_owned()]);
+    let sessions = Sessions::of(store.summaries(), &prices);
+    let tables = statistics.markdown(&["demo.jsonl".to_owned()], &sessions);
     insta::assert_snapshot!("report_tables", tables);
     insta::assert_snapshot!("report_log", log);
     let size = std::fs::metadata(capture).unwrap().len() as usize;
     let share = (tables.len() + log.len()) * 100 / size;
-    assert!(share <= 30, "{share} % of a short capture");
+    assert!(share < 15, "{share} % of a short capture");
     let repeated = "You are Codex";
     assert!(
         log.matches(repeated).count() <= 2,
         "instructions stand once per agent"
+    );
+}
+
+#[test]
+fn an_item_is_new_in_its_thread_whatever_stood_in_others() {
+    let mut log = Markdown::default();
+    let asked = |thread: &str| {
+        let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
+        flow.request.head = Some(RequestHead {
+            method: "POST".into(),
+            target: "/v1/responses".into(),
+            version: Version::HTTP_11,
+            fields: vec![Field {
+                name: "x-codex-turn-metadata".into(),
+                value: FieldValue::Plain(
+                    HeaderValue::from_str(&format!(
+                        r#"{{"thread_id":"{thread}","sandbox":"seccomp"}}"#
+                    ))
+                    .unwrap(),
+                ),
+            }],
+        });
+        let said = "Rules of the house that are the same for every thread";
+        let item = json!({"type": "message", "role": "developer", "content": [{"type": "input_text", "text": said}]});
+        flow.request
+            .body
+            .push(json!({"input": [item]}).to_string().as_bytes());
+        flow.replay();
+        flow.identity.thread = Some(thread.into());
+        flow
+    };
+    let mut told = |thread: &str| {
+        let mut text = Vec::new();
+        log.push(asked(thread), &mut text);
+        String::from_utf8(text).unwrap()
+    };
+    let first = told("a");
+    assert!(first.contains("Input: 1 item, 1 new.\n"), "{first}");
+    assert!(first.contains("| Rules of the house"), "{first}");
+    let again = told("a");
+    assert!(again.contains("Input: 1 item, 0 new.\n"), "{again}");
+    let other = told("b");
+    assert!(
+        other.contains("Input: 1 item, 1 new: 0 as in 1.\n"),
+        "{other}"
+    );
+    assert!(
+        other.contains("x-codex-turn-metadata: {\"thread_id\":\"b\",…}\n"),
+        "{other}"
     );
 }
 
@@ -221,10 +274,11 @@ fn counts_of_any_size_are_added() {
     body.leave(1);
     let prices = Prices::built_in().unwrap();
     let mut statistics = Statistics::default();
-    statistics.add(&flow, &prices);
-    statistics.add(&flow, &prices);
+    statistics.add(&flow);
+    statistics.add(&flow);
     statistics.merge(statistics.clone());
-    let tables = statistics.markdown(&[]);
+    let twice = [0; 2].map(|_| Cow::Owned(Summary::of(&flow)));
+    let tables = statistics.markdown(&[], &Sessions::of(twice, &prices));
     assert!(tables.contains("18"), "{tables}");
     assert!(capture::line(&flow, &store).is_ok());
 }
@@ -271,9 +325,8 @@ fn a_model_is_the_one_that_answered() {
     let asks = |flow: &&Flow| flow.turn.is_some() && flow.model.as_deref() == Some("gpt-5.5");
     let mut flow = flows(&store).find(asks).unwrap().clone();
     flow.turn.as_mut().unwrap().model = Some("gpt-other".into());
-    let mut statistics = Statistics::default();
-    statistics.add(&flow, &Prices::built_in().unwrap());
-    let tables = statistics.markdown(&[]);
+    let sessions = Sessions::of([Cow::Owned(Summary::of(&flow))], &Prices::default());
+    let tables = Statistics::default().markdown(&[], &sessions);
     assert!(
         tables.contains("gpt-other") && !tables.contains("gpt-5.5"),
         "{tables}"
@@ -283,7 +336,6 @@ fn a_model_is_the_one_that_answered() {
 #[test]
 fn paths_without_number_are_told_together() {
     let (mut statistics, mut log) = (Statistics::default(), Markdown::default());
-    let prices = Prices::built_in().unwrap();
     let mut text = Vec::new();
     for number in (0..600).chain([0, 599]) {
         let mut flow = Flow::new("f".into(), String::new(), Arc::from(""), At::default());
@@ -296,7 +348,7 @@ fn paths_without_number_are_told_together() {
                 value: FieldValue::Plain(HeaderValue::from_static("*/*")),
             }],
         });
-        statistics.add(&flow, &prices);
+        statistics.add(&flow);
         text.clear();
         log.push(flow, &mut text);
         let text = String::from_utf8_lossy(&text);
@@ -307,7 +359,7 @@ fn paths_without_number_are_told_together() {
     }
     let mut merged = statistics.clone();
     merged.merge(statistics);
-    let tables = merged.markdown(&[]);
+    let tables = merged.markdown(&[], &Sessions::default());
     let rows = tables.lines().filter(|line| line.starts_with("| GET | "));
     assert_eq!(rows.count(), 500);
     assert!(tables.contains("(others)"), "{tables}");

@@ -15,6 +15,7 @@ use super::output::Output;
 use super::progress::Progress;
 use crate::capture::nameless;
 use crate::export::{Digest, Markdown, Statistics, mask_asked};
+use crate::flow::sessions::Sessions;
 
 /// Reports on the flows that pass `--filter`.
 pub(super) async fn report(
@@ -33,12 +34,10 @@ pub(super) async fn report(
     let (mut log, mut text) = (Markdown::default(), Vec::new());
     let digest = |statistics: &mut Statistics, flow, asked| {
         let (flow, asked) = mask_asked(flow, asked, &redactor);
-        statistics.add(&flow, &prices);
+        statistics.add(&flow);
         Digest::of(flow, asked)
     };
-    let mut chosen = 0;
     let gathered = captures.each(filter.as_ref(), &mut progress, digest, |digest| {
-        chosen += 1;
         log.add(&digest, &mut text);
         if text.len() >= CHUNK {
             spool.write_all(&text).map_err(waits)?;
@@ -56,13 +55,17 @@ pub(super) async fn report(
         Some(name) => name.to_string_lossy().into_owned(),
         None => file.display().to_string(),
     });
-    let mut text = statistics.markdown(&names.collect::<Vec<_>>()).into_bytes();
+    let flows = statistics.flows().iter();
+    let summaries = flows.filter_map(|id| captures.store.summary(*id));
+    let sessions = Sessions::of(summaries, &prices);
+    say_chosen(common, statistics.flows().len() as u64);
+    let names: Vec<String> = names.collect();
+    let mut text = statistics.markdown(&names, &sessions).into_bytes();
     loop {
         output.write(&mut text)?;
         let mut next = io::Read::by_ref(&mut spool).take(CHUNK as u64);
         if output.is_gone() || next.read_to_end(&mut text).map_err(waits)? == 0 {
             output.finish()?;
-            say_chosen(common, chosen);
             return Ok(captures.code());
         }
     }

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use crate::responses::{Confidence, Cost};
 use crate::tap::At;
-pub use crate::text::count;
+pub use crate::text::{count, counted};
 
 /// A size in decimal units, three digits at most: `999 B`, `1.2 KB`, `34 MB`.
 #[must_use]
@@ -27,13 +27,6 @@ pub fn tokens(tokens: u64) -> String {
     }
     let (value, unit) = scaled(tokens, &["k", "M", "G", "T"]);
     format!("{value}{unit}")
-}
-
-/// A count with its noun, which takes an `s` unless there is one: `1 item`, `12,345 items`.
-#[must_use]
-pub fn counted(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", count(number))
 }
 
 /// `part` as a share of `whole`: `81 %`; nothing of nothing is `0 %`.

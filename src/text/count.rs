@@ -14,6 +14,13 @@ pub fn count(count: u64) -> String {
     grouped
 }
 
+/// A count with its noun, which takes an `s` unless there is one: `1 item`, `12,345 items`.
+#[must_use]
+pub fn counted(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", count(number))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

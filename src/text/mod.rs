@@ -10,7 +10,7 @@ mod sanitize;
 mod width;
 mod wrap;
 
-pub use count::count;
+pub use count::{count, counted};
 pub use nearest::nearest;
 pub use sanitize::Clean;
 pub use width::{pad, pad_start, truncate, truncate_middle, width};

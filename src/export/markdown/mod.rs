@@ -8,7 +8,8 @@ mod request;
 mod response;
 pub(super) mod text;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 pub use digest::Digest;
 use digest::hash;
@@ -27,8 +28,10 @@ pub struct Markdown {
     number: u32,
     /// The section in which each thing stood first, by its mark.
     seen: HashMap<u64, u32>,
-    /// Head fields as they were last, by direction and target, with their section.
-    heads: HashMap<u64, (u32, Vec<(String, String)>)>,
+    /// What stood in each thread, by marks of both.
+    said: HashSet<u64>,
+    /// Head fields as they were last, by what they may be held against, with their section.
+    heads: HashMap<u64, (u32, Arc<Vec<(String, String)>>)>,
 }
 
 impl Format for Markdown {
@@ -73,7 +76,16 @@ impl Markdown {
         (first != self.number).then_some(first)
     }
 
-    fn title(&self, flow: &Flow, out: &mut String) {
+    /// Whether the thing with this mark is new in the thread of `flow`.
+    fn is_new(&mut self, flow: &Flow, mark: u64) -> bool {
+        let identity = &flow.identity;
+        let [session, thread] =
+            [&identity.session, &identity.thread].map(|id| id.as_deref().unwrap_or_default());
+        self.said
+            .insert(hash(&[session, thread, &mark.to_string()]))
+    }
+
+    fn title(&mut self, flow: &Flow, out: &mut String) {
         let what = match flow.kind {
             FlowKind::Ws => "connection",
             FlowKind::Http | FlowKind::WsTurn { .. } => flow.gist.as_str(),
@@ -86,25 +98,25 @@ impl Markdown {
         };
         put!(out, "### {}. {}{state}\n\n", self.number, inline(what, 80));
         let transport = flow.transport().as_str();
-        let mut facts = vec![
-            code(&format!(
-                "{} {}{}",
-                flow.method(),
-                flow.upstream,
-                flow.path()
-            )),
-            format!("{transport} {}", status(flow)),
-            rfc3339(flow.started),
-        ];
+        let (method, upstream, path) = (flow.method(), &flow.upstream, flow.path());
+        let target = code(&format!("{method} {upstream}{path}"));
+        let is_told = self.seen(hash(&["target", &target])).is_some();
+        let mut facts = match flow.kind {
+            // Where it goes to is its connection's.
+            FlowKind::WsTurn { number, .. } if is_told => {
+                vec![format!("{transport}, turn {number} of its connection")]
+            }
+            FlowKind::Http | FlowKind::Ws | FlowKind::WsTurn { .. } => {
+                vec![target, format!("{transport} {}", status(flow))]
+            }
+        };
+        facts.push(rfc3339(flow.started));
         facts.extend(flow.duration().map(duration));
         facts.extend(
             flow.first_delta()
                 .map(|first| format!("first text {}", duration(first))),
         );
         facts.extend(flow.agent().name().map(|name| inline(name, 80)));
-        if let FlowKind::WsTurn { number, .. } = flow.kind {
-            facts.push(format!("turn {number} of its connection"));
-        }
         out.push_str(&facts.join(" · "));
         out.push_str("\n\n");
     }
@@ -148,27 +160,28 @@ impl Markdown {
         let mut text = String::new();
         let mut note = String::new();
         let line = format!("{} {}", flow.method(), flow.path());
-        let target = flow.path().split('?').next().unwrap_or_default();
+        // Upstreams have the same endpoints under other prefixes.
+        let (method, path) = (flow.method(), flow.path());
+        let path = path.split('?').next().unwrap_or_default();
+        let name = path.rsplit('/').next().unwrap_or_default();
         let fields = flow.request.head.as_ref().map(|head| &*head.fields);
-        self.head(
-            &["out", flow.method(), target],
-            &line,
-            fields,
-            &mut text,
-            &mut note,
-        );
+        let keys = [
+            ["out", method, path],
+            ["out", method, name],
+            ["out", "", name],
+        ];
+        self.head(keys, &line, fields, &mut text, &mut note);
         let status = status(flow);
         let fields = flow.response.head.as_ref().map(|head| &*head.fields);
         if fields.is_some() {
             text.push('\n');
         }
-        self.head(
-            &["in", &status, target],
-            &status,
-            fields,
-            &mut text,
-            &mut note,
-        );
+        let keys = [
+            ["in", &status, path],
+            ["in", &status, name],
+            ["in", "", name],
+        ];
+        self.head(keys, &status, fields, &mut text, &mut note);
         if text.trim().is_empty() {
             return;
         }
@@ -177,9 +190,10 @@ impl Markdown {
         out.push_str(END_OF_DETAILS);
     }
 
+    /// Adds a head; `keys` are what the heads have in common that it is held against, the best first.
     fn head(
         &mut self,
-        key: &[&str],
+        keys: [[&str; 3]; 3],
         line: &str,
         fields: Option<&[Field]>,
         text: &mut String,
@@ -193,14 +207,30 @@ impl Markdown {
             .map(|field| (field.name.clone(), field.value.as_text().into_owned()))
             .collect();
         let number = self.number;
-        let key = hash(key);
-        let before = self.heads.remove(&key);
-        if self.heads.len() < MOST_HEADS {
-            self.heads.insert(key, (number, pairs.clone()));
+        let keys = keys.map(|key| hash(&key));
+        let before = keys.iter().find_map(|key| self.heads.get(key).cloned());
+        let head = (number, Arc::new(pairs.clone()));
+        for key in keys {
+            if self.heads.len() < MOST_HEADS || self.heads.contains_key(&key) {
+                self.heads.insert(key, head.clone());
+            }
         }
+        let mut gone = String::new();
         if let Some((first, before)) = before {
             let all = pairs.len();
+            let names: HashSet<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
+            let missing = before.iter().filter(|(name, _)| !names.contains(name));
+            let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
+            if !missing.is_empty() {
+                gone = format!("(no {})\n", missing.join(", "));
+            }
             pairs.retain(|pair| !before.contains(pair));
+            for (name, value) in &mut pairs {
+                let old = before.iter().find(|(old, _)| old == name);
+                if let Some(short) = old.and_then(|(_, old)| differing(old, value)) {
+                    *value = short;
+                }
+            }
             if note.is_empty() && pairs.len() < all {
                 *note = format!(", those that differ from {first}");
             }
@@ -210,7 +240,22 @@ impl Markdown {
         for (name, value) in pairs {
             put!(text, "{name}: {value}\n");
         }
+        text.push_str(&gone);
     }
+}
+
+/// Of a JSON object the members that `old` has not so, and `…` for the others; `None` unless both are objects.
+fn differing(old: &str, new: &str) -> Option<String> {
+    let object = |text: &str| match serde_json::from_str(text) {
+        Ok(serde_json::Value::Object(members)) => Some(members),
+        _ => None,
+    };
+    let (old, mut new) = (object(old)?, object(new)?);
+    new.retain(|name, value| old.get(name) != Some(value));
+    let members = serde_json::to_string(&new).ok()?;
+    let members = members.strip_suffix('}')?;
+    let comma = if new.is_empty() { "" } else { "," };
+    Some(format!("{members}{comma}…}}"))
 }
 
 /// The status, or what there is in its place.
@@ -273,7 +318,7 @@ fn connection(flow: &Flow, out: &mut String) {
 
 /// Bytes of a body, or of header fields, that are shown.
 const MOST_OF_A_BODY: usize = 6_000;
-/// Targets and directions whose head fields are remembered. Of more, they are told as a whole each time.
-const MOST_HEADS: usize = 500;
+/// Heads that are remembered, each by three keys. Of more, they are told as a whole each time.
+const MOST_HEADS: usize = 3 * 500;
 /// Failures and faults that are shown.
 const MOST_PROBLEMS: usize = 20;

@@ -1,10 +1,12 @@
 //! What a model request asked for: its settings in a line, and what is new in it.
 
+use std::collections::BTreeMap;
+
 use super::text::{END_OF_DETAILS, code, details, fence, inline};
 use super::{Markdown, hash};
 use crate::flow::Flow;
 use crate::responses::{Item, ItemKind, Part, Request, Tool};
-use crate::text::count;
+use crate::text::{count, counted};
 
 impl Markdown {
     /// Adds a request; `marks` are those of its input.
@@ -29,7 +31,7 @@ impl Markdown {
         }
         out.push_str("\n\n");
         self.instructions(request, out);
-        self.input(request, marks, out);
+        self.input(flow, request, marks, out);
         self.tools(&request.tools, out);
     }
 
@@ -50,25 +52,35 @@ impl Markdown {
         out.push_str(END_OF_DETAILS);
     }
 
-    /// The input items that stood nowhere before.
-    fn input(&mut self, request: &Request, marks: &[u64], out: &mut String) {
+    /// The input items that stood nowhere before in their thread.
+    fn input(&mut self, flow: &Flow, request: &Request, marks: &[u64], out: &mut String) {
         let mut rows = String::new();
+        // Those that another thread had before, by the section in which.
+        let mut known: BTreeMap<u32, Vec<String>> = BTreeMap::new();
         let mut new = 0_u64;
         for (index, (item, mark)) in request.input.iter().zip(marks).enumerate() {
-            if self.seen(*mark).is_some() {
+            let first = self.seen(*mark);
+            if !self.is_new(flow, *mark) {
                 continue;
             }
             new += 1;
-            if new <= MOST_ITEMS {
-                rows.push_str(&row(index, item));
+            match first {
+                _ if new > MOST_ITEMS => {}
+                Some(first) => known.entry(first).or_default().push(index.to_string()),
+                None => rows.push_str(&row(index, item)),
             }
         }
         let all = request.input.len() as u64;
         if all == 0 {
             return;
         }
-        put!(out, "Input: {} items, {} new.\n\n", count(all), count(new));
-        if new > 0 {
+        put!(out, "Input: {}, {} new", counted(all, "item"), count(new));
+        for (at, (first, items)) in known.iter().enumerate() {
+            let by = if at == 0 { ": " } else { "; " };
+            put!(out, "{by}{} as in {first}", items.join(", "));
+        }
+        out.push_str(".\n\n");
+        if !rows.is_empty() {
             out.push_str("| # | item | bytes | preview |\n|--:|---|--:|---|\n");
             out.push_str(&rows);
             out.push('\n');
@@ -154,12 +166,9 @@ fn row(index: usize, item: &Item) -> String {
     };
     // A person's words are what the log is about.
     let most = if what == "user" { 600 } else { 160 };
-    format!(
-        "| {index} | {} | {} | {} |\n",
-        inline(&what, 60),
-        count(item.raw.len() as u64),
-        inline(&preview, most)
-    )
+    let bytes = count(item.raw.len() as u64);
+    let (what, said) = (inline(&what, 60), inline(&preview, most));
+    format!("| {index} | {what} | {bytes} | {said} |\n")
 }
 
 fn texts(parts: &[Part]) -> String {

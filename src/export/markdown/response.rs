@@ -4,13 +4,14 @@ use super::Markdown;
 use super::text::{END_OF_DETAILS, code, details, fence, inline, share};
 use crate::flow::Flow;
 use crate::responses::{ToolCall, Turn, Usage};
-use crate::text::count;
+use crate::text::{count, counted};
 
 impl Markdown {
     /// Adds a response; `marks` are those of its output, which requests may bring back.
     pub(super) fn response(&mut self, flow: &Flow, turn: &Turn, marks: &[u64], out: &mut String) {
         for mark in marks {
             self.seen(*mark);
+            self.is_new(flow, *mark);
         }
         let events: u64 = turn
             .counts
@@ -71,10 +72,16 @@ fn event_types(turn: &Turn, out: &mut String) {
     if turn.counts.is_empty() {
         return;
     }
-    details(out, &format!("Events: {} types", turn.counts.len()));
-    out.push_str("| event | count | bytes |\n|---|--:|--:|\n");
+    let types = counted(turn.counts.len() as u64, "type");
+    details(out, &format!("Events: {types}"));
+    out.push_str("| `response`… | count | bytes |\n|---|--:|--:|\n");
     for (name, (events, bytes)) in &turn.counts {
         let (events, bytes) = (count(u64::from(*events)), count(*bytes));
+        // Nearly all begin so.
+        let name = name
+            .strip_prefix(NEARLY_ALL)
+            .filter(|rest| rest.starts_with('.'))
+            .unwrap_or(name);
         put!(out, "| {} | {events} | {bytes} |\n", code(name));
     }
     out.push('\n');
@@ -99,22 +106,25 @@ fn tool_call(call: &ToolCall, out: &mut String) {
     fence(out, language, &call.input, MOST_OF_A_TEXT);
 }
 
-/// `9,120 tokens in (7,296 cached, 80 %), 58 out (12 reasoning), 9,178 in all`.
+/// `9,120 tokens in (7,296 cached, 80 %), 58 out (12 reasoning)`, and their sum where it is another.
 fn usage_of(usage: &Usage) -> String {
-    let written = usage
-        .cache_write
-        .map(|written| format!(", {} written to the cache", count(written)));
+    let written = usage.cache_write.filter(|written| *written > 0);
+    let written = written.map(|written| format!(", {} written to the cache", count(written)));
+    let is_sum = usage.input.checked_add(usage.output) == Some(usage.total);
+    let total = (!is_sum).then(|| format!(", {} in all", count(usage.total)));
     format!(
-        "{} tokens in ({} cached, {}{}), {} out ({} reasoning), {} in all",
+        "{} tokens in ({} cached, {}{}), {} out ({} reasoning){}",
         count(usage.input),
         count(usage.cached),
         share(usage.cached, usage.input),
         written.unwrap_or_default(),
         count(usage.output),
         count(usage.reasoning),
-        count(usage.total)
+        total.unwrap_or_default()
     )
 }
 
+/// What the names of nearly all events begin with: in tables, only what follows stands, from the dot on.
+const NEARLY_ALL: &str = "response";
 /// Bytes of a text that are shown.
 const MOST_OF_A_TEXT: usize = 8_000;

@@ -1,7 +1,8 @@
 //! What a capture comes to: its endpoints, models, events and payloads in tables.
 //!
-//! [`Statistics`] are gathered flow by flow, on any number of threads, and merged: the order does not matter. The
-//! conversation itself is the log of [`super::Markdown`].
+//! [`Statistics`] are gathered flow by flow, on any number of threads, and merged: the order does not matter. What
+//! counts turns is [`crate::flow::sessions`], here as everywhere. The conversation itself is the log of
+//! [`super::Markdown`].
 
 mod structure;
 mod tables;
@@ -11,23 +12,20 @@ use std::time::Duration;
 
 use structure::Structure;
 
-use crate::flow::{Flow, FlowKind, Op, Summary, sessions};
-use crate::responses::{Confidence, Dollars, EventKind, Prices, Status, Usage};
+use crate::flow::{Channel, Flow, FlowId, FlowKind, Op};
+use crate::responses::EventKind;
 use crate::tap::{At, Direction};
 
 /// What flows come to.
 #[derive(Clone, Default, Debug)]
 pub struct Statistics {
-    flows: u64,
-    turns: u64,
+    flows: Vec<FlowId>,
     errors: u64,
     began: Option<At>,
     ended: Option<At>,
     endpoints: BTreeMap<Endpoint, Traffic>,
     statuses: BTreeMap<Option<u16>, u64>,
     channels: BTreeMap<&'static str, (u64, u64)>,
-    sessions: BTreeMap<String, Use>,
-    models: BTreeMap<String, Use>,
     events: BTreeMap<String, (u64, u64)>,
     requests: BTreeMap<String, Structure>,
     responses: BTreeMap<String, Structure>,
@@ -47,27 +45,16 @@ struct Traffic {
     durations: Vec<u64>,
 }
 
-/// What a model, or a session, was used for.
-#[derive(Clone, Default, Debug)]
-struct Use {
-    turns: u64,
-    errors: u64,
-    usage: Usage,
-    /// What the tokens cost whose price is known, as sure as the least sure part of it.
-    cost: Dollars,
-    confidence: Option<Confidence>,
-    /// Turns with tokens of which no price is known.
-    unpriced: u64,
-    /// Microseconds to the first generated text, of turns that had one.
-    first: Vec<u64>,
-    /// Microseconds of each turn that ended.
-    durations: Vec<u64>,
-}
-
 impl Statistics {
-    /// Takes in a flow, whose tokens have these prices.
-    pub fn add(&mut self, flow: &Flow, prices: &Prices) {
-        self.flows += 1;
+    /// Which flows they are of, in any order.
+    #[must_use]
+    pub fn flows(&self) -> &[FlowId] {
+        &self.flows
+    }
+
+    /// Takes in a flow.
+    pub fn add(&mut self, flow: &Flow) {
+        self.flows.push(flow.id);
         self.errors += u64::from(flow.is_error());
         self.began = [self.began, Some(flow.started)].into_iter().flatten().min();
         self.ended = self.ended.max(flow.ended).max(Some(flow.started));
@@ -91,46 +78,13 @@ impl Statistics {
         let channel = self.channels.entry(flow.channel.as_str()).or_default();
         channel.0 += 1;
         channel.1 = channel.1.saturating_add(flow.wire_len());
-        self.add_turn(flow, prices);
+        self.add_events(flow);
         self.add_payloads(flow, &path);
     }
 
-    fn add_turn(&mut self, flow: &Flow, prices: &Prices) {
-        let Some(turn) = &flow.turn else {
-            return;
-        };
-        self.turns += 1;
-        let summary = Summary::of(flow);
-        // The one that answered, as in the tables of sessions.
-        let served = summary
-            .context
-            .as_ref()
-            .and_then(|context| context.served.as_deref());
-        let model = served
-            .or(summary.model.as_deref())
-            .unwrap_or(NOBODY)
-            .to_owned();
-        let session = flow.identity.session.clone();
-        let session = session.unwrap_or_else(|| NOBODY.to_owned());
-        let users = [
-            bounded(&mut self.models, model),
-            bounded(&mut self.sessions, session),
-        ];
-        let usage = turn.usage.unwrap_or_default();
-        let cost = sessions::cost(&summary, prices);
-        let has_failed = matches!(turn.status, Status::Failed | Status::Error | Status::Lost);
-        for user in users {
-            user.turns += 1;
-            user.errors += u64::from(has_failed);
-            user.usage.add(&usage);
-            match cost {
-                Some(cost) => user.pay(cost.dollars, Some(cost.confidence)),
-                None => user.unpriced += u64::from(turn.usage.is_some()),
-            }
-            user.first.extend(flow.first_delta().map(micros));
-            user.durations.extend(flow.duration().map(micros));
-        }
-        for (name, (events, bytes)) in &turn.counts {
+    fn add_events(&mut self, flow: &Flow) {
+        let counts = flow.turn.iter().flat_map(|turn| &turn.counts);
+        for (name, (events, bytes)) in counts {
             let total = bounded(&mut self.events, name.clone());
             total.0 += u64::from(*events);
             total.1 += bytes;
@@ -142,8 +96,10 @@ impl Statistics {
         if flow.kind == FlowKind::Ws && !flow.is_refused_upgrade() {
             return;
         }
+        let is_turn = flow.channel == Channel::Model && flow.turn.is_some();
+        let either = |name: &str| (if is_turn { TURNS } else { name }).to_owned();
         if let Some(text) = flow.request_text().filter(|text| is_json(text)) {
-            bounded(&mut self.requests, endpoint.clone()).add(text);
+            bounded(&mut self.requests, either(&endpoint)).add(text);
         }
         if flow.frames.is_empty() {
             if let Some(text) = flow.response.body.text().filter(|text| is_json(text)) {
@@ -151,7 +107,7 @@ impl Statistics {
             }
             return;
         }
-        let structure = bounded(&mut self.responses, endpoint);
+        let structure = bounded(&mut self.responses, either(&endpoint));
         for (index, frame) in flow.frames.iter().enumerate() {
             let is_event = matches!(frame.op, Op::Event | Op::Text | Op::Continuation);
             // A delta differs from the one before in its text.
@@ -168,8 +124,7 @@ impl Statistics {
 
     /// Takes in what others were gathered.
     pub fn merge(&mut self, other: Self) {
-        self.flows += other.flows;
-        self.turns += other.turns;
+        self.flows.extend(other.flows);
         self.errors += other.errors;
         self.began = [self.began, other.began].into_iter().flatten().min();
         self.ended = self.ended.max(other.ended);
@@ -186,14 +141,6 @@ impl Statistics {
         for (channel, (flows, bytes)) in other.channels {
             let own = self.channels.entry(channel).or_default();
             *own = (own.0 + flows, own.1.saturating_add(bytes));
-        }
-        for (own, others) in [
-            (&mut self.models, other.models),
-            (&mut self.sessions, other.sessions),
-        ] {
-            for (name, other) in others {
-                bounded(own, name).merge(other);
-            }
         }
         for (name, (events, bytes)) in other.events {
             let own = bounded(&mut self.events, name);
@@ -216,23 +163,6 @@ impl Traffic {
         for (sum, bytes) in self.bytes.iter_mut().zip(bytes) {
             *sum = sum.saturating_add(bytes);
         }
-    }
-}
-
-impl Use {
-    fn pay(&mut self, dollars: Dollars, confidence: Option<Confidence>) {
-        self.cost = self.cost.plus(dollars);
-        self.confidence = self.confidence.max(confidence);
-    }
-
-    fn merge(&mut self, other: Self) {
-        self.turns += other.turns;
-        self.errors += other.errors;
-        self.usage.add(&other.usage);
-        self.pay(other.cost, other.confidence);
-        self.unpriced += other.unpriced;
-        self.first.extend(other.first);
-        self.durations.extend(other.durations);
     }
 }
 
@@ -279,8 +209,8 @@ impl Name for Endpoint {
     }
 }
 
-/// Whose model or session nobody told.
-const NOBODY: &str = "(not told)";
+/// What model turns are called, whatever path and transport they take: their payloads are of one form.
+const TURNS: &str = "model turns";
 /// What stands for further names.
 const OTHERS: &str = "(others)";
 /// Names of a kind that are told apart.

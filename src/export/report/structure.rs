@@ -32,7 +32,8 @@ pub(super) struct Row {
     pub(super) path: String,
     /// `array 5 of object 12`.
     pub(super) types: String,
-    /// The members that have no members themselves, each with its types: `string 12, null 1`.
+    /// The members that have no members themselves, each with its types: `string 12, null 1`. One that all of these
+    /// objects have, of one type, has no count.
     pub(super) members: Vec<(String, String)>,
 }
 
@@ -105,7 +106,7 @@ impl Structure {
             .partition(|child| self.is_leaf(**child));
         let member = |leaf: usize| {
             let name = self.nodes[leaf].name.to_string();
-            (name, self.types_of_leaf(leaf))
+            (name, self.types_of_leaf(leaf, node.counts[OBJECT]))
         };
         rows.push(Row {
             path: path.clone(),
@@ -131,12 +132,15 @@ impl Structure {
         }
     }
 
-    /// `array 5 of string 12`.
-    fn types_of_leaf(&self, node: usize) -> String {
+    /// `array 5 of string 12`; `array of string 12` where all of so many objects have it.
+    fn types_of_leaf(&self, node: usize, objects: u64) -> String {
         let node = &self.nodes[node];
+        let mut types = TYPES.iter().zip(node.counts);
+        let always = types.find(|(_, count)| *count == objects && objects > 0);
+        let types = always.map_or_else(|| node.types(), |(name, _)| (*name).to_owned());
         match node.children.first() {
-            Some(elements) => format!("{} of {}", node.types(), self.types_of_leaf(*elements)),
-            None => node.types(),
+            Some(elements) => format!("{types} of {}", self.types_of_leaf(*elements, 0)),
+            None => types,
         }
     }
 
@@ -360,6 +364,8 @@ impl Visitor<'_> for Key<'_> {
 
 /// The types of JSON (RFC 8259 §3).
 const TYPES: [&str; 6] = ["object", "array", "string", "number", "boolean", "null"];
+/// The place of objects among them.
+const OBJECT: usize = 0;
 /// Members that hold a tool's schema, a person's metadata or a tool's own data.
 const OPAQUE: [&str; 7] = [
     "parameters",
@@ -393,6 +399,12 @@ mod tests {
         other.add(r#"{"z":true,"a":"text"}"#);
         other.add("{\"a\":1.5,");
         structure.merge(&other);
+        let mut always = Structure::default();
+        always.add(r#"{"s":"","l":["a","b"],"n":1}"#);
+        always.add(r#"{"s":"","l":[],"n":null}"#);
+        let members = &always.rows()[0].members;
+        let told: Vec<&str> = members.iter().map(|(_, types)| types.as_str()).collect();
+        assert_eq!(told, ["string", "array of string 2", "number 1, null 1"]);
         let row = |path: &str, types: &str, members: &[(&str, &str)]| Row {
             path: path.to_owned(),
             types: types.to_owned(),

@@ -1,27 +1,42 @@
 //! Statistics as Markdown.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Statistics, Structure, Use};
+use super::{Statistics, Structure};
 use crate::export::markdown::text::{END_OF_DETAILS, code, details, duration, inline, share};
 use crate::export::time::rfc3339;
+use crate::flow::sessions::{LogicalTurn, Purpose, Session, Sessions, Tally};
 use crate::responses::Confidence;
-use crate::text::count;
+use crate::text::{count, counted};
 
 impl Statistics {
-    /// The report's part before the conversation: `files` are the names of what was read.
+    /// The report's part before the conversation: `files` are the names of what was read, and `sessions` those of
+    /// the [`Statistics::flows`].
     #[must_use]
-    pub fn markdown(&self, files: &[String]) -> String {
+    pub fn markdown(&self, files: &[String], sessions: &Sessions) -> String {
         let mut out = String::from("# Report of codextap\n\n");
-        self.overview(files, &mut out);
+        self.overview(files, sessions, &mut out);
         self.endpoints(&mut out);
         self.statuses(&mut out);
         self.channels(&mut out);
-        users("Models", "model", &self.models, &mut out);
-        users("Sessions", "session", &self.sessions, &mut out);
+        let mut models: BTreeMap<&str, Use<'_>> = BTreeMap::new();
+        for turn in sessions.sessions.iter().flat_map(Session::turns) {
+            let model = turn.model().unwrap_or_default();
+            models.entry(model).or_default().add(turn);
+        }
+        users("Models", "model", models.into_iter(), &mut out);
+        let by_session = sessions.sessions.iter().map(|session| {
+            let mut used = Use::default();
+            session.turns().for_each(|turn| used.add(turn));
+            (&*session.id, used)
+        });
+        users("Sessions", "session", by_session, &mut out);
         self.events(&mut out);
         out.push_str("## Payloads\n\nPaths of keys to objects, and their members, with the types of their values and how many ");
-        out.push_str("there were. Of deltas the events' own table tells.\n\n");
+        out.push_str(
+            "there were, unless each object has one. Of deltas the events' own table tells.\n\n",
+        );
         for (what, structures) in [
             ("Request of", &self.requests),
             ("Response of", &self.responses),
@@ -34,7 +49,7 @@ impl Statistics {
         out
     }
 
-    fn overview(&self, files: &[String], out: &mut String) {
+    fn overview(&self, files: &[String], sessions: &Sessions, out: &mut String) {
         let files: Vec<String> = files.iter().map(|file| code(file)).collect();
         put!(out, "Of {}.", files.join(", "));
         if let (Some(began), Some(ended)) = (self.began, self.ended) {
@@ -47,12 +62,25 @@ impl Statistics {
             );
         }
         let bytes = self.endpoints.values().flat_map(|traffic| traffic.bytes);
+        let mut total = Tally::default();
+        for session in &sessions.sessions {
+            total.merge(&session.total());
+        }
+        let parts = [
+            (total.turns, "turn"),
+            (total.warm_ups, "warm-up"),
+            (total.compactions, "compaction"),
+            (total.retries, "further attempt"),
+        ];
+        let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+        let parts: Vec<String> = parts.map(|(number, what)| counted(number, what)).collect();
         put!(
             out,
-            "\n\n{} flows, {} of them model turns; {} failed. {} bytes on the wire. Credentials are masked.\n\n",
-            count(self.flows),
-            count(self.turns),
+            "\n\n{}, {} failed{}{}. {} bytes on the wire. Credentials are masked.\n\n",
+            counted(self.flows.len() as u64, "flow"),
             count(self.errors),
+            if parts.is_empty() { "" } else { "; " },
+            parts.join(", "),
             count(bytes.fold(0, u64::saturating_add))
         );
     }
@@ -107,52 +135,89 @@ impl Statistics {
     }
 }
 
+/// What a model, or a session, was used for.
+#[derive(Default)]
+struct Use<'a> {
+    tally: Tally,
+    turns: Vec<&'a LogicalTurn>,
+}
+
+impl<'a> Use<'a> {
+    fn add(&mut self, turn: &'a LogicalTurn) {
+        self.tally.add(turn);
+        if turn.purpose == Purpose::Turn {
+            self.turns.push(turn);
+        }
+    }
+
+    /// To the first generated text, of turns that had one, in microseconds.
+    fn first(&self) -> Vec<u64> {
+        let last = self.turns.iter().filter_map(|turn| turn.last());
+        let first = last.filter_map(|attempt| attempt.first_delta);
+        first.map(super::micros).collect()
+    }
+
+    /// How long each turn took that ended, in microseconds.
+    fn durations(&self) -> Vec<u64> {
+        let durations = self.turns.iter().filter_map(|turn| turn.duration());
+        durations.map(super::micros).collect()
+    }
+}
+
 /// What each model, or session, was used for.
-fn users(
+fn users<'a>(
     title: &str,
     what: &str,
-    users: &std::collections::BTreeMap<String, Use>,
+    users: impl ExactSizeIterator<Item = (&'a str, Use<'a>)>,
     out: &mut String,
 ) {
     put!(
         out,
-        "## {title}\n\n| {what} | turns | failed | tokens in | cached | share | "
+        "## {title}\n\n| {what} | turns | warm-ups | retries | failed | tokens in | cached | share | "
     );
     out.push_str("tokens out | reasoning | cost | first text p50 | p95 | turn p50 | p95 | p99 |\n");
-    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
-    for (name, user) in users {
-        let [first, late] = percentiles(&user.first, [50, 95]);
-        let [half, most, all] = percentiles(&user.durations, [50, 95, 99]);
+    out.push_str("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n");
+    let more = users.len().saturating_sub(MOST_USERS);
+    for (name, used) in users.take(MOST_USERS) {
+        let [first, late] = percentiles(&used.first(), [50, 95]);
+        let [half, most, all] = percentiles(&used.durations(), [50, 95, 99]);
+        let tally = used.tally;
         let numbers = [
-            count(user.turns),
-            count(user.errors),
-            count(user.usage.input),
-            count(user.usage.cached),
-            share(user.usage.cached, user.usage.input),
-            count(user.usage.output),
-            count(user.usage.reasoning),
-            cost(user),
+            count(tally.turns),
+            count(tally.warm_ups),
+            count(tally.retries),
+            count(tally.errors),
+            count(tally.usage.input),
+            count(tally.usage.cached),
+            share(tally.usage.cached, tally.usage.input),
+            count(tally.usage.output),
+            count(tally.usage.reasoning),
+            cost(&tally),
             first,
             late,
             half,
             most,
             all,
         ];
+        let name = if name.is_empty() { NOBODY } else { name };
         put!(out, "| {} | {} |\n", code(name), numbers.join(" | "));
+    }
+    if more > 0 {
+        put!(out, "| … and {} more |\n", count(more as u64));
     }
     out.push('\n');
 }
 
 /// What the tokens cost by list prices, in hundredths of a cent: `~` where traffic is not billed so, or the price of its
-/// tier is not known; `+?` where turns have none.
-fn cost(user: &Use) -> String {
-    let more = if user.unpriced > 0 { "+?" } else { "" };
-    let about = match user.confidence {
+/// tier is not known; `+?` where attempts have none.
+fn cost(tally: &Tally) -> String {
+    let more = if tally.unpriced > 0 { "+?" } else { "" };
+    let about = match tally.confidence {
         None => return more.trim_start_matches('+').to_owned(),
         Some(Confidence::Listed) => "",
         Some(Confidence::Equivalent | Confidence::Assumed) => "~",
     };
-    let parts = (user.cost.0 + 50_000_000) / 100_000_000;
+    let parts = tally.cost.0.saturating_add(50_000_000) / 100_000_000;
     let (dollars, parts) = (parts / 10_000, parts % 10_000);
     format!("{about}${dollars}.{parts:04}{more}")
 }
@@ -194,6 +259,10 @@ fn percentiles<const N: usize>(micros: &[u64], percents: [usize; N]) -> [String;
 
 /// Paths of a payload that are listed.
 const MOST_PATHS: usize = 300;
+/// Models, or sessions, that are listed.
+const MOST_USERS: usize = 500;
+/// Whose model or session nobody told.
+const NOBODY: &str = "(not told)";
 
 #[cfg(test)]
 mod tests {
@@ -202,11 +271,11 @@ mod tests {
 
     #[test]
     fn a_cost_says_how_sure_it_is() {
-        let user = |cost, confidence, unpriced| Use {
+        let user = |cost, confidence, unpriced| Tally {
             cost: Dollars(cost),
             confidence,
             unpriced,
-            ..Use::default()
+            ..Tally::default()
         };
         for (user, expected) in [
             (user(0, None, 0), ""),

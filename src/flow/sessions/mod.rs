@@ -114,6 +114,8 @@ pub struct Attempt {
     pub model: Option<Box<str>>,
     /// The model that answered, where it is another.
     pub served: Option<Box<str>>,
+    /// From its start to the first generated text.
+    pub first_delta: Option<Duration>,
     /// The tokens it used.
     pub usage: Option<Usage>,
     /// What they cost; `None` without tokens, and for a model without a price.
@@ -350,6 +352,7 @@ impl Attempt {
             gist: summary.gist.clone(),
             model: summary.model.clone(),
             served: context.and_then(|context| context.served.clone()),
+            first_delta: summary.first_delta,
             usage: summary.usage,
             cost: cost(summary, prices),
         }
