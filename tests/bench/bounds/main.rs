@@ -40,7 +40,7 @@ struct Figure {
 
 const GIB: u64 = 1 << 30;
 
-const FIGURES: [Figure; 5] = [
+const FIGURES: [Figure; 6] = [
     Figure {
         name: "stalled",
         what: "2 GiB of bytes to a client that stalls, then goes on",
@@ -79,6 +79,14 @@ const FIGURES: [Figure; 5] = [
         path: "/v1/bytes",
         up: GIB,
         down: GIB,
+        stalls: false,
+    },
+    Figure {
+        name: "socket",
+        what: "a turn of 512 MiB of messages on a WebSocket",
+        path: SOCKET,
+        up: 0,
+        down: GIB / 2,
         stalls: false,
     },
 ];
@@ -134,11 +142,21 @@ fn take(figure: &Figure) {
 /// Sends a request and reads its answer; gives how many bytes its body had.
 fn exchange(proxy: SocketAddr, path: &str, up: u64, stall: impl FnOnce(&TcpStream)) -> u64 {
     let mut stream = TcpStream::connect(proxy).unwrap();
-    write!(
-        stream,
-        "POST {path} HTTP/1.1\r\nHost: {proxy}\r\nConnection: close\r\nContent-Length: {up}\r\n\r\n"
-    )
-    .unwrap();
+    if path == SOCKET {
+        write!(
+            stream,
+            "GET {path} HTTP/1.1\r\nHost: {proxy}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        )
+        .unwrap();
+        stream.write_all(CREATE).unwrap();
+    } else {
+        write!(
+            stream,
+            "POST {path} HTTP/1.1\r\nHost: {proxy}\r\nConnection: close\r\nContent-Length: {up}\r\n\r\n"
+        )
+        .unwrap();
+    }
     let mut left = up;
     while left > 0 {
         let part = &BLOCK[..BLOCK.len().min(left as usize)];
@@ -186,6 +204,12 @@ fn recorded(state: &Path, path: &str) -> Vec<(&'static str, u64, u64)> {
     }
     found
 }
+
+/// A message that begins a turn, masked with nothing (RFC 6455 §5.3).
+const CREATE: &[u8] = b"\x81\x9a\0\0\0\0{\"type\":\"response.create\"}";
+
+/// Where the WebSocket is.
+const SOCKET: &str = "/v1/responses";
 
 /// How long nothing must be written for a standstill.
 const STANDSTILL: Duration = Duration::from_secs(1);

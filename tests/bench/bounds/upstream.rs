@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
-use crate::STANDSTILL;
+use crate::{CREATE, SOCKET, STANDSTILL};
 
 /// A listening upstream, and what it counts.
 pub(crate) struct Upstream {
@@ -79,10 +79,11 @@ fn serve(stream: TcpStream, down: u64, counts: &Counts) {
             line.split(' ').nth(1).unwrap().clone_into(&mut path);
         }
     }
-    let received = std::io::copy(&mut reader.take(length), &mut std::io::sink()).unwrap();
+    let received = std::io::copy(&mut reader.by_ref().take(length), &mut std::io::sink()).unwrap();
     counts.received.fetch_add(received, Ordering::SeqCst);
     let (kind, block, down) = match &path[..] {
         "/v1/warm" => ("text/plain", &BLOCK[..], 0),
+        SOCKET => return messages(stream, &mut reader, down, counts),
         "/v1/events" => ("text/event-stream", &EVENTS[..], down),
         _ => ("application/octet-stream", &BLOCK[..], down),
     };
@@ -98,6 +99,31 @@ fn serve(stream: TcpStream, down: u64, counts: &Counts) {
         counts.sent.fetch_add(part.len() as u64, Ordering::SeqCst);
         left -= part.len() as u64;
     }
+}
+
+/// Accepts a WebSocket and sends messages of one model response.
+fn messages(mut stream: TcpStream, reader: &mut impl Read, down: u64, counts: &Counts) {
+    stream
+        .write_all(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+              Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n",
+        )
+        .unwrap();
+    reader.read_exact(&mut [0; CREATE.len()]).unwrap();
+    let mut send = |text: &str| {
+        let len = (text.len() as u16).to_be_bytes();
+        let frame = [&[0x81, 126, len[0], len[1]], text.as_bytes()].concat();
+        stream.write_all(&frame).unwrap();
+        counts.sent.fetch_add(frame.len() as u64, Ordering::SeqCst);
+    };
+    let delta = format!(
+        r#"{{"type":"response.output_text.delta","item_id":"m","delta":"{}"}}"#,
+        "x".repeat(60_000)
+    );
+    for _ in 0..down / delta.len() as u64 {
+        send(&delta);
+    }
+    send(r#"{"type":"response.completed","response":{"id":"r","status":"completed"}}"#);
 }
 
 /// What bodies are made of: bytes that are no text.
