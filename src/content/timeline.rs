@@ -44,6 +44,8 @@ pub struct Timeline {
     titles: Vec<Title>,
     /// Whether a frame was compressed, so that rows have a column for the size it inflates to.
     has_inflated: bool,
+    /// How many frames there were when that was looked for last.
+    looked: usize,
     /// Whether there are frames that have no rows yet.
     is_behind: bool,
 }
@@ -133,9 +135,11 @@ impl Timeline {
             .iter()
             .skip(self.taken.len())
             .flat_map(|flow| &flow.frames);
-        let has_inflated = self.has_inflated
-            || new.any(|frame| frame.len > frame.wire)
-            || others.any(|frame| frame.len > frame.wire);
+        let is_inflated = |frame: &Frame| frame.len > frame.wire;
+        let all: usize = flows.iter().map(|flow| flow.frames.len()).sum();
+        let is_looked = all == self.looked && has_grown;
+        let has_inflated =
+            self.has_inflated || !is_looked && (new.any(is_inflated) || others.any(is_inflated));
         let is_full = document.is_full();
         let is_refolded = self.folds != *folds && is_full;
         let is_same = self.hidden == hidden && !is_refolded && has_grown;
@@ -143,13 +147,11 @@ impl Timeline {
             *self = Self {
                 hidden,
                 folds: folds.clone(),
-                has_inflated: flows
-                    .iter()
-                    .flat_map(|flow| &flow.frames)
-                    .any(|frame| frame.len > frame.wire),
+                has_inflated: flows.iter().flat_map(|flow| &flow.frames).any(is_inflated),
                 ..Self::default()
             };
         }
+        self.looked = all;
         self.flows = ids;
         if self.entries.is_empty() {
             document.truncate(0);
@@ -284,8 +286,8 @@ impl Timeline {
     }
 }
 
-/// Frames that are taken at a time: a few milliseconds' work.
-const SLICE: usize = 1_000;
+/// Frames that are taken at a time: a millisecond's work.
+const SLICE: usize = 250;
 
 #[cfg(test)]
 mod tests;

@@ -476,3 +476,25 @@ async fn returned(away: &mut Option<Away>, continued: &mut Option<Signal>) -> Op
 const SLICE: Duration = Duration::from_millis(8);
 /// The longest it does while a key is waiting: keys that never end do not keep it from recording.
 const SHORT_SLICE: Duration = Duration::from_millis(1);
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+
+    use super::*;
+
+    #[test]
+    fn what_takes_long_makes_way_for_keys_and_goes_on_all_the_same() {
+        let key = || stream::once(async { Ok::<_, io::Error>(Input::FocusGained) });
+        let mut typed = Box::pin(key()).peekable();
+        let mut nothing = stream::pending::<io::Result<Input>>().peekable();
+        let ms = Duration::from_millis;
+        for (spent, with_key, without) in [(0, false, false), (2, true, false), (9, true, true)] {
+            assert_eq!(is_over(ms(spent), &mut typed), with_key, "{spent} ms");
+            assert_eq!(is_over(ms(spent), &mut nothing), without, "{spent} ms");
+        }
+        // The key is still there.
+        assert!(typed.next().now_or_never().flatten().is_some());
+        assert!(!is_typed(&mut nothing));
+    }
+}
