@@ -54,7 +54,7 @@ fn a_stream_that_was_cut_comes_back_up_to_its_last_byte_once() {
             .unwrap()
             .contains("\"recovered\":true")
     );
-    assert!(capture::journals(home.path()).is_empty());
+    assert!(capture::journals(home.path(), &[]).is_empty());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_batch_of_events_is_one_row_of_a_flow_that_goes_on_and_one_of_each_that_ende
     run.data(Direction::In, b"data: 3\n\n");
     run.hear_together();
     let home = run.kill();
-    let journal = capture::journals(home.path()).remove(0);
+    let journal = capture::journals(home.path(), &[]).remove(0);
     assert_eq!(fs::read_to_string(&journal).unwrap().lines().count(), 3);
     assert_eq!(recovered(home.path()), 1);
     let loaded = load(&home.path().join("capture.jsonl")).unwrap();
@@ -151,12 +151,12 @@ fn a_torn_row_ends_the_journal_and_a_torn_line_is_set_aside() {
     run.data(Direction::In, b"data: 1\n\n");
     run.data(Direction::In, b"data: 2\n\n");
     let home = run.kill();
-    let journal = capture::journals(home.path()).remove(0);
+    let journal = capture::journals(home.path(), &[]).remove(0);
     let rows = fs::read(&journal).unwrap();
     fs::write(&journal, &rows[..rows.len() - 3]).unwrap();
     let capture = home.path().join("capture.jsonl");
     fs::write(&capture, "{\"v\":1,\"kind\":\"ht").unwrap();
-    let Recovery::Recovered { flows, torn, .. } = capture::recover(&journal).unwrap() else {
+    let Recovery::Recovered { flows, torn, .. } = capture::recover(&journal, &[]).unwrap() else {
         panic!("in use")
     };
     assert_eq!(flows, 1);
@@ -174,10 +174,13 @@ fn a_journal_of_a_program_that_lives_is_left_alone_and_goes_with_it() {
     let mut run = Run::new();
     run.stream();
     let home = run.journalled();
-    let journals = capture::journals(&home);
-    assert_eq!(capture::recover(&journals[0]).unwrap(), Recovery::InUse);
+    let journals = capture::journals(&home, &[]);
+    assert_eq!(
+        capture::recover(&journals[0], &[]).unwrap(),
+        Recovery::InUse
+    );
     run.finish();
-    assert!(capture::journals(&home).is_empty());
+    assert!(capture::journals(&home, &[]).is_empty());
 }
 
 #[test]
@@ -235,7 +238,7 @@ fn a_secret_that_is_cut_anywhere_is_never_in_the_journal() {
         run.socket(None);
         run.in_two(Direction::In, &message, cut);
         let home = run.kill();
-        let journal = fs::read_to_string(&capture::journals(home.path())[0]).unwrap();
+        let journal = fs::read_to_string(&capture::journals(home.path(), &[])[0]).unwrap();
         for told in ["sEcR", "lEaR"] {
             assert!(!journal.contains(told), "cut at {cut}: {journal}");
         }
@@ -284,11 +287,11 @@ const CREDENTIAL: (&str, &str) = ("authorization", "Bearer lEaRnEd-credential-of
 
 /// Recovers all journals in `home`; gives the number of flows.
 fn recovered(home: &Path) -> usize {
-    let recovered = capture::journals(home).into_iter().map(|journal| {
-        match capture::recover(&journal).unwrap() {
+    let recovered = capture::journals(home, &[])
+        .into_iter()
+        .map(|journal| match capture::recover(&journal, &[]).unwrap() {
             Recovery::Recovered { flows, .. } => flows,
             Recovery::InUse => panic!("in use"),
-        }
-    });
+        });
     recovered.sum()
 }

@@ -246,7 +246,62 @@ mod tests {
         (shown, copied)
     }
 
+    /// All files under a directory, one after the other.
+    fn files(directory: &Path) -> String {
+        let mut text = String::new();
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            text += &if path.is_dir() {
+                files(&path)
+            } else {
+                String::from_utf8_lossy(&fs::read(path).unwrap()).into_owned()
+            };
+        }
+        text
+    }
+
     const SIZE: (u16, u16) = (240, 80);
+
+    #[test]
+    fn no_secret_reaches_the_disk_when_all_that_is_in_flight_is_killed_and_recovered() {
+        let home = TempDir::new().unwrap();
+        let Garden { planted, exchanges } = Garden::new();
+        let exchanges = Arc::new(exchanges);
+        let upstream = upstream(&exchanges);
+        let arguments = ["--capture", "c.jsonl", "--api-upstream", &upstream];
+        let recorder = Recorder::start(home.path(), &arguments);
+        let mut streams = Vec::new();
+        for exchange in exchanges.iter() {
+            let mut stream = TcpStream::connect(recorder.address).unwrap();
+            let host = recorder.address.to_string();
+            let request = replace(&exchange.request, b"HOST", host.as_bytes());
+            stream.write_all(&request).unwrap();
+            // The answer has begun, and nobody has taken it.
+            stream.peek(&mut [0]).unwrap();
+            streams.push(stream);
+        }
+        recorder.kill();
+        let killed = files(home.path());
+        let opened = Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .args(["open", "c.jsonl"])
+            .env_clear()
+            .env("HOME", home.path())
+            .current_dir(home.path())
+            .output()
+            .unwrap();
+        assert!(opened.status.success(), "{opened:?}");
+        let capture = fs::read_to_string(home.path().join("c.jsonl")).unwrap();
+        let lines = capture.lines().count();
+        assert!(lines >= exchanges.len(), "{lines} of {}", exchanges.len());
+        let recovered = files(home.path()) + &base64(&capture);
+        for Planted { place, secret, .. } in &planted {
+            let (number, tail) = secret.split_once('-').unwrap();
+            for text in [&killed, &recovered] {
+                let has_it = text.contains(number) || text.contains(tail);
+                assert!(!has_it, "{place} ({secret})");
+            }
+        }
+    }
 
     #[test]
     fn no_secret_is_put_out() {

@@ -535,7 +535,7 @@ impl Scribe {
 }
 
 /// Where the journal of a run stands.
-fn path(capture: &Path, run: &str) -> PathBuf {
+pub(super) fn path(capture: &Path, run: &str) -> PathBuf {
     let mut name = OsString::from(capture);
     name.push(format!(".{run}.journal"));
     name.into()
@@ -543,6 +543,17 @@ fn path(capture: &Path, run: &str) -> PathBuf {
 
 /// The capture that a journal stands beside, if that is its name.
 pub(super) fn capture_of(journal: &Path) -> Option<PathBuf> {
+    let (capture, _) = parts(journal)?;
+    Some(journal.with_file_name(capture))
+}
+
+/// The run that writes a journal, if that is its name.
+pub(super) fn run_of(journal: &Path) -> Option<&str> {
+    Some(parts(journal)?.1)
+}
+
+/// The name of the capture that a journal stands beside, and the run that writes it.
+fn parts(journal: &Path) -> Option<(&str, &str)> {
     let name = journal.file_name()?.to_str()?;
     // The second is one that was being begun.
     let stem = name
@@ -550,7 +561,7 @@ pub(super) fn capture_of(journal: &Path) -> Option<PathBuf> {
         .or(name.strip_suffix(".journal-new"))?;
     let (capture, run) = stem.rsplit_once('.')?;
     let is_run = !run.is_empty() && run.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    (is_run && !capture.is_empty()).then(|| journal.with_file_name(capture))
+    (is_run && !capture.is_empty()).then_some((capture, run))
 }
 
 /// A journal larger than this is written anew when most of it is of no use.

@@ -42,7 +42,7 @@ pub use encode::line;
 pub use intake::{Intake, Item};
 pub use read::{Line, Lines, Loaded, Reader, Skipped, load};
 pub use recording::{Recording, Written};
-pub use recover::{Recovery, journals, recover};
+pub use recover::{Recovery, absolute, journals, recover};
 pub use retention::{Hold, Policy, Removed, clean};
 pub use scan::{Piece, Start, scan};
 pub use selection::{Existing, Failure, Saved, put, save, whole};

@@ -1,15 +1,17 @@
 //! Tap events into the store, and each flow that ended into the capture.
 
-use std::collections::VecDeque;
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, VecDeque};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::encode::name_of_connection;
 use super::journal::Journal;
-use super::writer::{Entry, News};
+use super::writer::{Entry as Line, News};
 use super::{Choice, Hold, Shelf, Spillway, Status, Stream, Writer};
-use crate::flow::{Flow, FlowId, Recorder, Store};
-use crate::tap::{At, Backlog, Event, Redactor};
+use crate::flow::{Flow, FlowId, FlowKind, Recorder, Store};
+use crate::tap::{At, Backlog, Event, ExchangeId, Kind, Redactor, Tail};
 
 /// Records a run: the one place that sees every event and every finished flow.
 #[derive(Debug)]
@@ -21,6 +23,10 @@ pub struct Recording {
     writer: Option<Writer>,
     /// What is in flight, beside the file.
     journal: Option<Journal>,
+    /// What is in flight, in memory, up to the last byte.
+    tail: Option<Tail>,
+    /// Exchanges that have a flow whose line is not settled, and how many.
+    unsettled: HashMap<ExchangeId, usize>,
     /// Whether the file is one that stays.
     is_kept: bool,
     /// Which flows are written; `None` for all.
@@ -30,13 +36,22 @@ pub struct Recording {
     /// The files that lines stand in.
     shelf: Shelf,
     /// Flows whose lines were handed to the writer and are not settled yet, in that order.
-    handed: VecDeque<(FlowId, String)>,
+    handed: VecDeque<Handed>,
     /// Flows that are missing from the file for good, by name; the first [`NAMED`].
     missing: Vec<String>,
     /// Why a flow could not be written at all, which no later success mends.
     refused: Option<String>,
     /// Keeps other processes from removing the file.
     hold: Option<Hold>,
+}
+
+/// A flow whose line was handed to the writer.
+#[derive(Debug)]
+struct Handed {
+    id: FlowId,
+    name: String,
+    /// The exchange that it ended with.
+    exchange: Option<ExchangeId>,
 }
 
 /// How a recording ended.
@@ -61,6 +76,8 @@ impl Recording {
             is_kept: writer.is_some(),
             writer,
             journal: None,
+            tail: None,
+            unsettled: HashMap::new(),
             choice: None,
             stream: None,
             shelf: Shelf::default(),
@@ -80,6 +97,17 @@ impl Recording {
             self.journal = Some(Journal::start(path, self.recorder.run())?);
         }
         Ok(())
+    }
+
+    /// Has a tail let go of exchanges whose lines are in the file.
+    pub fn keep_tail(&mut self, tail: Tail) {
+        self.tail = Some(tail);
+    }
+
+    /// In front of the name of every flow of this run.
+    #[must_use]
+    pub fn run(&self) -> &str {
+        self.recorder.run()
     }
 
     /// Keeps what holds the file for as long as it is recorded into.
@@ -135,8 +163,14 @@ impl Recording {
         if let Some(journal) = &mut self.journal {
             journal.note(event.exchange, event.at);
         }
+        let exchange = event.exchange;
+        let may_be_over = matches!(event.kind, Kind::Ended { .. });
         self.recorder.apply(store, event);
-        self.write(store)
+        let finished = self.write(store, Some(exchange));
+        if may_be_over {
+            self.release(exchange);
+        }
+        finished
     }
 
     /// Whether nothing is in flight that may still come to its end.
@@ -148,7 +182,7 @@ impl Recording {
     /// Ends what is still going on; gives the flows that were cut.
     pub fn cut(&mut self, store: &mut Store, at: At) -> Vec<FlowId> {
         self.recorder.cut(store, at);
-        self.write(store)
+        self.write(store, None)
     }
 
     /// The file that flows are written to; `None` if it is to be gone with the run.
@@ -193,7 +227,7 @@ impl Recording {
             News::Written(place) => (place, None),
             News::Lost { bytes } => (None, Some(bytes)),
         };
-        let Some((id, name)) = self.handed.pop_front() else {
+        let Some(Handed { id, name, exchange }) = self.handed.pop_front() else {
             return;
         };
         // A pipe cannot be read back; what went into it stays in memory.
@@ -207,6 +241,25 @@ impl Recording {
             }
             (None, Some(journal)) => journal.settled(id),
             (None, None) => {}
+        }
+        if let Some(exchange) = exchange {
+            if let Entry::Occupied(mut count) = self.unsettled.entry(exchange) {
+                *count.get_mut() -= 1;
+                if *count.get() == 0 {
+                    count.remove();
+                }
+            }
+            self.release(exchange);
+        }
+    }
+
+    /// Lets go of an exchange in the tail if it is over and nothing of it is yet to be written.
+    fn release(&self, exchange: ExchangeId) {
+        if let Some(tail) = &self.tail
+            && !self.unsettled.contains_key(&exchange)
+            && self.recorder.live(exchange).next().is_none()
+        {
+            tail.settle(exchange);
         }
     }
 
@@ -240,14 +293,17 @@ impl Recording {
         for news in news {
             self.learn(news, None);
         }
-        for (_, name) in std::mem::take(&mut self.handed) {
+        for Handed { name, .. } in std::mem::take(&mut self.handed) {
             tracing::error!("flow {name} is not in the file");
             self.miss(name);
         }
+        // A flow that could not be written is in the journal still, and in the tail.
+        let is_whole = status.error.is_none() && status.lost == 0 && self.refused.is_none();
         if let Some(journal) = self.journal.take() {
-            // A flow that could not be written is in the journal still.
-            let is_whole = status.error.is_none() && status.lost == 0 && self.refused.is_none();
             journal.finish(!is_whole);
+        }
+        if let Some(tail) = self.tail.take() {
+            tail.finish(!is_whole);
         }
         let problem = status.problem().map(|problem| problem + &self.names());
         status.error = problem.or(self.refused);
@@ -268,7 +324,8 @@ impl Recording {
     }
 
     /// Writes the flows that ended and are chosen; gives them.
-    fn write(&mut self, store: &mut Store) -> Vec<FlowId> {
+    /// They ended with what happened to `exchange`, if that is known.
+    fn write(&mut self, store: &mut Store, exchange: Option<ExchangeId>) -> Vec<FlowId> {
         let finished = self.recorder.take_finished();
         if finished.is_empty() {
             return finished;
@@ -303,14 +360,22 @@ impl Recording {
             if self.writer.is_none() && stream.is_none() {
                 continue;
             }
-            match Entry::of(&flow, store) {
+            match Line::of(&flow, name_of_connection(&flow, store)) {
                 Ok(line) => {
                     if let Some(stream) = stream {
                         stream.write(line.clone());
                     }
                     if let Some(writer) = &mut self.writer {
                         writer.take(line);
-                        self.handed.push_back((flow.id, flow.name.clone()));
+                        let exchange = exchange.filter(|_| self.tail.is_some());
+                        if let Some(exchange) = exchange {
+                            *self.unsettled.entry(exchange).or_default() += 1;
+                        }
+                        self.handed.push_back(Handed {
+                            id: flow.id,
+                            name: flow.name.clone(),
+                            exchange,
+                        });
                     }
                 }
                 Err(error) => self.refused = Some(error.to_string()),
@@ -320,6 +385,11 @@ impl Recording {
         for id in left_out {
             if let (Some(journal), Some(flow)) = (&mut self.journal, store.get(id)) {
                 journal.leave_out(flow);
+            }
+            if let (Some(tail), Some(exchange)) = (&self.tail, exchange)
+                && let Some(FlowKind::WsTurn { number, .. }) = store.get(id).map(|flow| flow.kind)
+            {
+                tail.leave_out(exchange, number);
             }
             store.forget(id);
         }

@@ -5,18 +5,20 @@ use std::ffi::OsStr;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Deserialize;
 
 use super::decode::{Entry, row, skeleton};
-use super::encode::line_on;
-use super::journal::capture_of;
+use super::encode::name_of_connection;
+use super::journal::{capture_of, path, run_of};
 use super::payload;
 use super::record::Text;
 use super::row::{Part, Row, Span};
-use super::{BACKLOG, Lines, Writer, torn};
-use crate::flow::{Body, Flow, FlowKind, Frame, Op};
-use crate::tap::{At, Direction, Failure, Phase};
+use super::writer::Entry as Line;
+use super::{BACKLOG, Lines, Spillway, Writer, torn};
+use crate::flow::{Body, Flow, FlowKind, Frame, Op, Recorder, Store};
+use crate::tap::{At, Backlog, Direction, Failure, InFlight, KILLED, Phase, Remains};
 
 /// What became of a journal.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -34,15 +36,12 @@ pub enum Recovery {
     },
 }
 
-/// The journals beside `capture`, or all in a directory.
+/// The journals beside the capture `place`, or all in a directory of that name; those too that are not there, but to whose
+/// runs there is a tail in `tails`.
 #[must_use]
-pub fn journals(place: &Path) -> Vec<PathBuf> {
+pub fn journals(place: &Path, tails: &[PathBuf]) -> Vec<PathBuf> {
     let is_directory = place.is_dir();
-    let directory = match place.parent() {
-        _ if is_directory => place,
-        Some(parent) if parent != Path::new("") => parent,
-        _ => Path::new("."),
-    };
+    let directory = if is_directory { place } else { parent(place) };
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
     let mut journals: Vec<PathBuf> = entries
         .map(|entry| entry.path())
@@ -52,43 +51,70 @@ pub fn journals(place: &Path) -> Vec<PathBuf> {
             name.is_some_and(|name: &OsStr| is_directory || Some(name) == place.file_name())
         })
         .collect();
+    let own = directory.canonicalize().ok();
+    for (run, capture) in tails.iter().flat_map(|tails| Remains::list(tails)) {
+        let is_here = own.as_deref() == capture.parent()
+            && (is_directory || capture.file_name() == place.file_name());
+        if let Some(name) = capture.file_name().filter(|_| is_here) {
+            journals.push(path(&directory.join(name), &run));
+        }
+    }
     journals.sort();
+    journals.dedup();
     journals
 }
 
-/// Adds the flows of a journal whose program is gone to the capture that it stands beside, those aside
-/// that are in it already, and removes the journal.
+/// The directory that a file is in.
+fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if parent != Path::new("") => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// The path of a capture that tells it from all others, wherever a program runs.
+///
+/// # Errors
+/// What looking for its directory gives.
+pub fn absolute(capture: &Path) -> io::Result<PathBuf> {
+    let name = capture.file_name().ok_or(ErrorKind::InvalidInput)?;
+    Ok(parent(capture).canonicalize()?.join(name))
+}
+
+/// Adds the flows of a journal whose program is gone, and of the tail of its run if there is one in `tails`, to the capture that
+/// it stands beside, those aside that are in it already, and removes both.
 ///
 /// # Errors
 /// What the operating system says where the journal cannot be read or the capture not be written: the
-/// journal stays then.
-pub fn recover(journal: &Path) -> io::Result<Recovery> {
+/// journal and the tail stay then.
+pub fn recover(journal: &Path, tails: &[PathBuf]) -> io::Result<Recovery> {
     let capture = capture_of(journal).ok_or(ErrorKind::InvalidInput)?;
-    let file = OpenOptions::new().read(true).write(true).open(journal)?;
+    let file = match OpenOptions::new().read(true).write(true).open(journal) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        opened => Some(opened?),
+    };
     // A file system without locks has no journals.
-    if file.try_lock().is_err() {
+    if file.as_ref().is_some_and(|file| file.try_lock().is_err()) {
         return Ok(Recovery::InUse);
     }
+    let tail = match take_tail(journal, tails) {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Recovery::InUse),
+        taken => taken?,
+    };
     let torn = match torn::set_aside(&capture) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         torn => torn?,
     };
-    let mut entries = read(&file)?;
-    if !entries.is_empty() {
-        let written = names(&capture)?;
-        entries.retain(|entry| !written.contains(&entry.flow.name));
+    let mut left = Left::default();
+    if let Some(file) = &file {
+        left.read_journal(file)?;
     }
-    let flows = entries.len();
-    if flows > 0 {
-        let mut writer = Writer::open(&capture, BACKLOG).map_err(io::Error::other)?;
-        for entry in entries {
-            let line = line_on(&entry.flow, entry.connection.as_deref());
-            writer.write(line.map_err(io::Error::other)?);
-        }
-        let status = writer.finish();
-        if let Some(problem) = status.problem() {
-            return Err(io::Error::other(problem));
-        }
+    if let Some(tail) = &tail {
+        left.read_tail(tail, &capture)?;
+    }
+    let flows = left.write(&capture)?;
+    if let Some(tail) = tail {
+        tail.remove()?;
     }
     match std::fs::remove_file(journal) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
@@ -98,6 +124,125 @@ pub fn recover(journal: &Path) -> io::Result<Recovery> {
             torn,
         }),
     }
+}
+
+/// Takes the tail of a journal's run.
+fn take_tail(journal: &Path, tails: &[PathBuf]) -> io::Result<Option<Remains>> {
+    let Some(run) = run_of(journal) else {
+        return Ok(None);
+    };
+    for directory in tails {
+        if let Some(tail) = Remains::take(directory, run)? {
+            return Ok(Some(tail));
+        }
+    }
+    Ok(None)
+}
+
+/// What a program has left, a line for each flow, by its name.
+#[derive(Default)]
+struct Left {
+    lines: HashMap<String, Recovered>,
+    /// Names of flows that are not to stand in the capture.
+    left_out: HashSet<String>,
+}
+
+/// A flow that goes into a capture.
+struct Recovered {
+    flow: Arc<Flow>,
+    /// The name of the connection that a turn ran on.
+    connection: Option<Box<str>>,
+}
+
+impl Left {
+    /// Takes the flows of a journal.
+    fn read_journal(&mut self, file: &File) -> io::Result<()> {
+        for found in read(file)? {
+            let name = found.entry.flow.name.clone();
+            if found.is_left_out {
+                self.left_out.insert(name);
+                continue;
+            }
+            let Entry {
+                flow, connection, ..
+            } = found.finish();
+            let flow = Arc::new(flow);
+            let connection = connection.map(Into::into);
+            self.lines.insert(name, Recovered { flow, connection });
+        }
+        Ok(())
+    }
+
+    /// Takes the flows of a tail. It has all of those that it has at all, up to the last byte, so they stand in the
+    /// place of the journal's; unless the journal has one as a whole.
+    fn read_tail(&mut self, tail: &Remains, capture: &Path) -> io::Result<()> {
+        let InFlight { events, left_out } = tail.read()?;
+        let redactor = tail.redactor();
+        let mut recorder = Recorder::new(tail.started(), redactor.clone());
+        let spillway = Spillway::new(parent(capture).to_owned(), Backlog::default());
+        recorder.spill_to(Arc::new(spillway));
+        let mut store = Store::default();
+        for event in events {
+            recorder.apply(&mut store, event);
+        }
+        let name = |(exchange, turn)| format!("{}.{turn}", recorder.name(exchange));
+        self.left_out.extend(left_out.into_iter().map(name));
+        for flow in store.flows() {
+            let before = self.lines.get(&flow.name).map(|before| &before.flow);
+            if before.is_some_and(|before| is_whole(before)) {
+                continue;
+            }
+            let mut recovered = flow
+                .without_pieces(redactor)
+                .unwrap_or_else(|| flow.clone());
+            recovered.is_recovered = true;
+            recovered.comment = before.and_then(|before| before.comment.clone());
+            let recovered = Recovered {
+                flow: Arc::new(recovered),
+                connection: name_of_connection(flow, &store),
+            };
+            self.lines.insert(flow.name.clone(), recovered);
+        }
+        Ok(())
+    }
+
+    /// Adds lines to a capture, but for those that it has; gives their number.
+    fn write(mut self, capture: &Path) -> io::Result<usize> {
+        self.lines.retain(|name, _| !self.left_out.contains(name));
+        if !self.lines.is_empty() {
+            let written = names(capture)?;
+            self.lines.retain(|name, _| !written.contains(name));
+        }
+        if self.lines.is_empty() {
+            return Ok(0);
+        }
+        let mut lines: Vec<Recovered> = self.lines.into_values().collect();
+        // A connection's line comes after those of its turns.
+        lines.sort_by_key(|line| {
+            (
+                line.flow.kind == FlowKind::Ws,
+                line.flow.ended,
+                line.flow.started,
+            )
+        });
+        let mut writer = Writer::open(capture, BACKLOG).map_err(io::Error::other)?;
+        let flows = lines.len();
+        for Recovered { flow, connection } in lines {
+            let line = Line::of(&flow, connection).map_err(io::Error::other)?;
+            writer.take(line);
+        }
+        match writer.finish().problem() {
+            Some(problem) => Err(io::Error::other(problem)),
+            None => Ok(flows),
+        }
+    }
+}
+
+/// Whether a journal has all of a flow: it came to an end that was told, and nothing was missed.
+fn is_whole(flow: &Flow) -> bool {
+    let is_killed = |failure: &Failure| failure.message.contains(KILLED);
+    let missed = flow.request.body.missed + flow.response.body.missed;
+    missed == 0 && !flow.failures.iter().any(is_killed)
 }
 
 /// The names of the flows whose lines are in a capture as a whole.
@@ -133,8 +278,8 @@ struct Found {
     is_left_out: bool,
 }
 
-/// The flows of a journal, in the order in which they go into a capture.
-fn read(file: &File) -> io::Result<Vec<Entry>> {
+/// The flows of a journal, as far as it can be read.
+fn read(file: &File) -> io::Result<Vec<Found>> {
     let mut found: Vec<Found> = Vec::new();
     let mut known: HashMap<String, usize> = HashMap::new();
     for line in Lines::new(BufReader::with_capacity(BUFFER, file)) {
@@ -156,10 +301,7 @@ fn read(file: &File) -> io::Result<Vec<Entry>> {
             break;
         }
     }
-    found.retain(|found| !found.is_left_out);
-    // A connection's line comes after those of its turns.
-    found.sort_by_key(|found| (found.entry.flow.kind == FlowKind::Ws, found.last));
-    Ok(found.into_iter().map(Found::finish).collect())
+    Ok(found)
 }
 
 /// Adds a row to the flow it is about.

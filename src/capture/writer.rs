@@ -19,10 +19,10 @@ use std::thread::{Builder, JoinHandle};
 use std::time::Duration;
 
 use super::counted::Counted;
-use super::encode::{check, name_of_connection, write_line};
+use super::encode::{check, line_on, write_line};
 use super::retention::{is_at, remove_empty};
-use super::{Error, line, nameless, torn};
-use crate::flow::{Flow, Place, Store};
+use super::{Error, nameless, torn};
+use crate::flow::{Flow, Place};
 
 /// Appends lines to a file. Dropping it without [`Writer::finish`] leaves the thread to write what
 /// it has been given.
@@ -277,13 +277,12 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    /// The line of a flow.
-    pub(super) fn of(flow: &Arc<Flow>, store: &Store) -> Result<Self, Error> {
+    /// The line of a flow; `connection` is the name of the connection that a turn ran on.
+    pub(super) fn of(flow: &Arc<Flow>, connection: Option<Box<str>>) -> Result<Self, Error> {
         if flow.weight() < LONG {
-            return line(flow, store).map(Self::Line);
+            return line_on(flow, connection.as_deref()).map(Self::Line);
         }
         check(flow)?;
-        let connection = name_of_connection(flow, store);
         Ok(Self::Flow(Arc::clone(flow), connection))
     }
 

@@ -42,6 +42,7 @@ mod split;
 mod station;
 mod threads;
 mod version;
+mod volatile;
 
 use std::ffi::OsString;
 use std::io::{IsTerminal, Write as _};

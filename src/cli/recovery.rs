@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::volatile;
 use crate::capture::{self, Recovery};
 
 /// Adds what killed programs have left to the captures in a directory, or to one capture, says what it
@@ -12,8 +13,9 @@ pub(super) fn recover(place: &Path) -> Vec<String> {
         super::report(&message);
         told.push(message);
     };
-    for journal in capture::journals(place) {
-        let problem = match capture::recover(&journal) {
+    let tails = volatile::directories();
+    for journal in capture::journals(place, &tails) {
+        let problem = match capture::recover(&journal, &tails) {
             Ok(Recovery::InUse) => continue,
             Ok(Recovery::Recovered {
                 capture,

@@ -13,10 +13,11 @@ use super::error::Error;
 use super::keep;
 use super::runtime::{Announcement, Running};
 use super::threads::Threads;
+use super::volatile::{self, Place};
 use crate::capture::{self, Hold, Recording, Removed};
 use crate::config::{self, paths};
 use crate::proxy::{self, OuterProxies, Proxy, Route, Stage, Token};
-use crate::tap::{self, At, Clock, Redactor};
+use crate::tap::{self, At, Clock, Redactor, Tail, Tap};
 
 /// A running proxy with its recording.
 #[derive(Debug)]
@@ -152,7 +153,7 @@ impl Station {
             ..proxy::Config::default()
         };
         let threads = Threads::start().map_err(|error| no_threads(&error))?;
-        let bound = threads.spawn(Proxy::bind(config, tap)).await;
+        let bound = threads.spawn(Proxy::bind(config, tap.clone())).await;
         let bound = bound.map_err(|error| no_threads(&error))?;
         let proxy = bound.map_err(|error| {
             let failure = Error::new(error.to_string());
@@ -189,9 +190,11 @@ impl Station {
                 Error::new(error.to_string())
                     .hint("choose another file with --capture FILE, or none with --capture none")
             })?;
-        let mut recording = Recording::new(clock.now(), redactor, writer);
+        let started = clock.now();
+        let mut recording = Recording::new(started, redactor.clone(), writer);
         recording.slow_down(events.backlog());
         recording.hold(hold);
+        keep_tail(&tap, &mut recording, started, redactor);
         let (stage, stages) = watch::channel(Stage::Serving);
         let proxy = threads.spawn(proxy.serve(stages));
         recording
@@ -258,6 +261,35 @@ fn capture(common: &Common, now: At) -> Result<(Option<PathBuf>, Option<Hold>, R
         Err(_) => (directory.join(capture::file_name(now)), None),
     };
     Ok((Some(path), hold, removed))
+}
+
+/// Has what is in flight outlive this program up to its last byte, where that is possible.
+fn keep_tail(tap: &Tap, recording: &mut Recording, started: At, redactor: Redactor) {
+    let capture = recording.path().filter(|path| path.is_file());
+    let (Some(capture), Some(place)) = (capture, volatile::place()) else {
+        return;
+    };
+    let Place { directory, room } = place;
+    let tail = capture::absolute(capture).and_then(|capture| {
+        Tail::start(
+            &directory,
+            recording.run(),
+            room,
+            &capture,
+            started,
+            redactor,
+        )
+    });
+    match tail {
+        Ok(tail) => {
+            tap.keep_tail(tail.clone());
+            recording.keep_tail(tail);
+        }
+        Err(error) => {
+            let directory = directory.display();
+            tracing::warn!("no tail in {directory}: {error}");
+        }
+    }
 }
 
 /// Recovers what was in flight when runs before were killed: those that wrote to the file that was

@@ -35,10 +35,16 @@ pub fn state() -> Result<PathBuf, NoHome> {
 /// # Errors
 /// When the user has no home.
 pub fn runtime() -> Result<PathBuf, NoHome> {
-    match strategy()?.runtime_dir() {
-        Some(directory) => Ok(directory.join("codextap")),
+    match session() {
+        Some(directory) => Ok(directory),
         None => Ok(state()?.join("running")),
     }
+}
+
+/// Where files are kept as long as the user is logged in: `$XDG_RUNTIME_DIR/codextap`.
+#[must_use]
+pub fn session() -> Option<PathBuf> {
+    Some(strategy().ok()?.runtime_dir()?.join("codextap"))
 }
 
 /// Where settings and the user's themes are kept: `$XDG_CONFIG_HOME/codextap`.

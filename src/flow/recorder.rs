@@ -72,7 +72,7 @@ impl Recorder {
             kind,
         } = event;
         if let Kind::Opened { client, upstream } = kind {
-            let name = format!("{}-{}", self.run, id.0);
+            let name = self.name(id);
             let flow = store.push(Flow::new(name, client.to_string(), upstream, at));
             self.exchanges.insert(id, Exchange::new(flow));
             return;
@@ -142,6 +142,12 @@ impl Recorder {
     #[must_use]
     pub fn run(&self) -> &str {
         &self.run
+    }
+
+    /// The name of the flow that an exchange is.
+    #[must_use]
+    pub fn name(&self, exchange: ExchangeId) -> String {
+        format!("{}-{}", self.run, exchange.0)
     }
 
     /// What masks what is pending.

@@ -122,6 +122,9 @@ impl Content {
             let body = piece
                 .as_ref()
                 .map_or_else(Bytes::new, |piece| piece.wire.clone());
+            if piece.is_some() || !head.is_empty() {
+                lane.before(piece.iter().flat_map(|piece| &piece.payload));
+            }
             let mut both = std::mem::take(&mut head).chain(body);
             client
                 .write_all_buf(&mut both)

@@ -414,6 +414,7 @@ async fn switch(
     let kept = Kept::response(&answer.head, Ending::Open);
     reply.tell(&answer, &kept);
     reply.exchange.upgraded();
+    reply.lane.before(None);
     if let Err(error) = sink.write_all(&kept.write(&[&answer.head.line])).await {
         reply.exchange.left(Phase::Head, format!("write: {error}"));
         return After::Drop;

@@ -432,7 +432,10 @@ impl Pump {
             };
             match read {
                 Poll::Ready(Ok(0)) => self.fin = Fin::Seen,
-                Poll::Ready(Ok(_)) => self.chunk = self.buffer.split().freeze(),
+                Poll::Ready(Ok(_)) => {
+                    self.chunk = self.buffer.split().freeze();
+                    self.lane.before([&self.chunk]);
+                }
                 // A TLS peer that ends without close_notify (RFC 8446 §6.1). The protocol inside tells
                 // whether something is missing; WebSocket frames do.
                 Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {

@@ -97,6 +97,7 @@ impl Reply<'_> {
         if self.head.is_head() {
             body.clear();
         }
+        self.lane.before([&body]);
         let written = sink.write_all(&[text.as_bytes(), &body[..]].concat()).await;
         if let Err(error) = written {
             self.exchange.left(Phase::Body, format!("write: {error}"));

@@ -12,8 +12,8 @@
 
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tokio::sync::{Semaphore, mpsc};
@@ -24,7 +24,9 @@ use super::backlog::Backlog;
 use super::clock::{At, Clock};
 use super::event::{Event, ExchangeId, Kind};
 use super::exchange::Exchange;
+use super::head::Unmasked;
 use super::secret::Redactor;
+use super::tail::Tail;
 
 /// How much the channel may hold, and how long the observed waits for the observer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -65,6 +67,7 @@ pub fn channel(limits: Limits, clock: Clock, redactor: Redactor) -> (Tap, Receiv
         room: Arc::clone(&room),
         backlog: backlog.clone(),
         next: AtomicU64::new(1),
+        tail: OnceLock::new(),
     };
     (
         Tap {
@@ -98,6 +101,11 @@ impl Tap {
         Exchange::open(Arc::clone(&self.shared), id, connection, client, upstream)
     }
 
+    /// Has exchanges that are opened from now on stand in `tail` too; only the first one counts.
+    pub fn keep_tail(&self, tail: Tail) {
+        self.shared.tail.get_or_init(|| tail);
+    }
+
     /// Masks `secret`, the proxy's own, wherever it should turn up.
     pub fn hide(&self, secret: &str) {
         self.shared.redactor.hide(secret);
@@ -123,6 +131,8 @@ pub(super) struct Shared {
     pub(super) backlog: Backlog,
     /// The number of the next exchange.
     next: AtomicU64,
+    /// Where what is told outlives the program.
+    pub(super) tail: OnceLock<Tail>,
 }
 
 impl Shared {
@@ -170,10 +180,7 @@ impl Message {
         Event {
             exchange: self.exchange,
             at: self.at,
-            kind: match self.told {
-                Told::Kind(kind) => kind,
-                Told::Unmasked(Unmasked(mask)) => mask(redactor),
-            },
+            kind: self.told.masked(redactor),
         }
     }
 
@@ -189,15 +196,15 @@ impl Message {
 /// What happened, as it passes through the channel.
 pub(super) enum Told {
     Kind(Kind),
-    Unmasked(Unmasked),
+    Unmasked(Box<Unmasked>),
 }
 
-/// What may hold credentials still: all that can be done with it is to mask it.
-pub(super) struct Unmasked(Box<dyn FnOnce(&Redactor) -> Kind + Send>);
-
-impl Unmasked {
-    pub(super) fn new(mask: impl FnOnce(&Redactor) -> Kind + Send + 'static) -> Self {
-        Self(Box::new(mask))
+impl Told {
+    pub(super) fn masked(self, redactor: &Redactor) -> Kind {
+        match self {
+            Self::Kind(kind) => kind,
+            Self::Unmasked(head) => head.masked(redactor),
+        }
     }
 }
 
@@ -209,7 +216,7 @@ impl From<Kind> for Told {
 
 impl From<Unmasked> for Told {
     fn from(unmasked: Unmasked) -> Self {
-        Self::Unmasked(unmasked)
+        Self::Unmasked(Box::new(unmasked))
     }
 }
 

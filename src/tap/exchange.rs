@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use http::Version;
 
-use super::channel::{Shared, Told, Unmasked};
+use super::channel::{Shared, Told};
 use super::event::{Connection, Direction, ExchangeId, Failure, Kind, Phase, Side};
-use super::head::{Lines, RequestHead, ResponseHead};
+use super::head::{Lines, Unmasked};
 use super::lane::Lane;
+use super::tail::Slot;
 use crate::text::Clean;
 
 /// Writes a failure to the log, at a level that must be known when this is compiled.
@@ -43,6 +44,8 @@ struct Inner {
     connection: u64,
     client: SocketAddr,
     upstream: Arc<str>,
+    /// Where it outlives the program.
+    slot: Option<Arc<Slot>>,
 }
 
 impl Exchange {
@@ -57,16 +60,19 @@ impl Exchange {
             client,
             upstream: Arc::clone(&upstream),
         };
-        shared.send(id, shared.clock.now(), opened);
-        Self {
+        let tail = shared.tail.get().filter(|_| !shared.is_closed());
+        let exchange = Self {
             inner: Arc::new(Inner {
+                slot: tail.and_then(|tail| tail.open(id)),
                 shared,
                 id,
                 connection,
                 client,
                 upstream,
             }),
-        }
+        };
+        exchange.send(opened);
+        exchange
     }
 
     /// The number that all events of this exchange carry.
@@ -92,19 +98,12 @@ impl Exchange {
         if self.shared().is_closed() {
             return;
         }
-        let method = String::from_utf8_lossy(method).into_owned();
-        let target = String::from_utf8_lossy(target).into_owned();
-        let lines = Lines::of(lines);
-        self.send(Unmasked::new(move |redactor| {
-            // First, because credentials in the fields may stand in the target as well.
-            let fields = lines.masked(redactor);
-            Kind::Request(RequestHead {
-                method,
-                target: redactor.target(&target).into_owned(),
-                version,
-                fields,
-            })
-        }));
+        self.send(Unmasked::Request {
+            method: String::from_utf8_lossy(method).into_owned(),
+            target: String::from_utf8_lossy(target).into_owned(),
+            version,
+            lines: Lines::of(lines),
+        });
     }
 
     /// Tells that there is a connection to the upstream.
@@ -122,14 +121,11 @@ impl Exchange {
         if self.shared().is_closed() {
             return;
         }
-        let lines = Lines::of(lines);
-        self.send(Unmasked::new(move |redactor| {
-            Kind::Response(ResponseHead {
-                status,
-                version,
-                fields: lines.masked(redactor),
-            })
-        }));
+        self.send(Unmasked::Response {
+            status,
+            version,
+            lines: Lines::of(lines),
+        });
     }
 
     /// Tells that the connection carries another protocol from here on.
@@ -175,9 +171,18 @@ impl Exchange {
         &self.inner.shared
     }
 
+    /// Where it stands in the tail.
+    pub(super) fn slot(&self) -> Option<&Slot> {
+        self.inner.slot.as_deref()
+    }
+
     pub(super) fn send(&self, kind: impl Into<Told>) {
         let shared = self.shared();
-        shared.send(self.inner.id, shared.clock.now(), kind);
+        let (at, told) = (shared.clock.now(), kind.into());
+        if let Some(slot) = self.slot() {
+            slot.tell(at, &told);
+        }
+        shared.send(self.inner.id, at, told);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderValue, Version};
 
+use super::event::{Direction, Kind};
 use super::secret::{Redactor, Secret};
 
 /// The head of a request.
@@ -79,6 +80,67 @@ pub fn fields(headers: &HeaderMap, redactor: &Redactor) -> Vec<Field> {
     )
 }
 
+/// What was told and may hold credentials still: all that can be done with it is to mask it, or to put it
+/// on the [tail](super::tail).
+pub(super) enum Unmasked {
+    Request {
+        method: String,
+        target: String,
+        version: Version,
+        lines: Lines,
+    },
+    Response {
+        status: u16,
+        version: Version,
+        lines: Lines,
+    },
+    Trailers {
+        dir: Direction,
+        lines: Lines,
+    },
+}
+
+impl Unmasked {
+    /// Whether it is the head of a response.
+    pub(super) fn is_response(&self) -> bool {
+        matches!(self, Self::Response { .. })
+    }
+
+    /// What was told, each credential replaced by its mark.
+    pub(super) fn masked(self, redactor: &Redactor) -> Kind {
+        match self {
+            Self::Request {
+                method,
+                target,
+                version,
+                lines,
+            } => {
+                // First, because credentials in the fields may stand in the target as well.
+                let fields = lines.masked(redactor);
+                Kind::Request(RequestHead {
+                    method,
+                    target: redactor.target(&target).into_owned(),
+                    version,
+                    fields,
+                })
+            }
+            Self::Response {
+                status,
+                version,
+                lines,
+            } => Kind::Response(ResponseHead {
+                status,
+                version,
+                fields: lines.masked(redactor),
+            }),
+            Self::Trailers { dir, lines } => Kind::Trailers {
+                dir,
+                fields: lines.masked(redactor),
+            },
+        }
+    }
+}
+
 /// Field lines as they came, kept to be masked.
 pub(super) struct Lines {
     /// Names and values, one after another.
@@ -102,17 +164,21 @@ impl Lines {
         kept
     }
 
-    /// The lines, each credential replaced by its mark.
-    pub(super) fn masked(&self, redactor: &Redactor) -> Vec<Field> {
+    /// Names and values.
+    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
         let mut start = 0;
-        let lines = self.ends.iter().map(|(name_end, end)| {
+        self.ends.iter().map(move |(name_end, end)| {
             let name = &self.text[start..*name_end];
             start = *end;
             // A name is text, for it was one.
             let name = str::from_utf8(name).unwrap_or_default();
             (name, &self.text[*name_end..*end])
-        });
-        masked(lines, redactor)
+        })
+    }
+
+    /// The lines, each credential replaced by its mark.
+    fn masked(&self, redactor: &Redactor) -> Vec<Field> {
+        masked(self.iter(), redactor)
     }
 }
 

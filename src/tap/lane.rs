@@ -17,11 +17,10 @@ use bytes::Bytes;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, timeout};
 
-use super::channel::Unmasked;
 use super::clock::{At, timer};
 use super::event::{Direction, End, Failure, Kind, Phase, Side};
 use super::exchange::Exchange;
-use super::head::Lines;
+use super::head::{Lines, Unmasked};
 
 /// The copying end of one direction. Dropped before its end, it tells [`End::Aborted`].
 #[derive(Debug)]
@@ -79,6 +78,16 @@ impl Lane {
         self.is_body = false;
     }
 
+    /// Puts what is about to be forwarded to the client on the [tail](super::Tail), with all that was told
+    /// so far: whatever the client gets is there before. What goes to the upstream may come behind it.
+    pub fn before<'a>(&self, parts: impl IntoIterator<Item = &'a Bytes>) {
+        if self.dir == Direction::In
+            && let Some(slot) = self.exchange.slot()
+        {
+            slot.write(self.exchange.shared().clock.now(), parts);
+        }
+    }
+
     /// Copies a chunk that was just forwarded. Never waits.
     pub fn data(&mut self, bytes: &Bytes) {
         if bytes.is_empty() || self.over || self.exchange.shared().is_closed() {
@@ -86,6 +95,11 @@ impl Lane {
         }
         self.passed = self.passed.saturating_add(bytes.len());
         let at = self.exchange.shared().clock.now();
+        if self.dir == Direction::Out
+            && let Some(slot) = self.exchange.slot()
+        {
+            slot.sent(at, bytes);
+        }
         let is_next = self.held.is_empty();
         if is_next && self.exchange.shared().reserve(bytes.len()) {
             self.copy(at, bytes.clone());
@@ -164,11 +178,10 @@ impl Lane {
     pub fn trailers<'a>(&mut self, lines: impl IntoIterator<Item = (&'a str, &'a [u8])>) {
         self.settle();
         self.tell_missed();
-        let (dir, lines) = (self.dir, Lines::of(lines));
-        self.exchange.send(Unmasked::new(move |redactor| {
-            let fields = lines.masked(redactor);
-            Kind::Trailers { dir, fields }
-        }));
+        self.exchange.send(Unmasked::Trailers {
+            dir: self.dir,
+            lines: Lines::of(lines),
+        });
     }
 
     /// Tells what broke, then the end.

@@ -2,7 +2,8 @@
 //!
 //! Bytes are forwarded first; the tap then sends reference-counted copies of them, with the time,
 //! the direction and the client's address, as [`Event`]s into a channel with a byte budget
-//! ([`channel()`]). It parses nothing and never fails a request.
+//! ([`channel()`]). It parses nothing and never fails a request. The one thing that it does before bytes go
+//! to the client is to put them into a file in memory, where there is a [`Tail`].
 //!
 //! The proxy opens an [`Exchange`] for each request and gives each direction its [`Lane`]: held by
 //! what forwards a body or relays an upgraded connection.
@@ -20,6 +21,7 @@ mod names;
 mod partial;
 mod secret;
 mod shape;
+mod tail;
 mod url;
 
 pub use backlog::Backlog;
@@ -33,3 +35,4 @@ pub use head::{CHANGED, Field, RequestHead, ResponseHead, Value, field, fields, 
 pub use lane::Lane;
 pub use partial::Partial;
 pub use secret::{Redactor, Secret};
+pub use tail::{InFlight, Remains, Tail};

@@ -14,12 +14,13 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
-use std::sync::{Arc, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 use http::HeaderValue;
 use memchr::memmem;
 use ring::hmac;
-use ring::rand::SystemRandom;
+use ring::rand::{SecureRandom, SystemRandom};
+use serde::{Deserialize, Serialize};
 
 use super::head::Value;
 use super::names::{is_lasting, is_secret_field};
@@ -54,12 +55,35 @@ impl fmt::Display for Secret {
 #[derive(Clone)]
 pub struct Redactor {
     /// `None` keeps everything readable: the user asked for it with `--no-redact`.
-    key: Option<Arc<hmac::Key>>,
+    key: Option<Arc<Key>>,
     /// Credentials seen in header fields, to be masked wherever else they turn up: an account's id
     /// stands under other names in the bodies of its own requests. The newest comes first.
     seen: Arc<RwLock<VecDeque<String>>>,
     /// The proxy's own credential, which no other one displaces.
     own: Arc<OnceLock<String>>,
+}
+
+/// What marks are made with.
+struct Key {
+    /// The same, to be [remembered](Memory).
+    bytes: [u8; KEY],
+    hmac: hmac::Key,
+}
+
+impl Key {
+    fn new(bytes: [u8; KEY]) -> Self {
+        let hmac = hmac::Key::new(hmac::HMAC_SHA256, &bytes);
+        Self { bytes, hmac }
+    }
+}
+
+/// All that a redactor knows: another one that is made of it masks the same, with the same marks. It is
+/// as secret as what it hides.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Memory {
+    key: Option<[u8; KEY]>,
+    own: Option<String>,
+    seen: VecDeque<String>,
 }
 
 impl fmt::Debug for Redactor {
@@ -77,13 +101,41 @@ impl Redactor {
     /// compared with those of another run, and still hide what they stand for.
     #[must_use]
     pub fn new() -> Self {
-        let key = hmac::Key::generate(hmac::HMAC_SHA256, &SystemRandom::new())
-            .unwrap_or_else(|_| hmac::Key::new(hmac::HMAC_SHA256, b"codextap"));
+        let mut bytes = *b"codextap, without any randomness";
+        // It leaves the bytes as they are where it fails.
+        let _ = SystemRandom::new().fill(&mut bytes);
         Self {
-            key: Some(Arc::new(key)),
+            key: Some(Arc::new(Key::new(bytes))),
             seen: Arc::default(),
             own: Arc::default(),
         }
+    }
+
+    /// A redactor that knows what another one knew.
+    pub(super) fn remembering(memory: Memory) -> Self {
+        Self {
+            key: memory.key.map(|bytes| Arc::new(Key::new(bytes))),
+            seen: Arc::new(RwLock::new(memory.seen)),
+            own: Arc::new(memory.own.map_or_else(OnceLock::new, OnceLock::from)),
+        }
+    }
+
+    /// What it knows now.
+    pub(super) fn memory(&self) -> Memory {
+        Memory {
+            key: self.key.as_ref().map(|key| key.bytes),
+            own: self.own.get().cloned(),
+            seen: self.lock_seen().clone(),
+        }
+    }
+
+    /// Whether it has learned a credential since.
+    pub(super) fn knows_more(&self, than: &Memory) -> bool {
+        self.lock_seen().front() != than.seen.front()
+    }
+
+    fn lock_seen(&self) -> RwLockReadGuard<'_, VecDeque<String>> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A redactor that changes nothing.
@@ -229,7 +281,7 @@ impl Redactor {
 
     /// The text without the credentials that were seen in header fields; `None` if it has none.
     fn mask_seen(&self, text: &str) -> Option<String> {
-        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.lock_seen();
         let mut masked: Option<String> = None;
         for secret in self.own.get().into_iter().chain(seen.iter()) {
             let text = masked.as_deref().unwrap_or(text);
@@ -242,7 +294,7 @@ impl Redactor {
 
     /// The credentials that are masked wherever they turn up.
     pub(super) fn known(&self) -> Vec<String> {
-        let seen = self.seen.read().unwrap_or_else(PoisonError::into_inner);
+        let seen = self.lock_seen();
         self.own
             .get()
             .into_iter()
@@ -262,7 +314,7 @@ impl Redactor {
             return;
         }
         let is_new = |seen: &VecDeque<String>| !seen.iter().any(|known| known == secret);
-        if is_new(&self.seen.read().unwrap_or_else(PoisonError::into_inner)) {
+        if is_new(&self.lock_seen()) {
             let mut seen = self.seen.write().unwrap_or_else(PoisonError::into_inner);
             if is_new(&seen) {
                 // The oldest are the least likely to turn up again: tokens are renewed.
@@ -281,7 +333,7 @@ impl Redactor {
         if secret.contains(MARK) {
             return secret.to_owned();
         }
-        let tag = hmac::sign(key, secret.as_bytes());
+        let tag = hmac::sign(&key.hmac, secret.as_bytes());
         let hash = tag
             .as_ref()
             .iter()
@@ -317,6 +369,8 @@ impl Default for Redactor {
     }
 }
 
+/// Bytes of the key: as many as the hash has (RFC 2104 §3).
+const KEY: usize = 32;
 /// Shorter values are not looked for: they would be found in ordinary words.
 const SHORTEST_SEEN: usize = 8;
 /// Longer ones neither: they are no credential of any service known.

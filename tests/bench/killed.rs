@@ -1,6 +1,6 @@
 //! How much of what clients received is missing after a kill: `cargo bench --bench killed [-- ROUNDS]`.
 //!
-//! Event streams at the pace of a fast model, and at full flood; the program is killed after a random number of bytes.
+//! Event streams and WebSockets at the pace of a fast model, and event streams at full flood; the program is killed after a random number of bytes.
 
 #![expect(
     clippy::unwrap_used,
@@ -15,26 +15,49 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::time::Duration;
 
+use killed::{Load, Protocol};
+
 fn main() {
     let rounds = std::env::args()
         .find_map(|it| it.parse().ok())
         .unwrap_or(50);
+    let paced = |protocol| Load {
+        clients: 8,
+        protocol,
+        pace: Some(Duration::from_millis(1)),
+    };
+    let flood = Load {
+        clients: 4,
+        protocol: Protocol::Events,
+        pace: None,
+    };
+    let plain = Protocol::Socket { is_deflated: false };
+    let deflated = Protocol::Socket { is_deflated: true };
     let loads = [
         (
             "8 streams, an event every ms each",
-            8,
-            Some(Duration::from_millis(1)),
+            paced(Protocol::Events),
             400_000,
         ),
-        ("4 streams at full flood", 4, None, 20_000_000),
+        (
+            "8 WebSockets, a message every ms each",
+            paced(plain),
+            400_000,
+        ),
+        (
+            "8 WebSockets, the same compressed",
+            paced(deflated),
+            100_000,
+        ),
+        ("4 streams at full flood", flood, 20_000_000),
     ];
-    for (name, clients, pace, most) in loads {
+    for (name, load, most) in loads {
         let mut missing = Vec::new();
         let (mut received, mut whole) = (0, 0);
         for number in 0..rounds {
             let home = tempfile::tempdir().unwrap();
             let bytes = RandomState::new().hash_one(number) as usize % most + 1;
-            for stream in killed::round(home.path(), clients, bytes, pace, false) {
+            for stream in killed::round(home.path(), load, bytes, false) {
                 let lacks = stream.received.saturating_sub(stream.recovered);
                 received += stream.received;
                 whole += usize::from(lacks == 0);

@@ -72,7 +72,7 @@ impl Run {
     pub(crate) fn journalled(&mut self) -> PathBuf {
         self.hear();
         let has_name = |path: &PathBuf| path.extension().is_some_and(|it| it == "journal");
-        while !journals(self.home.path()).iter().any(has_name) {
+        while !journals(self.home.path(), &[]).iter().any(has_name) {
             yield_now();
         }
         self.home.path().to_owned()
@@ -80,7 +80,7 @@ impl Run {
 
     pub(crate) fn wait_for_an_empty_journal(&mut self) {
         let home = self.journalled();
-        while fs::metadata(&journals(&home)[0]).unwrap().len() > 0 {
+        while fs::metadata(&journals(&home, &[])[0]).unwrap().len() > 0 {
             self.recording.settle(&mut self.store);
             yield_now();
         }
@@ -109,7 +109,7 @@ impl Run {
         while lines().lines().count() < finished {
             yield_now();
         }
-        for journal in journals(home.path()) {
+        for journal in journals(home.path(), &[]) {
             // The lock goes with the thread.
             while fs::File::open(&journal).unwrap().try_lock().is_err() {
                 yield_now();

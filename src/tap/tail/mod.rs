@@ -1,0 +1,367 @@
+//! The tail: what is in flight, in files in memory that outlive a program that is killed.
+//!
+//! The observer works on copies and is always a little behind. So whatever goes to a client is put here before
+//! it is forwarded, as it came, by one write to a file that no disk stands behind: that takes about a microsecond
+//! and never waits. What goes to the upstream is added with the next bytes to the client. [`Remains`] reads
+//! what is left of a tail, and a recorder makes the flows of it that the killed program would have made.
+//!
+//! A tail is a directory, locked by the program that writes it, with a file (a *slot*) for each exchange in flight and
+//! one that says whose it is. What it holds is not masked: it must not stand on a disk, which is for the caller
+//! to see to. Once the lines of an exchange are in the capture, its slot is wiped for the next one.
+//!
+//! A tail is bounded. An exchange that goes beyond a bound, or that cannot be written, is dropped from it and stands
+//! in the journal alone, which lacks the last instant.
+
+mod read;
+mod record;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::fs::{DirBuilder, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use super::channel::Told;
+use super::clock::At;
+use super::event::{Direction, ExchangeId};
+use super::secret::{Memory, Redactor};
+
+pub use read::{InFlight, Remains};
+
+/// Writes a tail. Clones write the same.
+#[derive(Clone, Debug)]
+pub struct Tail {
+    shared: Arc<Shared>,
+}
+
+/// What the slots share.
+struct Shared {
+    directory: PathBuf,
+    /// Keeps the lock.
+    _lock: File,
+    /// Masks what is received, and so knows what is to be masked.
+    redactor: Redactor,
+    /// What the directory says of the run.
+    label: Mutex<Label>,
+    /// The exchanges that have slots.
+    live: Mutex<HashMap<ExchangeId, Arc<Slot>>>,
+    pool: Mutex<Pool>,
+    /// Bytes in all slots.
+    bytes: AtomicU64,
+    /// How many there may be.
+    most: u64,
+    /// Whether it was told that something could not be written.
+    has_failed: AtomicBool,
+}
+
+/// Whose tail it is, and what masks it.
+#[derive(Serialize, Deserialize)]
+struct Label {
+    /// When the run began, in microseconds since the Unix epoch: that is in its flows' names.
+    started: u64,
+    /// The capture that flows go to.
+    capture: PathBuf,
+    memory: Memory,
+}
+
+/// Files of slots.
+#[derive(Default)]
+struct Pool {
+    /// Those that are wiped; the one that was used last has its memory still.
+    free: Vec<File>,
+    /// How many there are.
+    made: usize,
+}
+
+/// What of the tail is an exchange's.
+pub(super) struct Slot {
+    tail: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// `None` once the exchange is dropped or done with.
+    file: Option<File>,
+    /// Bytes in the file.
+    len: u64,
+    /// Records that are written with the next bytes to the client.
+    pending: Vec<u8>,
+}
+
+impl Tail {
+    /// Begins a tail for the run `name`, in `directory`, of which the caller knows that it is in memory and
+    /// private. At most `room` bytes are kept. The flows belong to `capture`, an absolute path, and their names begin with
+    /// the time `started`; `redactor` masks the live run.
+    ///
+    /// # Errors
+    /// What the operating system says where the files cannot be made or locked.
+    pub fn start(
+        directory: &Path,
+        name: &str,
+        room: u64,
+        capture: &Path,
+        started: At,
+        redactor: Redactor,
+    ) -> io::Result<Self> {
+        // It has its name only once it is locked, so that nobody takes it for one that was left.
+        let nascent = directory.join(format!(".{name}"));
+        DirBuilder::new().mode(0o700).create(&nascent)?;
+        let lock = File::open(&nascent)?;
+        lock.try_lock()?;
+        let label = Label {
+            started: started.as_micros(),
+            capture: capture.to_owned(),
+            memory: redactor.memory(),
+        };
+        label.write(&nascent)?;
+        let own = directory.join(name);
+        std::fs::rename(&nascent, &own)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                directory: own,
+                _lock: lock,
+                redactor,
+                label: Mutex::new(label),
+                live: Mutex::default(),
+                pool: Mutex::default(),
+                bytes: AtomicU64::new(0),
+                most: room.min(MOST),
+                has_failed: AtomicBool::new(false),
+            }),
+        })
+    }
+
+    /// A slot for an exchange, if there is one.
+    pub(super) fn open(&self, exchange: ExchangeId) -> Option<Arc<Slot>> {
+        let shared = &self.shared;
+        let file = match shared.file() {
+            Ok(file) => file?,
+            Err(error) => {
+                shared.failed(&error);
+                return None;
+            }
+        };
+        let mut pending = Vec::with_capacity(HEADS);
+        record::begin(&mut pending, exchange);
+        let slot = Arc::new(Slot {
+            tail: Arc::clone(shared),
+            state: Mutex::new(State {
+                file: Some(file),
+                len: 0,
+                pending,
+            }),
+        });
+        lock(&shared.live).insert(exchange, Arc::clone(&slot));
+        Some(slot)
+    }
+
+    /// Takes note that an exchange is over and that all of it stands in the capture, or is not to.
+    pub fn settle(&self, exchange: ExchangeId) {
+        let shared = &self.shared;
+        let slot = lock(&shared.live).remove(&exchange);
+        if let Some(slot) = slot {
+            // Another exchange may have credentials that this one has shown to be some.
+            shared.remember();
+            slot.drop_it(&mut lock(&slot.state));
+        }
+    }
+
+    /// Takes note that a turn of an exchange ended and is not to stand in the capture.
+    pub fn leave_out(&self, exchange: ExchangeId, turn: u32) {
+        let slot = lock(&self.shared.live).get(&exchange).cloned();
+        if let Some(slot) = slot {
+            let mut state = lock(&slot.state);
+            record::left_out(&mut state.pending, turn);
+            slot.put(&mut state);
+        }
+    }
+
+    /// Ends the tail: removes it, unless flows depend on it.
+    pub fn finish(self, is_needed: bool) {
+        if !is_needed {
+            // One that stays is found to be of no use at the next start.
+            let _ = std::fs::remove_dir_all(&self.shared.directory);
+        }
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tail")
+            .field("directory", &self.directory)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Slot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Slot")
+    }
+}
+
+impl Label {
+    /// Writes it, in the place of one that may be there.
+    fn write(&self, directory: &Path) -> io::Result<()> {
+        let nascent = directory.join("label-new");
+        let mut file = private().create(true).truncate(true).open(&nascent)?;
+        serde_json::to_writer(&mut file, self)?;
+        std::fs::rename(nascent, directory.join(LABEL))
+    }
+}
+
+impl Shared {
+    /// A file without content; `None` when there are enough.
+    fn file(&self) -> io::Result<Option<File>> {
+        let mut pool = lock(&self.pool);
+        if let Some(file) = pool.free.pop() {
+            return Ok(Some(file));
+        }
+        if pool.made == SLOTS {
+            return Ok(None);
+        }
+        let path = self.directory.join(pool.made.to_string());
+        let file = private().create_new(true).open(path)?;
+        pool.made += 1;
+        Ok(Some(file))
+    }
+
+    /// Takes a file back, whose first bytes hold what nobody needs any more.
+    fn wipe(&self, file: File, len: u64) {
+        // Memory that is given back and taken again costs more than all the rest.
+        let is_wiped = match usize::try_from(len) {
+            Ok(len @ ..=WIPED) => file.write_all_at(&[0; WIPED][..len], 0),
+            _ => file.set_len(0),
+        };
+        if is_wiped.or_else(|_| file.set_len(0)).is_ok() {
+            self.bytes.fetch_sub(len, Ordering::Relaxed);
+            lock(&self.pool).free.push(file);
+        }
+    }
+
+    /// Has the label say what the redactor has learned.
+    fn remember(&self) {
+        let mut label = lock(&self.label);
+        if self.redactor.knows_more(&label.memory) {
+            label.memory = self.redactor.memory();
+            if let Err(error) = label.write(&self.directory) {
+                self.failed(&error);
+            }
+        }
+    }
+
+    /// Says that something could not be written, once.
+    fn failed(&self, error: &io::Error) {
+        if !self.has_failed.swap(true, Ordering::Relaxed) {
+            let directory = self.directory.display();
+            tracing::error!(
+                "cannot write {directory}: {error}; the last instant of what is in flight would be lost with a codextap \
+                 that is killed"
+            );
+        }
+    }
+}
+
+impl Slot {
+    /// Takes what was told, to be written with the next bytes to the client.
+    pub(super) fn tell(&self, at: At, told: &Told) {
+        let mut state = lock(&self.state);
+        if state.file.is_some() {
+            record::told(&mut state.pending, at, told);
+        }
+    }
+
+    /// The same with bytes that were forwarded to the upstream.
+    pub(super) fn sent(&self, at: At, bytes: &[u8]) {
+        let mut state = lock(&self.state);
+        if state.file.is_some() {
+            record::data(&mut state.pending, at, Direction::Out, bytes);
+            if state.pending.len() >= PENDING {
+                self.put(&mut state);
+            }
+        }
+    }
+
+    /// Writes what is about to be forwarded to the client, and all that waits.
+    pub(super) fn write<'a>(&self, at: At, parts: impl IntoIterator<Item = &'a Bytes>) {
+        let mut state = lock(&self.state);
+        if state.file.is_some() {
+            for bytes in parts {
+                record::data(&mut state.pending, at, Direction::In, bytes);
+            }
+            self.put(&mut state);
+        }
+    }
+
+    /// Writes what waits, or drops the exchange.
+    fn put(&self, state: &mut State) {
+        let Some(file) = state.file.as_ref().filter(|_| !state.pending.is_empty()) else {
+            return;
+        };
+        let more = state.pending.len() as u64;
+        let all = self.tail.bytes.fetch_add(more, Ordering::Relaxed) + more;
+        let written = if state.len + more > MOST_OF_ONE || all > self.tail.most {
+            Err(None)
+        } else {
+            (file.write_all_at(&state.pending, state.len)).map_err(Some)
+        };
+        // Part of it may be there.
+        state.len += more;
+        state.pending.clear();
+        state.pending.shrink_to(PENDING);
+        if let Err(error) = written {
+            if let Some(error) = error {
+                self.tail.failed(&error);
+            }
+            self.drop_it(state);
+        }
+    }
+
+    /// Wipes what there is of the exchange, of which no more is taken.
+    fn drop_it(&self, state: &mut State) {
+        state.pending = Vec::new();
+        if let Some(file) = state.file.take() {
+            self.tail.wipe(file, state.len);
+        }
+    }
+}
+
+/// Opens files that only their owner can read.
+fn private() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).mode(0o600);
+    options
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The file that says whose tail it is.
+const LABEL: &str = "label";
+
+/// How many exchanges have slots at once: each takes a file descriptor, of which a process has often no more than
+/// 1024.
+const SLOTS: usize = 256;
+
+/// How many bytes all slots have at most.
+const MOST: u64 = 64 << 20;
+
+/// How many one of them has: the longest streams that models send are a few MiB.
+const MOST_OF_ONE: u64 = 16 << 20;
+
+/// Room for what stands in front of a body.
+const HEADS: usize = 2 << 10;
+
+/// How much of what goes to the upstream waits to be written.
+const PENDING: usize = 16 << 10;
+
+/// Up to how many bytes the memory of a slot is kept for the next one.
+const WIPED: usize = 16 << 10;

@@ -1,0 +1,236 @@
+//! The tail: what a client received is there before the recorder has heard of it, and comes back once.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::thread::yield_now;
+
+use bytes::Bytes;
+use codextap::capture::{self, BACKLOG, Choice, Recording, Recovery, Writer, load};
+use codextap::flow::{Flow, Store};
+use codextap::tap::{
+    Clock, Direction, End, Exchange, Lane, Limits, Receiver, Redactor, Tail, Tap, channel,
+};
+use http::Version;
+use tempfile::TempDir;
+
+/// A recording with a journal and a tail, and the tap that it listens to.
+struct Run {
+    home: TempDir,
+    tap: Tap,
+    events: Receiver,
+    recording: Recording,
+    store: Store,
+}
+
+impl Run {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let (clock, redactor) = (Clock::start(), Redactor::new());
+        let (tap, events) = channel(Limits::default(), clock, redactor.clone());
+        let capture = home.path().join("capture.jsonl");
+        let writer = Writer::open(&capture, BACKLOG).unwrap();
+        let started = clock.now();
+        let mut recording = Recording::new(started, redactor.clone(), Some(writer));
+        recording.keep_journal().unwrap();
+        let tails = home.path().join("tails");
+        fs::create_dir(&tails).unwrap();
+        let run = recording.run();
+        let tail = Tail::start(&tails, run, u64::MAX, &capture, started, redactor).unwrap();
+        tap.keep_tail(tail.clone());
+        recording.keep_tail(tail);
+        Self {
+            home,
+            tap,
+            events,
+            recording,
+            store: Store::default(),
+        }
+    }
+
+    /// An answer of events on its way.
+    fn stream(&self) -> (Exchange, Lane) {
+        let exchange = self.open();
+        exchange.request(b"POST", b"/v1/responses", Version::HTTP_11, []);
+        let mut out = exchange.lane(Direction::Out);
+        out.data(&Bytes::from_static(b"{}"));
+        out.end(End::Complete);
+        let kind = ("content-type", &b"text/event-stream"[..]);
+        exchange.response(200, Version::HTTP_11, [kind]);
+        let inn = exchange.lane(Direction::In);
+        (exchange, inn)
+    }
+
+    fn open(&self) -> Exchange {
+        let client = SocketAddr::from(([127, 0, 0, 1], 40_000));
+        self.tap.open(1, client, "https://api.openai.com".into())
+    }
+
+    /// Lets the recording hear what was told, and waits for the lines of what ended.
+    fn hear(&mut self) {
+        let mut events = Vec::new();
+        self.events.try_recv_many(&mut events);
+        for event in events {
+            self.recording.apply(&mut self.store, event);
+        }
+        self.recording.settle(&mut self.store);
+        while self.recording.awaits_writing() {
+            self.recording.settle(&mut self.store);
+            yield_now();
+        }
+    }
+
+    fn slot(&self, number: usize) -> PathBuf {
+        let run = self.home.path().join("tails").join(self.recording.run());
+        run.join(number.to_string())
+    }
+
+    /// All that would be left if it was killed now, in a directory of its own; recovers it. Gives the
+    /// flows that were added, and all that the capture then has.
+    fn kill(&self) -> (usize, Vec<Flow>) {
+        let left = tempfile::tempdir().unwrap();
+        copy(self.home.path(), left.path());
+        let name = format!("capture.jsonl.{}.journal", self.recording.run());
+        let tails = [left.path().join("tails")];
+        let recovery = capture::recover(&left.path().join(name), &tails).unwrap();
+        let Recovery::Recovered { capture, flows, .. } = recovery else {
+            panic!("in use")
+        };
+        assert_eq!(fs::read_dir(&tails[0]).unwrap().count(), 0);
+        let loaded = load(&capture).unwrap();
+        assert!(loaded.skipped.is_empty());
+        let all = loaded.store.flows().into_iter().cloned().collect();
+        (flows, all)
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+/// Forwards bytes to the client.
+fn forward(lane: &mut Lane, bytes: &[u8]) {
+    let bytes = Bytes::copy_from_slice(bytes);
+    lane.before([&bytes]);
+    lane.data(&bytes);
+}
+
+/// A short text message (RFC 6455 §5.2), masked with zeros on its way out.
+fn message(dir: Direction, text: &str) -> Vec<u8> {
+    let is_out = dir == Direction::Out;
+    let mut frame = vec![0x81, text.len() as u8 | u8::from(is_out) << 7];
+    frame.extend(vec![0; usize::from(is_out) * 4]);
+    frame.extend(text.as_bytes());
+    frame
+}
+
+#[test]
+fn what_the_recorder_has_not_heard_of_comes_back_to_the_last_byte() {
+    let mut run = Run::new();
+    let (_one, mut inn) = run.stream();
+    forward(&mut inn, b"data: 1\n\nda");
+    run.hear();
+    forward(&mut inn, b"ta: 2\n\ndata: 3");
+    let (_two, mut other) = run.stream();
+    forward(&mut other, b"data: 4\n\n");
+    let (count, flows) = run.kill();
+    assert_eq!(count, 2);
+    let bodies: Vec<_> = flows
+        .iter()
+        .filter_map(|it| it.response.body.text())
+        .collect();
+    assert_eq!(bodies, ["data: 1\n\ndata: 2\n\ndata: 3", "data: 4\n\n"]);
+    let names: Vec<_> = flows.iter().map(|flow| flow.name.clone()).collect();
+    let name = |number| format!("{}-{number}", run.recording.run());
+    assert_eq!(names, [name(1), name(2)]);
+    assert!(
+        flows
+            .iter()
+            .all(|flow| flow.is_recovered && flow.failures.len() == 1)
+    );
+    assert_eq!(flows[0].request.body.text(), Some("{}"));
+}
+
+#[test]
+fn what_is_in_the_capture_leaves_the_tail_and_is_not_added_again() {
+    let mut run = Run::new();
+    let (_one, mut inn) = run.stream();
+    forward(&mut inn, b"data: 1\n\n");
+    let slot = fs::read(run.slot(0)).unwrap();
+    assert!(slot.ends_with(b"data: 1\n\n\n"));
+    inn.end(End::Complete);
+    run.hear();
+    assert!(fs::read(run.slot(0)).unwrap().iter().all(|byte| *byte == 0));
+    // Killed behind the line and before that.
+    fs::write(run.slot(0), slot).unwrap();
+    let (count, flows) = run.kill();
+    assert_eq!((count, flows.len()), (0, 1));
+    assert!(!flows[0].is_recovered);
+}
+
+#[test]
+fn turns_that_were_not_chosen_do_not_come_back() {
+    let mut run = Run::new();
+    run.recording
+        .choose(Choice::new(|flow, _| !flow.name.ends_with(".1")));
+    let exchange = run.open();
+    let upgrade = ("upgrade", &b"websocket"[..]);
+    exchange.request(b"GET", b"/v1/responses", Version::HTTP_11, [upgrade]);
+    exchange.response(101, Version::HTTP_11, [upgrade]);
+    exchange.upgraded();
+    let (mut out, mut inn) = (exchange.lane(Direction::Out), exchange.lane(Direction::In));
+    for turn in 1..=3 {
+        let create = message(Direction::Out, r#"{"type":"response.create"}"#);
+        out.data(&Bytes::from(create));
+        let delta = format!("{{\"type\":\"response.output_text.delta\",\"delta\":\"{turn}\"}}");
+        forward(&mut inn, &message(Direction::In, &delta));
+        let end = r#"{"type":"response.completed","response":{"id":"r"}}"#;
+        if turn < 3 {
+            forward(&mut inn, &message(Direction::In, end));
+            run.hear();
+        }
+    }
+    let (count, flows) = run.kill();
+    // The third turn, and the connection.
+    assert_eq!(count, 2);
+    let turns: Vec<_> = flows
+        .iter()
+        .map(|flow| flow.name.rsplit_once('.'))
+        .collect();
+    let turns: Vec<_> = turns
+        .into_iter()
+        .map(|name| name.map(|(_, turn)| turn))
+        .collect();
+    assert_eq!(turns, [None, Some("2"), Some("3")]);
+}
+
+#[test]
+fn a_proper_end_leaves_nothing() {
+    let mut run = Run::new();
+    let (_one, mut inn) = run.stream();
+    forward(&mut inn, b"data: 1\n\n");
+    run.hear();
+    let Run {
+        home,
+        mut recording,
+        mut store,
+        events,
+        tap,
+        ..
+    } = run;
+    recording.cut(&mut store, Clock::start().now());
+    assert!(recording.finish().unwrap().status.problem().is_none());
+    drop((events, tap));
+    assert_eq!(fs::read_dir(home.path().join("tails")).unwrap().count(), 0);
+}
