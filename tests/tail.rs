@@ -9,10 +9,11 @@ use std::thread::yield_now;
 
 use bytes::Bytes;
 use codextap::capture::{self, BACKLOG, Choice, Recording, Recovery, Writer, load};
-use codextap::flow::{Flow, Store};
+use codextap::flow::{Flow, FlowKind, Store};
 use codextap::tap::{
     Clock, Direction, End, Exchange, Lane, Limits, Receiver, Redactor, Tail, Tap, channel,
 };
+use flate2::{Compress, Compression, FlushCompress};
 use http::Version;
 use tempfile::TempDir;
 
@@ -71,7 +72,7 @@ impl Run {
     /// Lets the recording hear what was told, and waits for the lines of what ended.
     fn hear(&mut self) {
         let mut events = Vec::new();
-        self.events.try_recv_many(&mut events);
+        while self.events.try_recv_many(&mut events) > 0 {}
         for event in events {
             self.recording.apply(&mut self.store, event);
         }
@@ -126,12 +127,20 @@ fn forward(lane: &mut Lane, bytes: &[u8]) {
     lane.data(&bytes);
 }
 
-/// A short text message (RFC 6455 §5.2), masked with zeros on its way out.
-fn message(dir: Direction, text: &str) -> Vec<u8> {
+/// A text message (RFC 6455 §5.2), masked with zeros on its way out.
+fn message(dir: Direction, text: &[u8]) -> Vec<u8> {
     let is_out = dir == Direction::Out;
-    let mut frame = vec![0x81, text.len() as u8 | u8::from(is_out) << 7];
+    let mask = if is_out { 0x80 } else { 0 };
+    let mut frame = vec![0x81];
+    match u16::try_from(text.len()).unwrap() {
+        len @ ..=125 => frame.push(mask | len as u8),
+        len => {
+            frame.push(mask | 0x7e);
+            frame.extend(len.to_be_bytes());
+        }
+    }
     frame.extend(vec![0; usize::from(is_out) * 4]);
-    frame.extend(text.as_bytes());
+    frame.extend(text);
     frame
 }
 
@@ -191,11 +200,11 @@ fn turns_that_were_not_chosen_do_not_come_back() {
     exchange.upgraded();
     let (mut out, mut inn) = (exchange.lane(Direction::Out), exchange.lane(Direction::In));
     for turn in 1..=3 {
-        let create = message(Direction::Out, r#"{"type":"response.create"}"#);
+        let create = message(Direction::Out, br#"{"type":"response.create"}"#);
         out.data(&Bytes::from(create));
         let delta = format!("{{\"type\":\"response.output_text.delta\",\"delta\":\"{turn}\"}}");
-        forward(&mut inn, &message(Direction::In, &delta));
-        let end = r#"{"type":"response.completed","response":{"id":"r"}}"#;
+        forward(&mut inn, &message(Direction::In, delta.as_bytes()));
+        let end = br#"{"type":"response.completed","response":{"id":"r"}}"#;
         if turn < 3 {
             forward(&mut inn, &message(Direction::In, end));
             run.hear();
@@ -233,4 +242,78 @@ fn a_proper_end_leaves_nothing() {
     assert!(recording.finish().unwrap().status.problem().is_none());
     drop((events, tap));
     assert_eq!(fs::read_dir(home.path().join("tails")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_connection_that_lives_long_is_kept_by_what_its_next_turn_needs() {
+    for is_deflated in [false, true] {
+        let mut run = Run::new();
+        let exchange = run.open();
+        let upgrade = ("upgrade", &b"websocket"[..]);
+        exchange.request(b"GET", b"/v1/responses", Version::HTTP_11, [upgrade]);
+        let extensions = ("sec-websocket-extensions", &b"permessage-deflate"[..]);
+        let answer = [upgrade]
+            .into_iter()
+            .chain(is_deflated.then_some(extensions));
+        exchange.response(101, Version::HTTP_11, answer);
+        exchange.upgraded();
+        let (mut out, mut inn) = (exchange.lane(Direction::Out), exchange.lane(Direction::In));
+        let mut compressor = Compress::new(Compression::default(), false);
+        let mut to_client = |text: &str| {
+            let text = text.as_bytes();
+            if !is_deflated {
+                return message(Direction::In, text);
+            }
+            let mut deflated = Vec::with_capacity(text.len() + 100);
+            let flush = FlushCompress::Sync;
+            compressor.compress_vec(text, &mut deflated, flush).unwrap();
+            deflated.truncate(deflated.len() - 4);
+            let mut frame = message(Direction::In, &deflated);
+            frame[0] |= 0x40;
+            frame
+        };
+        let mut seed = 1_u32;
+        let mut delta = || {
+            let words = (0..5000).map(|_| {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                format!("word{} ", seed >> 12)
+            });
+            let words: String = words.collect();
+            format!("{{\"type\":\"response.output_text.delta\",\"delta\":\"{words}\"}}")
+        };
+        let end = r#"{"type":"response.completed","response":{"id":"r"}}"#;
+        forward(&mut inn, &to_client(r#"{"type":"of.no.turn"}"#));
+        let mut last_turn = Vec::new();
+        for turn in 1..=5 {
+            let create = message(Direction::Out, br#"{"type":"response.create"}"#);
+            out.data(&create.into());
+            last_turn = (0..10).map(|_| delta()).collect();
+            for delta in &last_turn {
+                forward(&mut inn, &to_client(delta));
+            }
+            if turn < 5 {
+                forward(&mut inn, &to_client(end));
+                run.hear();
+            }
+        }
+        let sizes = [0, 1].map(|slot| fs::metadata(run.slot(slot)).unwrap().len());
+        let passed = 5 * last_turn.iter().map(String::len).sum::<usize>() as u64;
+        assert!(
+            sizes.iter().sum::<u64>() < passed / 2,
+            "{sizes:?} of {passed}"
+        );
+        let (count, flows) = run.kill();
+        assert_eq!(count, 2);
+        let name = |flow: &&Flow| flow.name.ends_with(".5");
+        let last = flows.iter().find(name).unwrap();
+        let rows = last.frames.iter().filter(|it| it.dir == Direction::In);
+        let texts: Vec<&[u8]> = rows.map(|row| last.frame_bytes(row)).collect();
+        assert_eq!(
+            texts,
+            last_turn.iter().map(String::as_bytes).collect::<Vec<_>>()
+        );
+        let connection = flows.iter().find(|flow| flow.kind == FlowKind::Ws).unwrap();
+        assert_eq!(connection.frames.len(), 1);
+        assert!(connection.is_recovered && connection.request.head.is_some());
+    }
 }

@@ -21,6 +21,7 @@ mod read;
 mod record;
 mod recording;
 mod recover;
+mod rest;
 mod retention;
 mod row;
 mod scan;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::encode::name_of_connection;
 use super::journal::Journal;
+use super::rest;
 use super::writer::{Entry as Line, News};
 use super::{Choice, Hold, Shelf, Spillway, Status, Stream, Writer};
 use crate::flow::{Flow, FlowId, FlowKind, Recorder, Store};
@@ -168,7 +169,7 @@ impl Recording {
         self.recorder.apply(store, event);
         let finished = self.write(store, Some(exchange));
         if may_be_over {
-            self.release(exchange);
+            self.release(exchange, store);
         }
         finished
     }
@@ -218,7 +219,7 @@ impl Recording {
     }
 
     /// Takes in what became of the next line.
-    fn learn(&mut self, news: News, store: Option<&mut Store>) {
+    fn learn(&mut self, news: News, mut store: Option<&mut Store>) {
         let (place, lost) = match news {
             News::Opened(file) => {
                 self.shelf.add(file);
@@ -231,7 +232,9 @@ impl Recording {
             return;
         };
         // A pipe cannot be read back; what went into it stays in memory.
-        if let Some(store) = store.filter(|_| place.is_some() || lost.is_some()) {
+        if let Some(store) = &mut store
+            && (place.is_some() || lost.is_some())
+        {
             store.release(id, place);
         }
         match (lost, &mut self.journal) {
@@ -249,17 +252,28 @@ impl Recording {
                     count.remove();
                 }
             }
-            self.release(exchange);
+            if let Some(store) = store {
+                self.release(exchange, store);
+            }
         }
     }
 
-    /// Lets go of an exchange in the tail if it is over and nothing of it is yet to be written.
-    fn release(&self, exchange: ExchangeId) {
-        if let Some(tail) = &self.tail
-            && !self.unsettled.contains_key(&exchange)
-            && self.recorder.live(exchange).next().is_none()
-        {
+    /// Lets go of an exchange in the tail, or of what it can do without, if nothing of it is yet to be written.
+    fn release(&self, exchange: ExchangeId, store: &Store) {
+        let is_unsettled = self.unsettled.contains_key(&exchange);
+        let Some(tail) = self.tail.as_ref().filter(|_| !is_unsettled) else {
+            return;
+        };
+        if self.recorder.live(exchange).next().is_none() {
             tail.settle(exchange);
+        } else if tail.is_long(exchange)
+            && let Some((id, resting)) = self.recorder.resting(exchange)
+            && let Some(flow) = store.get(id)
+        {
+            let relayed = resting.relayed();
+            if let Some(rest) = rest::write(flow, store, resting) {
+                tail.rest(exchange, relayed, &rest);
+            }
         }
     }
 

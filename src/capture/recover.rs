@@ -16,7 +16,7 @@ use super::payload;
 use super::record::Text;
 use super::row::{Part, Row, Span};
 use super::writer::Entry as Line;
-use super::{BACKLOG, Lines, Spillway, Writer, torn};
+use super::{BACKLOG, Lines, Spillway, Writer, rest, torn};
 use crate::flow::{Body, Flow, FlowKind, Frame, Op, Recorder, Store};
 use crate::tap::{At, Backlog, Direction, Failure, InFlight, KILLED, Phase, Remains};
 
@@ -176,12 +176,22 @@ impl Left {
     /// Takes the flows of a tail. It has all of those that it has at all, up to the last byte, so they stand in the
     /// place of the journal's; unless the journal has one as a whole.
     fn read_tail(&mut self, tail: &Remains, capture: &Path) -> io::Result<()> {
-        let InFlight { events, left_out } = tail.read()?;
+        let InFlight {
+            resting,
+            events,
+            left_out,
+        } = tail.read()?;
         let redactor = tail.redactor();
         let mut recorder = Recorder::new(tail.started(), redactor.clone());
         let spillway = Spillway::new(parent(capture).to_owned(), Backlog::default());
         recorder.spill_to(Arc::new(spillway));
         let mut store = Store::default();
+        for (exchange, rest) in resting {
+            // Without its beginning nothing can be made of an exchange: the journal's flows stand for it then.
+            if let Some((flow, resting)) = rest::read(&rest) {
+                recorder.resume(&mut store, exchange, flow, resting);
+            }
+        }
         for event in events {
             recorder.apply(&mut store, event);
         }

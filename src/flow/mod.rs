@@ -37,6 +37,7 @@ pub use frame::{Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
 pub use related::{Related, is_retry};
+pub use socket::Resting;
 pub use store::{Place, Store};
 pub use summary::{Summary, tools_of};
 

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::http::HttpBody;
-use super::socket::Socket;
+use super::socket::{Resting, Socket};
 use super::{Flow, FlowId, FlowKind, Pending, Spills, Store};
 use crate::responses::Status;
 use crate::tap::{
@@ -156,6 +156,24 @@ impl Recorder {
         &self.redactor
     }
 
+    /// The flow and the state of an exchange that is a WebSocket connection at rest.
+    #[must_use]
+    pub fn resting(&self, exchange: ExchangeId) -> Option<(FlowId, Resting)> {
+        let exchange = self.exchanges.get(&exchange)?;
+        let resting = exchange.socket.as_ref()?.resting()?;
+        (exchange.is_over == [false, false]).then_some((exchange.flow, resting))
+    }
+
+    /// Goes on with a connection from where another recorder had it at rest.
+    pub fn resume(&mut self, store: &mut Store, id: ExchangeId, flow: Flow, resting: Resting) {
+        let extensions = extensions(&flow);
+        let flow = store.push(flow);
+        let socket = Socket::resumed(flow, extensions.as_deref(), resting);
+        let mut exchange = Exchange::new(flow);
+        exchange.socket = Some(Box::new(socket));
+        self.exchanges.insert(id, exchange);
+    }
+
     /// The flows of an exchange that goes on, each with what is held back of it.
     pub fn live(&self, exchange: ExchangeId) -> impl Iterator<Item = (FlowId, [Pending<'_>; 2])> {
         self.exchanges
@@ -282,10 +300,7 @@ impl Exchange {
     }
 
     fn upgrade(&mut self, store: &Store) {
-        let extensions = store.get(self.flow).and_then(|flow| {
-            let head = flow.response.head.as_ref()?;
-            field(&head.fields, "sec-websocket-extensions").map(std::borrow::Cow::into_owned)
-        });
+        let extensions = store.get(self.flow).and_then(extensions);
         self.socket = Some(Box::new(Socket::new(self.flow, extensions.as_deref())));
         self.is_over = [false, false];
     }
@@ -365,6 +380,12 @@ impl Exchange {
         });
         finished.push(self.flow);
     }
+}
+
+/// What the ends of a connection agreed on.
+fn extensions(flow: &Flow) -> Option<String> {
+    let head = flow.response.head.as_ref()?;
+    field(&head.fields, "sec-websocket-extensions").map(std::borrow::Cow::into_owned)
 }
 
 /// A number in base 36, the shortest that is still easy to type.

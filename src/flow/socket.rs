@@ -4,6 +4,8 @@
 //! the terminal event. Frames in between are the turn's; close frames and all others are the
 //! connection's. Each frame is stored once.
 
+use serde::{Deserialize, Serialize};
+
 use super::http::{body, gap, leave_out, miss};
 use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store, Titles};
 use crate::responses::{EventKind, Turn};
@@ -27,6 +29,24 @@ pub(super) struct Socket {
     inn: websocket::Decoder,
 }
 
+/// A connection at rest, as far as it matters to what follows: no turn is in progress, and both directions are
+/// between two messages.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resting {
+    /// Turns begun so far.
+    turns: u32,
+    /// From Codex, and to it.
+    rests: [websocket::Rest; 2],
+}
+
+impl Resting {
+    /// How many bytes were relayed: from Codex, and to it.
+    #[must_use]
+    pub fn relayed(&self) -> [u64; 2] {
+        [&self.rests[0], &self.rests[1]].map(|rest| rest.offset)
+    }
+}
+
 impl Socket {
     /// A socket on `connection` whose handshake was answered with these extensions.
     pub(super) fn new(connection: FlowId, extensions: Option<&str>) -> Self {
@@ -40,6 +60,29 @@ impl Socket {
             out: websocket::Decoder::with_limit(true, deflate, MESSAGES),
             inn: websocket::Decoder::with_limit(false, deflate, MESSAGES),
         }
+    }
+
+    /// A socket on `connection` that goes on from where one was at rest.
+    pub(super) fn resumed(connection: FlowId, extensions: Option<&str>, resting: Resting) -> Self {
+        let deflate = extensions.and_then(deflate::Parameters::parse);
+        let [out, inn] = resting.rests;
+        Self {
+            turns: resting.turns,
+            out: websocket::Decoder::resumed(true, deflate, MESSAGES, out),
+            inn: websocket::Decoder::resumed(false, deflate, MESSAGES, inn),
+            ..Self::new(connection, None)
+        }
+    }
+
+    /// Its state, if it is at rest.
+    pub(super) fn resting(&self) -> Option<Resting> {
+        if self.turn.is_some() || self.is_broken {
+            return None;
+        }
+        Some(Resting {
+            turns: self.turns,
+            rests: [self.out.rest()?, self.inn.rest()?],
+        })
     }
 
     /// Takes bytes that were relayed.

@@ -57,6 +57,17 @@ impl Parameters {
     }
 }
 
+impl Parameters {
+    /// Whether messages of the client, or of the server, may refer to earlier ones.
+    pub(super) fn has_takeover(self, of_client: bool) -> bool {
+        !if of_client {
+            self.client_no_context_takeover
+        } else {
+            self.server_no_context_takeover
+        }
+    }
+}
+
 impl Default for Parameters {
     /// What `permessage-deflate` without parameters means.
     fn default() -> Self {
@@ -84,6 +95,10 @@ pub struct Inflater {
     lacks_tail: bool,
     /// Why this message, and with takeover every later one, cannot be inflated.
     failure: Option<String>,
+    /// With takeover, the end of what earlier messages inflated to: at least as much as later ones may refer to.
+    context: Vec<u8>,
+    /// Where in this message its last final block ended, behind which nothing refers to what was before.
+    begin: usize,
 }
 
 impl Inflater {
@@ -95,7 +110,27 @@ impl Inflater {
             has_takeover,
             lacks_tail: false,
             failure: None,
+            context: Vec::new(),
+            begin: 0,
         }
+    }
+
+    /// An inflater for the messages behind those that another one has inflated; `context` is [its own](Self::context).
+    #[must_use]
+    pub fn resumed(has_takeover: bool, context: &[u8]) -> Self {
+        let mut resumed = Self::new(has_takeover);
+        if resumed.inner.set_dictionary(context).is_err() {
+            resumed.abandon();
+        }
+        context.clone_into(&mut resumed.context);
+        resumed
+    }
+
+    /// What later messages may refer to, between two messages. `None` where they cannot be inflated.
+    #[must_use]
+    pub fn context(&self) -> Option<&[u8]> {
+        let start = self.context.len().saturating_sub(WINDOW);
+        (self.failure.is_none()).then(|| self.context.get(start..).unwrap_or_default())
     }
 
     /// Appends to `out` what the next bytes of the message inflate to, up to a length of `limit`.
@@ -120,6 +155,8 @@ impl Inflater {
                 Ok(Status::StreamEnd) => {
                     self.inner.reset(false);
                     self.lacks_tail = false;
+                    self.context.clear();
+                    self.begin = out.len();
                 }
                 Ok(Status::Ok | Status::BufError) if consumed == 0 && out.len() == length => break,
                 Ok(Status::Ok | Status::BufError) => {}
@@ -141,13 +178,27 @@ impl Inflater {
             self.push(&TAIL, limit, out);
         }
         self.lacks_tail = false;
+        let begin = std::mem::take(&mut self.begin);
         let failure = self.failure.take();
         if !self.has_takeover {
             self.inner.reset(false);
         } else if failure.is_some() {
             self.abandon();
+        } else {
+            self.remember(out.get(begin..).unwrap_or_default());
         }
         failure.map_or(Ok(()), Err)
+    }
+
+    /// Adds to the context.
+    fn remember(&mut self, message: &[u8]) {
+        let new = &message[message.len().saturating_sub(WINDOW)..];
+        // Not with every message: most are far shorter than the window.
+        if self.context.len() + new.len() > 2 * WINDOW {
+            let old = self.context.len().saturating_sub(WINDOW);
+            self.context.drain(..old);
+        }
+        self.context.extend_from_slice(new);
     }
 
     /// Says that bytes of this direction are lost.
@@ -168,6 +219,9 @@ const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
 /// Window size unless agreed otherwise (RFC 7692 §7.1.2).
 const MOST_WINDOW_BITS: u8 = 15;
+
+/// The bytes of the largest window.
+const WINDOW: usize = 1 << MOST_WINDOW_BITS;
 
 /// Room made for inflated bytes at once.
 const CHUNK: usize = 32 << 10;
@@ -239,6 +293,29 @@ mod tests {
         let failure = inflate(&mut inflater, &second, 100);
         assert_eq!(failure, Err("message cannot be inflated".into()));
         assert!(inflate(&mut inflater, &first, 100).is_ok());
+    }
+
+    #[test]
+    fn another_inflater_goes_on_with_the_context_of_one() {
+        let mut compressor = Compress::new(Compression::default(), false);
+        let mut inflater = Inflater::new(true);
+        let mut seed = 1_u32;
+        for round in 0..40 {
+            // Words that come again, some of them from far behind.
+            let text: Vec<u8> = (0..3000)
+                .flat_map(|_| {
+                    seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                    format!("word{} ", seed >> 20).into_bytes()
+                })
+                .collect();
+            let wire = compress(&mut compressor, &text);
+            assert_eq!(inflate(&mut inflater, &wire, 1 << 20), Ok(text), "{round}");
+            let context = inflater.context().unwrap();
+            assert!(context.len() <= WINDOW);
+            inflater = Inflater::resumed(true, context);
+        }
+        let _ = inflater.push(b"\xff\xff", 100, &mut Vec::new());
+        assert_eq!(inflater.context(), None);
     }
 
     #[test]

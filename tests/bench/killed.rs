@@ -1,4 +1,4 @@
-//! How much of what clients received is missing after a kill: `cargo bench --bench killed [-- ROUNDS]`.
+//! How much of what clients received is missing after a kill: `cargo bench --bench killed [-- ROUNDS] [PART OF A LOAD'S NAME]`.
 //!
 //! Event streams and WebSockets at the pace of a fast model, and event streams at full flood; the program is killed after a random number of bytes.
 
@@ -51,7 +51,12 @@ fn main() {
         ),
         ("4 streams at full flood", flood, 20_000_000),
     ];
-    for (name, load, most) in loads {
+    let chosen = |name: &str| {
+        std::env::args()
+            .skip(1)
+            .all(|it| it.starts_with("--") || it.parse::<u64>().is_ok() || name.contains(&it))
+    };
+    for (name, load, most) in loads.into_iter().filter(|(name, ..)| chosen(name)) {
         let mut missing = Vec::new();
         let (mut received, mut whole) = (0, 0);
         for number in 0..rounds {

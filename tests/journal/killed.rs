@@ -170,14 +170,14 @@ fn has_events(home: &Path) -> bool {
 fn serve(mut stream: TcpStream, load: Load) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     head(&mut stream)?;
-    let mut deflater = None;
+    let mut compressor = None;
     match load.protocol {
         Protocol::Events => stream.write_all(
             b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nConnection: close\r\n\r\n",
         )?,
         Protocol::Socket { is_deflated } => {
             let extensions = if is_deflated {
-                deflater = Some(Compress::new(Compression::default(), false));
+                compressor = Some(Compress::new(Compression::default(), false));
                 "Sec-WebSocket-Extensions: permessage-deflate\r\n"
             } else {
                 ""
@@ -196,15 +196,15 @@ fn serve(mut stream: TcpStream, load: Load) -> std::io::Result<()> {
         let json = format!(
             "{{\"type\":\"response.output_text.delta\",\"sequence_number\":{number},\"delta\":\"word {number}\"}}"
         );
-        let event = match (load.protocol, &mut deflater) {
+        let event = match (load.protocol, &mut compressor) {
             (Protocol::Events, _) => {
                 format!("event: response.output_text.delta\ndata: {json}\n\n").into_bytes()
             }
             (_, None) => frame(0x81, 0, json.as_bytes()),
-            (_, Some(deflater)) => {
+            (_, Some(compressor)) => {
                 let mut deflated = Vec::with_capacity(json.len() + 64);
                 let flush = FlushCompress::Sync;
-                deflater.compress_vec(json.as_bytes(), &mut deflated, flush)?;
+                compressor.compress_vec(json.as_bytes(), &mut deflated, flush)?;
                 // RFC 7692 §7.2.1: the last four bytes are not sent.
                 frame(0xc1, 0, &deflated[..deflated.len() - 4])
             }
@@ -220,11 +220,11 @@ fn serve(mut stream: TcpStream, load: Load) -> std::io::Result<()> {
 /// A frame (RFC 6455 §5.2) with a short payload; `mask` is 0x80 for a client, whose mask is zero here.
 fn frame(first: u8, mask: u8, payload: &[u8]) -> Vec<u8> {
     let mut frame = vec![first];
-    match u8::try_from(payload.len()) {
-        Ok(len @ ..=125) => frame.push(mask | len),
-        _ => {
-            frame.push(mask | 126);
-            frame.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
+    match u16::try_from(payload.len()).unwrap() {
+        len @ ..=125 => frame.push(mask | len as u8),
+        len => {
+            frame.push(mask | 0x7e);
+            frame.extend(len.to_be_bytes());
         }
     }
     frame.extend(vec![0; usize::from(mask >> 7) * 4]);

@@ -7,7 +7,8 @@
 //!
 //! A tail is a directory, locked by the program that writes it, with a file (a *slot*) for each exchange in flight and
 //! one that says whose it is. What it holds is not masked: it must not stand on a disk, which is for the caller
-//! to see to. Once the lines of an exchange are in the capture, its slot is wiped for the next one.
+//! to see to. Once the lines of an exchange are in the capture, its slot is wiped for the next one. A WebSocket connection goes
+//! on for hours: between two turns what it has told is replaced by what the next turn needs of it ([`Tail::rest`]).
 //!
 //! A tail is bounded. An exchange that goes beyond a bound, or that cannot be written, is dropped from it and stands
 //! in the journal alone, which lacks the last instant.
@@ -31,7 +32,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Told;
 use super::clock::At;
-use super::event::{Direction, ExchangeId};
+use super::event::{Direction, ExchangeId, Kind};
 use super::secret::{Memory, Redactor};
 
 pub use read::{InFlight, Remains};
@@ -92,6 +93,10 @@ struct State {
     file: Option<File>,
     /// Bytes in the file.
     len: u64,
+    /// When something happened last.
+    last: At,
+    /// How many bytes were relayed: from Codex, and to it; if that is all that happened since the upgrade.
+    relayed: Option<[u64; 2]>,
     /// Records that are written with the next bytes to the client.
     pending: Vec<u8>,
 }
@@ -156,6 +161,8 @@ impl Tail {
             state: Mutex::new(State {
                 file: Some(file),
                 len: 0,
+                last: At::default(),
+                relayed: None,
                 pending,
             }),
         });
@@ -171,6 +178,48 @@ impl Tail {
             // Another exchange may have credentials that this one has shown to be some.
             shared.remember();
             slot.drop_it(&mut lock(&slot.state));
+        }
+    }
+
+    /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`].
+    #[must_use]
+    pub fn is_long(&self, exchange: ExchangeId) -> bool {
+        let slot = lock(&self.shared.live).get(&exchange).cloned();
+        slot.is_some_and(|slot| lock(&slot.state).len > LONG)
+    }
+
+    /// Has `rest` stand for all that was told of a connection so far, if that is `relayed` and no more: as many
+    /// bytes from Codex, and as many to it.
+    pub fn rest(&self, exchange: ExchangeId, relayed: [u64; 2], rest: &[u8]) {
+        let shared = &self.shared;
+        let slot = lock(&shared.live).get(&exchange).cloned();
+        let Some(slot) = slot else { return };
+        let mut state = lock(&slot.state);
+        if state.file.is_none() || state.relayed != Some(relayed) {
+            return;
+        }
+        shared.remember();
+        let mut records = Vec::with_capacity(rest.len() + HEADS);
+        record::begin(&mut records, exchange);
+        record::rested(&mut records, state.last, relayed.iter().sum(), rest);
+        let (Ok(Some(file)), more) = (shared.file(), records.len() as u64) else {
+            return;
+        };
+        shared.bytes.fetch_add(more, Ordering::Relaxed);
+        if let Err(error) = file.write_all_at(&records, 0) {
+            shared.failed(&error);
+            shared.wipe(file, more);
+            return;
+        }
+        // Both stand there for a moment; the one that goes further counts.
+        let (old, len) = (
+            state.file.replace(file),
+            std::mem::replace(&mut state.len, more),
+        );
+        state.pending.clear();
+        drop(state);
+        if let Some(old) = old {
+            shared.wipe(old, len);
         }
     }
 
@@ -274,6 +323,8 @@ impl Slot {
     pub(super) fn tell(&self, at: At, told: &Told) {
         let mut state = lock(&self.state);
         if state.file.is_some() {
+            state.last = at;
+            state.relayed = matches!(told, Told::Kind(Kind::Upgraded)).then_some([0, 0]);
             record::told(&mut state.pending, at, told);
         }
     }
@@ -282,7 +333,7 @@ impl Slot {
     pub(super) fn sent(&self, at: At, bytes: &[u8]) {
         let mut state = lock(&self.state);
         if state.file.is_some() {
-            record::data(&mut state.pending, at, Direction::Out, bytes);
+            state.add(at, Direction::Out, bytes);
             if state.pending.len() >= PENDING {
                 self.put(&mut state);
             }
@@ -294,7 +345,7 @@ impl Slot {
         let mut state = lock(&self.state);
         if state.file.is_some() {
             for bytes in parts {
-                record::data(&mut state.pending, at, Direction::In, bytes);
+                state.add(at, Direction::In, bytes);
             }
             self.put(&mut state);
         }
@@ -333,6 +384,17 @@ impl Slot {
     }
 }
 
+impl State {
+    /// Takes bytes, to be written.
+    fn add(&mut self, at: At, dir: Direction, bytes: &[u8]) {
+        self.last = at;
+        if let Some(relayed) = &mut self.relayed {
+            relayed[usize::from(dir == Direction::In)] += bytes.len() as u64;
+        }
+        record::data(&mut self.pending, at, dir, bytes);
+    }
+}
+
 /// Opens files that only their owner can read.
 fn private() -> OpenOptions {
     let mut options = OpenOptions::new();
@@ -350,6 +412,9 @@ const LABEL: &str = "label";
 /// How many exchanges have slots at once: each takes a file descriptor, of which a process has often no more than
 /// 1024.
 const SLOTS: usize = 256;
+
+/// From how many bytes on a connection at rest is kept by what it needs alone: that is 100 KB or so.
+const LONG: u64 = 512 << 10;
 
 /// How many bytes all slots have at most.
 const MOST: u64 = 64 << 20;

@@ -1,6 +1,6 @@
 //! Reading what a killed program left of its tail.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -27,10 +27,21 @@ pub struct Remains {
 /// What was in flight when a program was killed.
 #[derive(Default, Debug)]
 pub struct InFlight {
-    /// What was told, in the order of time, masked; at the end of each exchange, that the program was killed.
+    /// Connections of which there is not all: what [`Tail::rest`](super::Tail::rest) was given of each.
+    pub resting: Vec<(ExchangeId, Bytes)>,
+    /// What was told besides, in the order of time, masked; at the end of each exchange, that the program was killed.
     pub events: Vec<Event>,
     /// Turns of exchanges that are not to stand in the capture.
     pub left_out: HashSet<(ExchangeId, u32)>,
+}
+
+/// What a slot has.
+#[derive(Default)]
+struct Slot {
+    /// What stands for all that was told before, and how far that went.
+    rested: Option<(u64, Bytes)>,
+    told: Vec<(At, Told)>,
+    left_out: Vec<u32>,
 }
 
 /// What an exchange is known to have come to.
@@ -98,16 +109,30 @@ impl Remains {
     /// # Errors
     /// What reading gives.
     pub fn read(&self) -> io::Result<InFlight> {
-        let mut in_flight = InFlight::default();
-        let mut told = Vec::new();
+        let mut slots: HashMap<ExchangeId, Slot> = HashMap::new();
         for entry in std::fs::read_dir(&self.directory)? {
             let path = entry?.path();
             let is_slot = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
             let name = path.file_name().and_then(|name| name.to_str());
-            if name.is_some_and(is_slot) {
-                let slot = Bytes::from(std::fs::read(path)?);
-                take(slot, &mut told, &mut in_flight.left_out);
+            if name.is_some_and(is_slot)
+                && let Some((exchange, slot)) = Slot::of(std::fs::read(path)?.into())
+            {
+                let before = slots.entry(exchange).or_default();
+                // One may be about to be replaced by another one, which may not be written yet.
+                if before.rank() < slot.rank() {
+                    *before = slot;
+                }
             }
+        }
+        let mut in_flight = InFlight::default();
+        let mut told = Vec::new();
+        for (exchange, slot) in slots {
+            let turns = slot.left_out.into_iter().map(|turn| (exchange, turn));
+            in_flight.left_out.extend(turns);
+            let rested = slot.rested.map(|(_, rest)| (exchange, rest));
+            in_flight.resting.extend(rested);
+            let of_it = slot.told.into_iter();
+            told.extend(of_it.map(|(at, told)| (exchange, at, told)));
         }
         // As they were masked: what one exchange shows to be a credential is one in those behind it.
         told.sort_by_key(|(_, at, _)| *at);
@@ -139,35 +164,47 @@ impl Label {
     }
 }
 
-/// Takes what a slot has.
-fn take(
-    slot: Bytes,
-    told: &mut Vec<(ExchangeId, At, Told)>,
-    left_out: &mut HashSet<(ExchangeId, u32)>,
-) {
-    let mut records = records(slot);
-    let Some(Record::Begun(exchange)) = records.next() else {
-        return;
-    };
-    let mut standing: Option<Standing> = None;
-    for record in records {
-        match record {
-            Record::Told(at, kind) => {
-                let standing = standing.get_or_insert(Standing::new(at));
-                // The order counts, whatever the clock says.
-                standing.last = standing.last.max(at);
-                standing.take(&kind);
-                told.push((exchange, standing.last, kind));
+impl Slot {
+    /// What a slot has, and whose it is.
+    fn of(bytes: Bytes) -> Option<(ExchangeId, Self)> {
+        let mut records = records(bytes);
+        let Some(Record::Begun(exchange)) = records.next() else {
+            return None;
+        };
+        let mut slot = Self::default();
+        let mut standing: Option<Standing> = None;
+        for record in records {
+            match record {
+                Record::Told(at, told) => {
+                    let standing = standing.get_or_insert(Standing::new(at));
+                    // The order counts, whatever the clock says.
+                    standing.last = standing.last.max(at);
+                    standing.take(&told);
+                    slot.told.push((standing.last, told));
+                }
+                Record::Rested(relayed, at, rest) => {
+                    slot.rested = Some((relayed, rest));
+                    standing = Some(Standing {
+                        phase: Phase::Relay,
+                        ..Standing::new(at)
+                    });
+                }
+                Record::LeftOut(turn) => slot.left_out.push(turn),
+                Record::Begun(_) => break,
             }
-            Record::LeftOut(turn) => {
-                left_out.insert((exchange, turn));
-            }
-            Record::Begun(_) => return,
         }
+        if let Some(standing) = standing {
+            let rest = standing.rest();
+            slot.told
+                .extend(rest.map(|kind| (standing.last, kind.into())));
+        }
+        Some((exchange, slot))
     }
-    if let Some(standing) = standing {
-        let rest = standing.rest();
-        told.extend(rest.map(|kind| (exchange, standing.last, kind.into())));
+
+    /// Of two slots of an exchange the greater one counts.
+    fn rank(&self) -> (Option<u64>, usize) {
+        let relayed = self.rested.as_ref().map(|(relayed, _)| *relayed);
+        (relayed, self.told.len())
     }
 }
 

@@ -22,6 +22,8 @@ pub(super) enum Record {
     Begun(ExchangeId),
     /// What was told, and when.
     Told(At, Told),
+    /// What stands for all that was told before: how far that went in bytes, when, and the rest itself.
+    Rested(u64, At, Bytes),
     /// A turn that is not to stand in the capture.
     LeftOut(u32),
 }
@@ -36,6 +38,14 @@ pub(super) fn data(out: &mut Vec<u8>, at: At, dir: Direction, bytes: &[u8]) {
     timed(out, DATA, at, |out| {
         put_dir(out, dir);
         out.extend_from_slice(bytes);
+    });
+}
+
+/// Adds what stands for all that was told before, which went as far as `relayed`.
+pub(super) fn rested(out: &mut Vec<u8>, at: At, relayed: u64, rest: &[u8]) {
+    timed(out, RESTED, at, |out| {
+        put_u64(out, relayed);
+        out.extend_from_slice(rest);
     });
 }
 
@@ -188,6 +198,9 @@ impl Fields {
             _ => {}
         }
         let at = At::from_micros(self.u64()?);
+        if letter == RESTED {
+            return Some(Record::Rested(self.u64()?, at, self.0));
+        }
         let told = match letter {
             OPENED => {
                 let client: SocketAddr = self.text()?.parse().ok()?;
@@ -339,4 +352,5 @@ const DATA: u8 = b'd';
 const TRAILERS: u8 = b't';
 const FAILED: u8 = b'f';
 const ENDED: u8 = b'e';
+const RESTED: u8 = b'r';
 const LEFT_OUT: u8 = b'l';

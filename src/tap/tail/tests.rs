@@ -111,7 +111,9 @@ fn all_that_was_told_is_there_again_masked_the_same_and_in_order() {
     let told = run.told();
     let remains = run.kill();
     assert_eq!(remains.started(), At::from_micros(7));
-    let InFlight { events, left_out } = remains.read().unwrap();
+    let InFlight {
+        events, left_out, ..
+    } = remains.read().unwrap();
     assert!(left_out.is_empty());
     let kinds = |events: &[Event], id| -> Vec<Kind> {
         let of_it = events
@@ -267,4 +269,47 @@ fn turns_that_are_not_to_be_captured_are_named() {
     );
     remains.remove().unwrap();
     assert!(Remains::take(run.home.path(), "killed").unwrap().is_none());
+}
+
+#[test]
+fn what_is_at_rest_is_replaced_unless_more_has_passed() {
+    let run = Run::new();
+    let (exchange, mut out, mut inn) = run.open();
+    exchange.upgraded();
+    out.data(&Bytes::from_static(b"asked"));
+    forward(&mut inn, b"answered");
+    assert!(!run.tail.is_long(exchange.id()));
+    run.tail.rest(exchange.id(), [5, 7], b"other");
+    run.tail.rest(exchange.id(), [5, 8], b"resting");
+    let first = fs::read(run.home.path().join("run/0")).unwrap();
+    assert!(first.iter().all(|byte| *byte == 0));
+    forward(&mut inn, b"more");
+    run.tail.rest(exchange.id(), [5, 8], b"too late");
+    let in_flight = run.kill().read().unwrap();
+    let rest = Bytes::from_static(b"resting");
+    assert_eq!(in_flight.resting, [(exchange.id(), rest)]);
+    assert_eq!(bytes_of(&in_flight.events, exchange.id()), b"more");
+    let last = &in_flight.events[1].kind;
+    assert_eq!(*last, Kind::Failed(Failure::killed(Phase::Relay)));
+    // Killed before the slot that was replaced was wiped: the one that goes further counts.
+    let left = run.home.path().join("killed");
+    let old = [record_of(exchange.id()), vec![0; 9]].concat();
+    fs::write(left.join("0"), old).unwrap();
+    let again = Remains::take(run.home.path(), "killed").unwrap().unwrap();
+    assert_eq!(again.read().unwrap().events, in_flight.events);
+    // And one that is about to end is left as it is.
+    inn.end(End::Complete);
+    run.tail.rest(exchange.id(), [5, 12], b"too late");
+    let second = fs::read(run.home.path().join("run/1")).unwrap();
+    assert!(second.windows(7).any(|bytes| bytes == b"resting"));
+}
+
+/// The beginning of a slot, with some bytes to the client.
+fn record_of(exchange: ExchangeId) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    record::begin(&mut bytes, exchange);
+    for _ in 0..9 {
+        record::data(&mut bytes, At::from_micros(9), Direction::In, b"old");
+    }
+    bytes
 }

@@ -13,6 +13,8 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+
 use self::header::Header;
 use self::message::Assembly;
 use super::deflate::{Inflater, Parameters};
@@ -57,6 +59,17 @@ pub struct Decoder {
     skipped: u64,
     /// Found before the caller asked for it.
     ready: VecDeque<Event>,
+}
+
+/// A direction between two messages, as far as it matters to those that follow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rest {
+    /// Bytes since the handshake.
+    pub offset: u64,
+    /// Messages since then.
+    messages: u64,
+    /// What compressed messages may refer to, [inflated](Inflater::context).
+    context: Option<Vec<u8>>,
 }
 
 /// What was found.
@@ -148,17 +161,11 @@ impl Decoder {
     /// The same, keeping at most `limit` bytes of a message, inflated.
     #[must_use]
     pub fn with_limit(expect_masked: bool, deflate: Option<Parameters>, limit: usize) -> Self {
-        let inflater = deflate.map(|parameters| {
-            Inflater::new(if expect_masked {
-                !parameters.client_no_context_takeover
-            } else {
-                !parameters.server_no_context_takeover
-            })
-        });
         Self {
             is_client: expect_masked,
             limit,
-            inflater,
+            inflater: deflate
+                .map(|parameters| Inflater::new(parameters.has_takeover(expect_masked))),
             input: Vec::new(),
             consumed: 0,
             offset: 0,
@@ -172,6 +179,47 @@ impl Decoder {
             skipped: 0,
             ready: VecDeque::new(),
         }
+    }
+
+    /// A decoder like [`with_limit`](Self::with_limit), for what comes behind a rest that another one had.
+    #[must_use]
+    pub fn resumed(
+        expect_masked: bool,
+        deflate: Option<Parameters>,
+        limit: usize,
+        rest: Rest,
+    ) -> Self {
+        let mut resumed = Self::with_limit(expect_masked, deflate, limit);
+        if let (Some(parameters), Some(context)) = (deflate, rest.context) {
+            let has_takeover = parameters.has_takeover(expect_masked);
+            resumed.inflater = Some(Inflater::resumed(has_takeover, &context));
+        }
+        resumed.offset = rest.offset;
+        resumed.messages = rest.messages;
+        resumed
+    }
+
+    /// The rest that it has, if it is between two messages and has understood all of those before.
+    #[must_use]
+    pub fn rest(&self) -> Option<Rest> {
+        let is_between = self.header.is_empty()
+            && self.reading.is_none()
+            && self.message.is_none()
+            && self.consumed == self.input.len()
+            && self.ready.is_empty();
+        let is_over = self.is_closed || self.is_finished || self.is_out_of_step;
+        if !is_between || is_over {
+            return None;
+        }
+        let context = match &self.inflater {
+            Some(inflater) => Some(inflater.context()?.to_vec()),
+            None => None,
+        };
+        Some(Rest {
+            offset: self.offset,
+            messages: self.messages,
+            context,
+        })
     }
 
     /// Takes the next bytes of the direction.
