@@ -136,7 +136,7 @@ impl Content {
             if let Some(end) = end {
                 return end;
             }
-            if self.is_over() {
+            if ahead.is_empty() && self.is_over() {
                 return Ok(());
             }
             poll_fn(|cx| lane.poll_ready(cx)).await;
