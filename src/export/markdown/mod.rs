@@ -31,7 +31,14 @@ pub struct Markdown {
     /// What stood in each thread, by marks of both.
     said: HashSet<u64>,
     /// Head fields as they were last, by what they may be held against, with their section.
-    heads: HashMap<u64, (u32, Arc<Vec<(String, String)>>)>,
+    heads: HashMap<u64, Arc<Head>>,
+}
+
+/// Head fields that stood in a section.
+#[derive(Debug)]
+struct Head {
+    section: u32,
+    fields: Vec<(String, String)>,
 }
 
 impl Format for Markdown {
@@ -170,18 +177,14 @@ impl Markdown {
             ["out", method, name],
             ["out", "", name],
         ];
-        self.head(keys, &line, fields, &mut text, &mut note);
+        self.head(&keys, &line, fields, &mut text, &mut note);
         let status = status(flow);
         let fields = flow.response.head.as_ref().map(|head| &*head.fields);
         if fields.is_some() {
             text.push('\n');
         }
-        let keys = [
-            ["in", &status, path],
-            ["in", &status, name],
-            ["in", "", name],
-        ];
-        self.head(keys, &status, fields, &mut text, &mut note);
+        let keys = [["in", &status, path], ["in", &status, name]];
+        self.head(&keys, &status, fields, &mut text, &mut note);
         if text.trim().is_empty() {
             return;
         }
@@ -193,7 +196,7 @@ impl Markdown {
     /// Adds a head; `keys` are what the heads have in common that it is held against, the best first.
     fn head(
         &mut self,
-        keys: [[&str; 3]; 3],
+        keys: &[[&str; 3]],
         line: &str,
         fields: Option<&[Field]>,
         text: &mut String,
@@ -206,33 +209,35 @@ impl Markdown {
             .iter()
             .map(|field| (field.name.clone(), field.value.as_text().into_owned()))
             .collect();
-        let number = self.number;
-        let keys = keys.map(|key| hash(&key));
+        let keys: Vec<u64> = keys.iter().map(|key| hash(key)).collect();
         let before = keys.iter().find_map(|key| self.heads.get(key).cloned());
-        let head = (number, Arc::new(pairs.clone()));
+        let head = Arc::new(Head {
+            section: self.number,
+            fields: pairs.clone(),
+        });
         for key in keys {
             if self.heads.len() < MOST_HEADS || self.heads.contains_key(&key) {
-                self.heads.insert(key, head.clone());
+                self.heads.insert(key, Arc::clone(&head));
             }
         }
         let mut gone = String::new();
-        if let Some((first, before)) = before {
+        if let Some(Head { section, fields }) = before.as_deref() {
             let all = pairs.len();
             let names: HashSet<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
-            let missing = before.iter().filter(|(name, _)| !names.contains(name));
+            let missing = fields.iter().filter(|(name, _)| !names.contains(name));
             let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
             if !missing.is_empty() {
                 gone = format!("(no {})\n", missing.join(", "));
             }
-            pairs.retain(|pair| !before.contains(pair));
+            pairs.retain(|pair| !fields.contains(pair));
             for (name, value) in &mut pairs {
-                let old = before.iter().find(|(old, _)| old == name);
+                let old = fields.iter().find(|(old, _)| old == name);
                 if let Some(short) = old.and_then(|(_, old)| differing(old, value)) {
                     *value = short;
                 }
             }
             if note.is_empty() && pairs.len() < all {
-                *note = format!(", those that differ from {first}");
+                *note = format!(", those that differ from {section}");
             }
         }
         text.push_str(line);
@@ -318,7 +323,7 @@ fn connection(flow: &Flow, out: &mut String) {
 
 /// Bytes of a body, or of header fields, that are shown.
 const MOST_OF_A_BODY: usize = 6_000;
-/// Heads that are remembered, each by three keys. Of more, they are told as a whole each time.
+/// Keys by which heads are remembered, up to three each. Of more heads, they are told as a whole each time.
 const MOST_HEADS: usize = 3 * 500;
 /// Failures and faults that are shown.
 const MOST_PROBLEMS: usize = 20;
