@@ -20,6 +20,8 @@ mod overlays;
 mod palette;
 #[path = "screens/panes.rs"]
 mod panes;
+#[path = "screens/quit.rs"]
+mod quit;
 #[path = "screens/scene.rs"]
 mod scene;
 #[path = "screens/search.rs"]
@@ -410,6 +412,12 @@ fn screen(scene: &mut Scene, size: (u16, u16), keys: &str, theme: &str) -> Buffe
         .draw(|frame| draw(&scene.app, &theme, frame))
         .unwrap();
     terminal.backend().buffer().clone()
+}
+
+/// The screen's rows as one text.
+fn text(buf: &Buffer) -> String {
+    let rows = (0..buf.area.height).map(|y| row_of(buf, y) + "\n");
+    rows.collect()
 }
 
 /// The screen as a text with ANSI escapes.

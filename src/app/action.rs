@@ -227,9 +227,9 @@ actions! {
     Redraw "redraw" "redraw" ["ctrl-l"] Anywhere Program "Draw the screen anew";
     Suspend "suspend" "suspend" ["ctrl-z"] Anywhere Program
         "Leave the screen for a shell; recording goes on (a reader stops, `fg` comes back)";
-    Quit "quit" "quit" ["q"] Anywhere Program "Go back, or quit; asks while streams are live or a child runs";
+    Quit "quit" "quit" ["q"] Anywhere Program "Go back, or quit; asks if streams, a child or comments are at stake";
     Interrupt "interrupt" "quit" ["ctrl-c"] Anywhere Program
-        "Quit; while streams are live, a second one means yes";
+        "Quit; where that asks, a second one means yes";
     QuitNow "quit-now" "quit" ["Q"] Anywhere Program "Quit now";
 }
 

@@ -455,6 +455,7 @@ impl App {
             return Vec::new();
         };
         let save = dialog.save(existing);
+        self.comments.leave(&save);
         self.writing = Some((0, save.flows.len()));
         vec![Effect::Save(save)]
     }

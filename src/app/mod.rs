@@ -39,6 +39,7 @@ mod palette;
 mod pick;
 pub mod preset;
 pub mod prompt;
+mod quit;
 mod recall;
 mod relations;
 pub mod scroll;
@@ -73,10 +74,12 @@ pub use msg::{Effect, Msg, Outcome};
 pub use outline::{Below, Stem};
 pub use overlay::{Overlay, Question};
 pub use palette::{Entry, Palette};
+pub use quit::Stake;
 pub use search::{Found, Search};
 pub use status::{Capture, Options, Status, Stream};
 pub use themes::Themes;
 
+use comment::Comments;
 use display::Display;
 use documents::Sheet;
 use focus::Pane;
@@ -174,6 +177,8 @@ pub struct App {
     saving: Option<Prompt>,
     /// Messages.
     toasts: Toasts,
+    /// Which flows were noted about.
+    comments: Box<Comments>,
     /// What the reader chose about the display.
     display: Display,
     /// Whether the next key says what to copy.
@@ -225,6 +230,7 @@ impl App {
             prompt: None,
             saving: None,
             toasts: Toasts::default(),
+            comments: Box::default(),
             display: Display::default(),
             is_copying: false,
             count: Count::default(),

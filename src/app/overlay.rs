@@ -42,7 +42,7 @@ pub enum Overlay {
 /// What is asked before something is done that costs what cannot be had back.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Question {
-    /// Whether to quit although streams are live or a child runs.
+    /// Whether to quit although that costs what [`App::stakes`] tells.
     Quit,
     /// Whether to write over this file.
     Overwrite(PathBuf),
@@ -203,7 +203,7 @@ impl App {
             Overlay::Diff | Overlay::Sessions | Overlay::Log => self.cover(),
             Overlay::Help => self.centered(74, self.all_help_lines().len() as u16),
             Overlay::Palette => self.centered(80, PALETTE + 2),
-            Overlay::Confirm => self.centered(52, 3),
+            Overlay::Confirm => self.centered(52, self.question_lines() + 2),
             Overlay::Dialog => self.centered(96, u16::MAX / 2),
             Overlay::Themes => self.beside(NAMES, self.status.themes.len() as u16 + 3),
         }
@@ -330,6 +330,14 @@ impl App {
     #[must_use]
     pub fn question(&self) -> Option<&Question> {
         self.question.as_ref()
+    }
+
+    /// How many lines it takes to ask that.
+    fn question_lines(&self) -> u16 {
+        match &self.question {
+            Some(Question::Quit) => self.stakes().len().max(1) as u16,
+            Some(Question::Overwrite(_)) | None => 1,
+        }
     }
 
     /// Asks before something is done.

@@ -15,7 +15,7 @@ use super::prompt::{Answer, Kind, Prompt};
 use super::scroll::Motion;
 use super::search::Found;
 use super::toast::{Toast, reason};
-use super::{App, Effect, Msg, Outcome, Overlay, Question};
+use super::{App, Effect, Msg, Outcome, Overlay};
 use crate::capture;
 use crate::content::Tab;
 use crate::filter::Completion;
@@ -393,16 +393,6 @@ impl App {
         *share = share.saturating_add_signed(by).clamp(1_600, 7_600);
     }
 
-    /// Quits, or asks first if streams are live or a child runs.
-    pub(super) fn quit(&mut self) -> Vec<Effect> {
-        let is_used = self.list.totals().live > 0 || self.status.children > 0;
-        if self.options.is_proxy && is_used {
-            self.ask(Question::Quit);
-            return Vec::new();
-        }
-        vec![Effect::Quit]
-    }
-
     /// Pasted text goes to where text is typed.
     fn paste(&mut self, text: &str) {
         if let Some(prompt) = &mut self.prompt {
@@ -494,6 +484,7 @@ impl App {
         match outcome {
             Outcome::Exists { path } => self.save_exists(path),
             Outcome::SaveFailed { path, error } => {
+                self.comments.left(false);
                 let reason = reason(&path, &error).to_owned();
                 if self.save_failed(reason).is_some() {
                     let failed = Outcome::SaveFailed { path, error };
@@ -501,6 +492,7 @@ impl App {
                 }
             }
             Outcome::Saved { .. } => {
+                self.comments.left(true);
                 self.writing = None;
                 // Unless the next one is asked for already.
                 if !self.overlays.contains(&Overlay::Dialog) {

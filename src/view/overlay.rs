@@ -9,7 +9,7 @@ use super::theme::{Theme, Ui};
 use super::{border, cover, dialog, palette, prompt, put};
 use crate::app::help::HelpLine;
 use crate::app::toast::{Toast, Tone};
-use crate::app::{App, Overlay, Question};
+use crate::app::{App, Overlay, Question, Stake};
 use crate::content::Role;
 use crate::text::{Clean, truncate, truncate_middle, width};
 
@@ -142,33 +142,42 @@ fn confirm(app: &App, theme: &Theme, buf: &mut Buffer) {
     let Some(question) = app.question() else {
         return;
     };
-    let (title, text, answers) = match question {
+    let (title, texts, answers) = match question {
         Question::Quit => {
-            let text = match (app.status().children, app.list().totals().live) {
-                (0, 1) => "1 stream is live. Codex will lose it.".to_owned(),
-                (0, live) => format!("{live} streams are live. Codex will lose them."),
-                (1, _) => "1 child runs. It is recorded to its end.".to_owned(),
-                (count, _) => format!("{count} children run, recorded to their end."),
-            };
-            ("Quit", text, [("y", "quit"), ("n", "stay")])
+            let texts = app.stakes().into_iter().map(stake).collect();
+            ("Quit", texts, [("y", "quit"), ("n", "stay")])
         }
         Question::Overwrite(path) => {
-            let text = format!("{} is there already.", path.display());
-            ("Overwrite", text, [("y", "overwrite"), ("n", "keep")])
+            let texts = vec![format!("{} is there already.", path.display())];
+            ("Overwrite", texts, [("y", "overwrite"), ("n", "keep")])
         }
     };
     frame(title, app.place(Overlay::Confirm), theme, buf);
     let inner = app.place_of_text(Overlay::Confirm);
     let style = theme.ui(Ui::Overlay);
-    let text = Clean::new(&text);
-    let text = truncate_middle(text.as_str(), usize::from(inner.width));
-    put(buf, inner.x, inner.y, inner.right(), &text, style);
+    for (text, y) in texts.iter().zip(inner.y..) {
+        let text = Clean::new(text);
+        let text = truncate_middle(text.as_str(), usize::from(inner.width));
+        put(buf, inner.x, y, inner.right(), &text, style);
+    }
     let key = style.patch(theme.ui(Ui::Accent));
-    let y = inner.y + 2;
+    let y = inner.bottom().saturating_sub(1);
     let mut x = inner.x;
     for (keys, text) in answers {
         x = put(buf, x, y, inner.right(), keys, key);
         x = put(buf, x + 1, y, inner.right(), text, style) + 3;
+    }
+}
+
+/// What leaving the program would cost, in one line.
+fn stake(stake: Stake) -> String {
+    match stake {
+        Stake::Streams(1) => "1 stream is live. Codex will lose it.".to_owned(),
+        Stake::Streams(live) => format!("{live} streams are live. Codex will lose them."),
+        Stake::Children(1) => "1 child runs. It is recorded to its end.".to_owned(),
+        Stake::Children(count) => format!("{count} children run, recorded to their end."),
+        Stake::Comments(1) => "1 comment is in no file: it is lost.".to_owned(),
+        Stake::Comments(count) => format!("{count} comments are in no file: they are lost."),
     }
 }
 

@@ -3,11 +3,10 @@
 use codextap::app::Overlay;
 use codextap::app::focus::Pane;
 use crossterm::event::{MouseButton, MouseEventKind};
-use ratatui::buffer::Buffer;
 use serde_json::json;
 
 use super::scene::Scene;
-use super::{check, row_of, screen};
+use super::{check, screen, text};
 
 const SIZES: [(u16, u16); 4] = [(60, 24), (80, 24), (120, 40), (200, 50)];
 
@@ -32,11 +31,6 @@ fn changed() -> Scene {
     });
     scene.wait(0);
     scene
-}
-
-fn text(buf: &Buffer) -> String {
-    let rows = (0..buf.area.height).map(|y| row_of(buf, y) + "\n");
-    rows.collect()
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::buffer::Buffer;
 
 use super::scene::{START, Scene};
-use super::{check, row_of, screen};
+use super::{check, row_of, screen, text};
 
 const SIZES: [(u16, u16); 5] = [(40, 10), (60, 24), (80, 24), (120, 40), (200, 50)];
 
@@ -136,11 +136,6 @@ fn the_mouse_gives_a_command_or_leaves() {
     assert_eq!(scene.app.palette().scroll().cursor, 1);
     scene.mouse(click, (0, 0));
     assert_eq!(scene.app.overlay(), None);
-}
-
-fn text(buf: &Buffer) -> String {
-    let rows = (0..buf.area.height).map(|y| row_of(buf, y) + "\n");
-    rows.collect()
 }
 
 #[test]

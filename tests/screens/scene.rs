@@ -39,15 +39,20 @@ impl Scene {
         let filters = filters.iter();
         let filters = filters.map(|(name, text)| ((*name).to_owned(), (*text).to_owned()));
         let filters: Names = filters.collect();
-        let mut app = App::new(Options {
+        let mut scene = Self::with(App::new(Options {
             filters: filters.into(),
             prices: Prices::built_in().unwrap().into(),
             listen: "127.0.0.1:8787".to_owned(),
             upstreams: "api.openai.com, chatgpt.com".to_owned(),
             capture: Some("/home/me/.local/state/codextap/2026-11-20.jsonl".to_owned()),
             ..Options::default()
-        });
-        app.status_mut().capture = Capture::Recording;
+        }));
+        scene.app.status_mut().capture = Capture::Recording;
+        scene
+    }
+
+    /// This app without traffic.
+    pub(crate) fn with(mut app: App) -> Self {
         app.update(Msg::Tick(START));
         Self {
             app,
