@@ -86,13 +86,13 @@ impl App {
             return false;
         };
         let shown = self.store.get(flow).and_then(|flow| flow.frames.get(frame));
-        let Some(shown) = shown else {
-            return false;
-        };
-        self.tab = match (shown.event, shown.dir) {
-            (None, _) => Tab::Raw,
-            (Some(_), crate::tap::Direction::Out) => Tab::Request,
-            (Some(_), crate::tap::Direction::In) => Tab::Response,
+        let shown = shown.map(|frame| (frame.event, frame.dir));
+        self.tab = match shown {
+            // The end of a connection is told there, too.
+            None => Tab::Headers,
+            Some((None, _)) => Tab::Raw,
+            Some((Some(_), crate::tap::Direction::Out)) => Tab::Request,
+            Some((Some(_), crate::tap::Direction::In)) => Tab::Response,
         };
         if of.is_some() {
             self.show_flow(flow);

@@ -46,7 +46,7 @@ pub use output::{Output, output};
 pub use payload::payload;
 pub use reasoning::reasoning;
 pub use sessions::{Branch, sessions_header, sessions_note, sessions_row};
-pub use timeline::{Timeline, timeline};
+pub use timeline::{FRAME_TIMES, Timeline, timeline};
 
 /// What is known besides a flow itself, for what is told about it. Nothing by default.
 #[derive(Clone, Default, Debug)]

@@ -12,6 +12,7 @@ use std::collections::BinaryHeap;
 use super::{Document, Folds};
 use crate::flow::{Flow, FlowId, Frame};
 use crate::tap::At;
+pub use rows::FRAME_TIMES;
 use rows::{Rows, empty, hidden_turns, none_chosen, title_of};
 
 /// What the frames pane says about `flow`; `turns` are the turns of a WebSocket connection, in order,
@@ -54,6 +55,30 @@ pub struct Timeline {
 /// index there. Of frames of one moment, the connection's come first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 struct Place(At, usize, usize);
+
+/// A flow and the rows it has: its frames and, behind them, an end that no frame tells.
+#[derive(Debug)]
+struct Track<'a> {
+    flow: &'a Flow,
+    end: Option<Frame>,
+}
+
+impl<'a> Track<'a> {
+    fn of(flow: &'a Flow) -> Self {
+        let end = flow.abnormal_end();
+        Self { flow, end }
+    }
+
+    fn frame(&self, index: usize) -> Option<&Frame> {
+        let frames = &self.flow.frames;
+        let end = || self.end.as_ref().filter(|_| index == frames.len());
+        frames.get(index).or_else(end)
+    }
+
+    fn len(&self) -> usize {
+        self.flow.frames.len() + usize::from(self.end.is_some())
+    }
+}
 
 /// The rows of a frame or of a burst.
 #[derive(Clone, Copy, Debug)]
@@ -123,20 +148,20 @@ impl Timeline {
         folds: &Folds,
         chosen: &dyn Fn(&Flow, &Frame) -> bool,
     ) -> usize {
-        let flows: Vec<&Flow> = std::iter::once(flow).chain(turns.iter().copied()).collect();
-        let ids: Vec<FlowId> = flows.iter().map(|flow| flow.id).collect();
+        let flows = std::iter::once(flow).chain(turns.iter().copied());
+        let flows: Vec<Track> = flows.map(Track::of).collect();
+        let ids: Vec<FlowId> = flows.iter().map(|track| track.flow.id).collect();
         let taken = self.taken.iter().zip(&flows);
         let has_grown = ids.starts_with(&self.flows)
-            && taken
-                .clone()
-                .all(|(taken, flow)| *taken <= flow.frames.len());
-        let mut new = taken.flat_map(|(taken, flow)| flow.frames.iter().skip(*taken));
+            && taken.clone().all(|(taken, track)| *taken <= track.len());
+        let mut new = taken.flat_map(|(taken, track)| track.flow.frames.iter().skip(*taken));
         let mut others = flows
             .iter()
             .skip(self.taken.len())
-            .flat_map(|flow| &flow.frames);
+            .flat_map(|track| &track.flow.frames);
         let is_inflated = |frame: &Frame| frame.len > frame.wire;
-        let all: usize = flows.iter().map(|flow| flow.frames.len()).sum();
+        let frames = || flows.iter().map(|track| &track.flow.frames);
+        let all: usize = frames().map(Vec::len).sum();
         let is_looked = all == self.looked && has_grown;
         let has_inflated =
             self.has_inflated || !is_looked && (new.any(is_inflated) || others.any(is_inflated));
@@ -147,7 +172,7 @@ impl Timeline {
             *self = Self {
                 hidden,
                 folds: folds.clone(),
-                has_inflated: flows.iter().flat_map(|flow| &flow.frames).any(is_inflated),
+                has_inflated: frames().flatten().any(is_inflated),
                 ..Self::default()
             };
         }
@@ -183,7 +208,7 @@ impl Timeline {
     }
 
     /// Opens and closes the bursts that are not as `folds` has them. Gives the first line that changed.
-    fn refold(&mut self, document: &mut Document, flows: &[&Flow], folds: &Folds) -> usize {
+    fn refold(&mut self, document: &mut Document, flows: &[Track], folds: &Folds) -> usize {
         let mut first = usize::MAX;
         if self.folds == *folds {
             return first;
@@ -205,7 +230,7 @@ impl Timeline {
                 folds,
                 document: &mut own,
                 previous: block.previous,
-                turn: flows.first().map_or(FlowId(0), |flow| flow.id),
+                turn: flows.first().map_or(FlowId(0), |track| track.flow.id),
                 titles: &mut Vec::new(),
                 has_inflated: self.has_inflated,
             };
@@ -226,10 +251,10 @@ impl Timeline {
     }
 
     /// Takes in new frames. Gives the first entry that is new or has moved.
-    fn take(&mut self, flows: &[&Flow], chosen: &dyn Fn(&Flow, &Frame) -> bool) -> usize {
+    fn take(&mut self, flows: &[Track], chosen: &dyn Fn(&Flow, &Frame) -> bool) -> usize {
         self.taken.resize(flows.len(), 0);
         let next = |of: usize, index: usize| {
-            let frame = flows.get(of)?.frames.get(index)?;
+            let frame = flows.get(of)?.frame(index)?;
             Some(Reverse(Place(frame.at, of, index)))
         };
         let taken = self.taken.iter().enumerate();
@@ -240,11 +265,10 @@ impl Timeline {
                 break;
             };
             let Place(_, of, index) = place;
-            let flow = flows[of];
-            if flow
-                .frames
-                .get(index)
-                .is_some_and(|frame| chosen(flow, frame))
+            let track = &flows[of];
+            if track
+                .frame(index)
+                .is_some_and(|frame| chosen(track.flow, frame))
             {
                 new.push(place);
             }
@@ -264,10 +288,10 @@ impl Timeline {
     }
 
     /// Writes the titles of turns anew that changed. Gives the first line that did.
-    fn retitle(&mut self, document: &mut Document, flows: &[&Flow]) -> usize {
+    fn retitle(&mut self, document: &mut Document, flows: &[Track]) -> usize {
         let mut first = usize::MAX;
         for title in &mut self.titles {
-            let Some(flow) = flows.get(title.of) else {
+            let Some(Track { flow, .. }) = flows.get(title.of) else {
                 continue;
             };
             if flow.revision == title.revision {

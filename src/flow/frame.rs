@@ -2,8 +2,9 @@
 
 use std::ops::Range;
 
+use super::{Flow, FlowKind};
 use crate::responses::EventKind;
-use crate::tap::{At, Direction};
+use crate::tap::{At, Direction, Side};
 
 /// One WebSocket frame, or one block of an SSE body.
 #[derive(Clone, PartialEq, Debug)]
@@ -96,3 +97,50 @@ impl Op {
         matches!(self, Self::Close(_) | Self::Ping | Self::Pong)
     }
 }
+
+impl Flow {
+    /// The end of a WebSocket connection that no close frame told, as a row of the timeline behind all frames:
+    /// what it would be a close frame of (RFC 6455 §7.1.5), and as its fault, who ended it and how.
+    #[must_use]
+    pub fn abnormal_end(&self) -> Option<Frame> {
+        let at = self.ended.filter(|_| self.kind == FlowKind::Ws)?;
+        let is_close = |frame: &Frame| matches!(frame.op, Op::Close(_));
+        let is_framed = self.close.as_ref().is_some_and(|close| close.is_framed);
+        if self.status() != Some(101) || is_framed || self.frames.iter().any(is_close) {
+            return None;
+        }
+        let (dir, how) = match (&self.close, self.failures.last()) {
+            (Some(close), _) => {
+                let side = match close.dir {
+                    Direction::Out => "Codex",
+                    Direction::In => "upstream",
+                };
+                (close.dir, format!("{side} FIN"))
+            }
+            (None, Some(failure)) => {
+                let dir = match failure.side {
+                    Side::Client => Direction::Out,
+                    Side::Upstream => Direction::In,
+                };
+                (dir, failure.to_string())
+            }
+            (None, None) => (Direction::In, "how is not known".to_owned()),
+        };
+        Some(Frame {
+            at,
+            dir,
+            op: Op::Close(Some(ABNORMAL)),
+            wire: 0,
+            len: 0,
+            span: 0..0,
+            is_compressed: false,
+            is_final: true,
+            event: None,
+            ordinal: None,
+            fault: Some(how),
+        })
+    }
+}
+
+/// The close code of a connection without a close frame (RFC 6455 §7.1.5).
+const ABNORMAL: u16 = 1006;

@@ -459,7 +459,7 @@ impl Scene {
         self.data(dir, &bytes);
     }
 
-    fn end(&mut self) {
+    pub(crate) fn end(&mut self) {
         for dir in [Direction::Out, Direction::In] {
             self.tell(Kind::Ended {
                 dir,

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use super::super::{Document, Folds, Line, Role, format, gist, response};
-use super::{Block, Place, Title};
+use super::{Block, Place, Title, Track};
 use crate::flow::{Flow, FlowId, FlowKind, Frame, Op};
 use crate::responses::{EventKind, event_name};
 use crate::tap::{At, Direction};
@@ -20,15 +20,20 @@ struct Entry<'a> {
 }
 
 impl<'a> Entry<'a> {
-    fn at(flows: &[&'a Flow], Place(_, of, index): Place) -> Option<Self> {
-        let flow = *flows.get(of)?;
-        let frame = flow.frames.get(index)?;
+    fn at(flows: &'a [Track<'a>], Place(_, of, index): Place) -> Option<Self> {
+        let track = flows.get(of)?;
+        let frame = track.frame(index)?;
         Some(Self {
             of,
-            flow,
+            flow: track.flow,
             index,
             frame,
         })
+    }
+
+    /// Whether it is the end of the connection, which no frame tells.
+    fn is_end(&self) -> bool {
+        self.index == self.flow.frames.len()
     }
 
     /// What it carries: an event's JSON, or the bytes as they are.
@@ -56,7 +61,7 @@ impl<'a> Entry<'a> {
 /// The rows so far.
 pub(super) struct Rows<'a> {
     /// The flow, then its turns.
-    pub(super) flows: &'a [&'a Flow],
+    pub(super) flows: &'a [Track<'a>],
     pub(super) folds: &'a Folds,
     pub(super) document: &'a mut Document,
     /// When the frame of the last row came.
@@ -242,6 +247,9 @@ impl Rows<'_> {
 
     /// Adds a frame's row.
     fn frame(&mut self, entry: &Entry, margin: &str) {
+        if entry.is_end() {
+            return self.end(entry);
+        }
         let frame = entry.frame;
         let mut line = self.start(entry, name(frame.op));
         self.previous = frame.at;
@@ -277,16 +285,41 @@ impl Rows<'_> {
         self.document.push(line);
     }
 
+    /// Adds the row of an end without a close frame. That is Codex's way of ending a connection, and no fault.
+    fn end(&mut self, entry: &Entry) {
+        let frame = entry.frame;
+        let mut line = self.start(entry, "⏻");
+        self.previous = frame.at;
+        line.add(&" ".repeat(self.size_columns()), Role::Dim);
+        let role = match frame.dir {
+            Direction::Out => Role::Dim,
+            Direction::In => Role::FrameClose,
+        };
+        line.add("ended without close", role);
+        line.add(" · ", Role::Dim);
+        line.add(frame.fault.as_deref().unwrap_or_default(), Role::Text);
+        if let Op::Close(Some(code)) = frame.op {
+            line.add(&format!(" · {code}"), Role::Dim);
+        }
+        self.document.push(line);
+    }
+
+    /// Columns of what [`Self::sizes`] adds.
+    fn size_columns(&self) -> usize {
+        let inflated = if self.has_inflated { INFLATED } else { 0 };
+        SIZE + inflated + 1
+    }
+
     /// Adds the size on the wire, and what it inflates to if that differs by more than the framing.
     fn sizes(&self, line: &mut Line, wire: u64, len: u64) {
-        line.add(&pad_start(&format::bytes(wire), 8), Role::Number);
+        line.add(&pad_start(&format::bytes(wire), SIZE), Role::Number);
         if self.has_inflated {
             let inflated = if len > wire {
                 format!(" ({})", format::bytes(len))
             } else {
                 String::new()
             };
-            line.add(&pad(&inflated, 11), Role::Dim);
+            line.add(&pad(&inflated, INFLATED), Role::Dim);
         }
         line.add(" ", Role::Dim);
     }
@@ -295,7 +328,7 @@ impl Rows<'_> {
     fn started(&self) -> At {
         self.flows
             .first()
-            .map_or(self.previous, |flow| flow.started)
+            .map_or(self.previous, |track| track.flow.started)
     }
 
     /// The columns that every row begins with: since the start, since the row before, direction, name.
@@ -312,11 +345,11 @@ impl Rows<'_> {
             _ => role,
         };
         let line = Line::of(
-            &pad_start(&seconds(frame.at.since(self.started())), 9),
+            &pad_start(&seconds(frame.at.since(self.started())), SINCE_START),
             Role::Number,
         )
         .with(
-            &pad_start(&step(frame.at.since(self.previous)), 8),
+            &pad_start(&step(frame.at.since(self.previous)), STEP),
             Role::Dim,
         )
         .with(&format!(" {arrow} "), role)
@@ -412,6 +445,15 @@ pub(super) fn empty(flow: &Flow) -> Line {
     )
 }
 
+/// Columns of the time since the start, and of that since the row before.
+const SINCE_START: usize = 9;
+const STEP: usize = 8;
+/// Bytes, and columns, that the times of a frame take at the beginning of its row.
+pub const FRAME_TIMES: usize = SINCE_START + STEP;
+/// Columns of a size on the wire.
+const SIZE: usize = 8;
+/// Columns of what it inflates to.
+const INFLATED: usize = 11;
 /// Deltas in a row that share a row.
 const SHORTEST_BURST: usize = 3;
 /// Silence that gets a row of its own.

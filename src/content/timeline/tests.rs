@@ -1,10 +1,10 @@
 //! Rows of frames, bursts, silence and turns.
 
-use super::super::tests::{TURN, at, flow, frame, plain, shown, streamed};
+use super::super::tests::{TURN, answered, at, flow, frame, plain, shown, streamed};
 use super::*;
-use crate::flow::{FlowKind, Op};
+use crate::flow::{Close, FlowKind, Op};
 use crate::responses::Turn;
-use crate::tap::Direction;
+use crate::tap::{Direction, Failure, Phase, Side};
 
 fn delta(text: &str) -> String {
     format!(r#"{{"type":"response.output_text.delta","delta":"{text}"}}"#)
@@ -334,4 +334,56 @@ fn frames_that_are_not_chosen_have_no_rows() {
         plain(&document),
         "none of 7 frames passes the filter: & changes it\n"
     );
+}
+
+#[test]
+fn an_end_without_a_close_frame_has_a_row_of_its_own() {
+    let mut ws = answered(flow(FlowKind::Ws, "/v1/responses"), 101, "text/plain");
+    frame(&mut ws, 5, Direction::In, Op::Ping, "hb");
+    let rows = |ws: &Flow| plain(&super::timeline(ws, &[], &Folds::default()));
+    assert_eq!(rows(&ws).lines().count(), 1, "it is open");
+    let (mut timeline, mut document) = (Timeline::default(), Document::default());
+    let mut update = |ws: &Flow| {
+        timeline.update(&mut document, ws, &[], 0, &Folds::default(), &|_, _| true);
+        assert_eq!(document, super::timeline(ws, &[], &Folds::default()));
+        document.lines.last().and_then(|line| line.frame)
+    };
+    assert_eq!(update(&ws), Some(0));
+    ws.ended = Some(at(400));
+    let fin = |dir| {
+        Some(Close {
+            code: None,
+            reason: String::new(),
+            dir,
+            is_framed: false,
+        })
+    };
+    for (dir, sign, who) in [
+        (Direction::In, "←", "upstream"),
+        (Direction::Out, "→", "Codex"),
+    ] {
+        ws.close = fin(dir);
+        let end = format!(
+            "    0.400  +0.395 {sign} ⏻                ended without close · {who} FIN · 1006"
+        );
+        assert_eq!(rows(&ws).lines().last(), Some(end.as_str()));
+        let is_close = |_: &Flow, frame: &Frame| frame.op == Op::Close(Some(1006));
+        let chosen = Timeline::whole(&ws, &[], 0, &Folds::default(), &is_close);
+        assert_eq!(plain(&chosen).lines().count(), 1);
+    }
+    assert_eq!(update(&ws), Some(1), "it can be selected");
+    ws.close = None;
+    ws.failures.push(Failure {
+        side: Side::Upstream,
+        phase: Phase::Relay,
+        message: "connection reset".to_owned(),
+    });
+    assert!(rows(&ws).contains("ended without close · upstream"));
+    // One that is told by a frame, and one that was refused, have none.
+    frame(&mut ws, 390, Direction::In, Op::Close(Some(1000)), "");
+    assert_eq!(rows(&ws).lines().count(), 2);
+    ws.frames.pop();
+    let mut refused = answered(ws, 426, "text/plain");
+    refused.ended = Some(at(400));
+    assert!(!rows(&refused).contains("ended without close"));
 }
