@@ -103,25 +103,7 @@ fn asked(
         context::context(document, flow, asked, folds);
         context::effective(document, request, around, folds);
     }
-    if let Some(text) = &request.instructions {
-        let chars = text.chars().count() as u64;
-        let head = Line::of("Instructions", Role::Heading)
-            .with(&format!(" {} chars", format::count(chars)), Role::Number)
-            .with(
-                &format!(" ~{} tokens", format::tokens(chars / 4)),
-                Role::Dim,
-            );
-        if document.section("request/instructions", false, folds, head) {
-            block(
-                document,
-                text,
-                Look::Plain(Role::Developer),
-                2,
-                "request/instructions",
-                folds,
-            );
-        }
-    }
+    instructions(document, flow, request, around, folds);
     let count = format::counted(request.input.len() as u64, "item");
     let head = Line::of("Input", Role::Heading).with(&format!(" {count}"), Role::Number);
     if document.section("request/input", true, folds, head) {
@@ -187,6 +169,42 @@ fn tools(document: &mut Document, request: &Request, around: &Around<'_>, folds:
     }
     if document.section("request/tools", false, folds, head) {
         items::tools(document, &tools);
+    }
+}
+
+/// Adds the instructions that hold, and by which turn they were sent if not by this one.
+fn instructions(
+    document: &mut Document,
+    flow: &Flow,
+    request: &Request,
+    around: &Around<'_>,
+    folds: &Folds,
+) {
+    let asked = around.asked;
+    let Some(text) = asked.map_or(request.instructions.as_deref(), |asked| {
+        asked.instructions.as_deref()
+    }) else {
+        return;
+    };
+    let chars = text.chars().count() as u64;
+    let mut head = Line::of("Instructions", Role::Heading)
+        .with(&format!(" {} chars", format::count(chars)), Role::Number)
+        .with(
+            &format!(" ~{} tokens", format::tokens(chars / 4)),
+            Role::Dim,
+        );
+    let origin = asked.map(|asked| asked.instructed_by);
+    if let Some(origin) = origin.filter(|origin| origin.flow != flow.id) {
+        let from = match (origin.number, origin.is_warm_up) {
+            (_, true) => "the warm-up".to_owned(),
+            (Some(number), _) => format!("turn {number}"),
+            (None, _) => "an earlier turn".to_owned(),
+        };
+        head = head.with(&format!(" · sent by {from}"), Role::Text);
+    }
+    if document.section("request/instructions", false, folds, head) {
+        let key = "request/instructions";
+        block(document, text, Look::Plain(Role::Developer), 2, key, folds);
     }
 }
 

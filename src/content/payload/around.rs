@@ -178,3 +178,24 @@ Effective input 3 items · complete
         "nothing more than was sent: {text}"
     );
 }
+
+#[test]
+fn instructions_of_an_earlier_turn_are_shown_with_the_turn_that_sent_them() {
+    let second = r#"{"model":"gpt-5.1","previous_response_id":"r1","input":[{"type":"function_call_output","call_id":"c1","output":"it is done"}]}"#;
+    let mut store = Store::default();
+    let end = completed("r1", "gpt-5.1", 8_000, 7_680);
+    let first = store.push(turn("1", 0, FIRST, "12.5", &[(500, CALL), (1_000, &end)]));
+    let end = completed("r2", "gpt-5.1", 9_000, 8_000);
+    let last = store.push(turn("2", 3_000, second, "12.5", &[(4_000, &end)]));
+    let folds = ["request/instructions"];
+    let shown = |store: &Store, sender: &str| {
+        let text = told(store, last, Tab::Request, &folds);
+        let expected = format!("\nInstructions 8 chars ~2 tokens · sent by {sender}\n  Be good.\n");
+        assert!(text.contains(&expected), "{text}");
+    };
+    shown(&store, "an earlier turn");
+    store.change(first, |flow| flow.is_warm_up = true);
+    shown(&store, "the warm-up");
+    let text = told(&store, first, Tab::Request, &folds);
+    assert!(text.contains("~2 tokens\n  Be good."), "its own: {text}");
+}

@@ -32,6 +32,8 @@ pub struct Effective {
     pub items: Vec<Carried>,
     /// The instructions: the member, else the first developer message's text.
     pub instructions: Option<Arc<str>>,
+    /// Where those were sent: by this request, or by one that it continues.
+    pub instructed_by: Origin,
     /// Whether the instructions are a member of the request, and not one of the items.
     pub has_instructions: bool,
     /// The tools of the member `tools`; those of `additional_tools` are items.
@@ -51,6 +53,31 @@ pub struct Carried {
     pub flow: FlowId,
     /// Whether it was an answer.
     pub is_output: bool,
+}
+
+/// The flow that a part of a request was sent by.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Origin {
+    /// The flow.
+    pub flow: FlowId,
+    /// The number of the turn on its connection, if it is on one.
+    pub number: Option<u32>,
+    /// Whether it only warmed up.
+    pub is_warm_up: bool,
+}
+
+impl Origin {
+    fn of(flow: &Flow) -> Self {
+        let number = match flow.kind {
+            FlowKind::WsTurn { number, .. } => Some(number),
+            FlowKind::Http | FlowKind::Ws => None,
+        };
+        Self {
+            flow: flow.id,
+            number,
+            is_warm_up: flow.is_warm_up,
+        }
+    }
 }
 
 /// A tool, or a namespace of them, as it stands in a request.
@@ -202,6 +229,7 @@ impl Effective {
         items.extend(new);
         let own = member(text, "instructions").is_some();
         let (mut instructions, mut has_instructions) = (request.instructions.take(), own);
+        let mut instructed_by = Origin::of(flow);
         let mut tools = offered(text);
         if let Some(parent) = parent {
             if is_append {
@@ -214,6 +242,7 @@ impl Effective {
             }
             if let Some(known) = parent.instructions.as_deref().filter(|_| !own) {
                 instructions = Some(known.to_owned());
+                instructed_by = parent.instructed_by;
             }
         }
         let badge = match (continues, parent) {
@@ -234,6 +263,7 @@ impl Effective {
             instructions: instructions.map(Into::into),
             request,
             items,
+            instructed_by,
             has_instructions,
             tools,
             badge,
