@@ -6,7 +6,7 @@
 
 use super::focus::Pane;
 use super::frames_filter::FramesFilter;
-use super::leaf::{Leaf, cut_line, wrap_line};
+use super::leaf::{Leaf, cut_line_from, wrap_line};
 use super::relations::Relations;
 use super::scroll::{Motion, Scroll};
 use crate::content::{self, Document, Folds, Line, Tab};
@@ -235,7 +235,9 @@ impl Sheet {
         for (index, line) in self.leaf.document.lines.iter().enumerate().skip(kept) {
             let is_table = pane == Pane::Frames && line.frame.is_some();
             if is_table || !source.is_wrapped {
-                self.leaf.rows.push(cut_line(index, line));
+                let is_narrow = is_table && source.width < NARROW;
+                let start = if is_narrow { content::FRAME_TIMES } else { 0 };
+                self.leaf.rows.push(cut_line_from(index, line, start));
             } else {
                 self.leaf.rows.extend(wrap_line(index, line, source.width));
             }
@@ -283,6 +285,8 @@ pub(super) fn calls(pane: Pane, show: Show<'_>) -> Calls {
     }
 }
 
+/// A timeline of fewer columns than this has no room for times beside what frames are.
+const NARROW: u16 = 50;
 /// Where a stamp of frames has the round of their filter.
 const ROUND: usize = 3;
 

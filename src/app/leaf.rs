@@ -154,9 +154,14 @@ pub fn text_of(line: &Line) -> String {
 /// The one row of a line that is cut where the window ends, as in a table.
 #[must_use]
 pub fn cut_line(index: usize, line: &Line) -> Row {
+    cut_line_from(index, line, 0)
+}
+
+/// The same, from a byte of the line on.
+pub(super) fn cut_line_from(index: usize, line: &Line, start: usize) -> Row {
     Row {
         line: index,
-        range: 0..line.spans.iter().map(|span| span.text.as_str().len()).sum(),
+        range: start..line.spans.iter().map(|span| span.text.as_str().len()).sum(),
         indent: 0,
     }
 }

@@ -140,8 +140,16 @@ impl App {
         let row = sheet.leaf().scroll().top + usize::from(position.y.saturating_sub(text.y));
         if text.contains(position) && row < sheet.leaf().rows().len() {
             sheet.go(placed.pane, Motion::To(row));
+            let fold = sheet.leaf().current().and_then(|line| line.fold.as_ref());
+            let fold = fold
+                .filter(|_| position.x < placed.text().x)
+                .map(|fold| fold.key.clone());
             self.pick(placed.pane);
             self.list.set_follows(false, &self.store);
+            // The sign before the text opens and closes.
+            if let Some(key) = fold {
+                self.toggle(&key);
+            }
         }
     }
 

@@ -323,7 +323,7 @@ impl App {
     }
 
     /// Opens or closes a section of the focused pane.
-    fn toggle(&mut self, key: &str) {
+    pub(super) fn toggle(&mut self, key: &str) {
         self.folds_of_mut(self.focus()).toggle(key);
     }
 

@@ -28,6 +28,8 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
     let scroll = sheet.scroll();
     let is_focused = app.focus() == placed.pane;
     let mut matches = Matches::of(app, placed.pane);
+    let line_at = |index: usize| sheet.rows().get(index).map(|row| row.line);
+    let is_first = |index: usize| index == 0 || line_at(index) != line_at(index - 1);
     for ((index, row), y) in sheet
         .rows()
         .iter()
@@ -51,7 +53,7 @@ pub(super) fn draw(app: &App, placed: &Placed, theme: &Theme, buf: &mut Buffer) 
             let area = Rect::new(inner.x, y, inner.width, 1);
             buf.set_style(area, theme.ui(Ui::CursorLine));
         }
-        if let Some(fold) = line.fold.as_ref().filter(|_| row.range.start == 0) {
+        if let Some(fold) = line.fold.as_ref().filter(|_| is_first(index)) {
             let sign = if fold.is_open { "▾" } else { "▸" };
             let x = placed.inner().x + 1;
             put(buf, x, y, x + 1, sign, theme.ui(Ui::Fold));

@@ -5,9 +5,10 @@ use codextap::app::focus::Pane;
 use codextap::app::leaf::text_of;
 use codextap::content::Tab;
 use codextap::flow::{Flow, FlowKind, State};
+use crossterm::event::{MouseButton, MouseEventKind};
 
 use super::scene::Scene;
-use super::{row_of, screen};
+use super::{row_of, screen, text};
 
 #[test]
 fn another_tab_of_the_payload_moves_no_other_pane() {
@@ -166,4 +167,55 @@ fn many_frames_are_filled_in_between_keys() {
         "{steps} {}",
         rows(&scene)
     );
+}
+
+#[test]
+fn an_end_without_a_close_frame_is_a_row_that_is_found_and_opened() {
+    let mut scene = Scene::new();
+    scene.socket(false);
+    scene.end();
+    scene.wait(0);
+    let size = (120, 40);
+    let filter = "g5&op:close close=1006<enter>";
+    screen(&mut scene, size, filter, "default-dark");
+    screen(&mut scene, size, "G", "default-dark");
+    let frames = scene.app.sheet(Pane::Frames).unwrap();
+    assert_eq!(scene.app.frames_shown().1, 1);
+    let row = frames.current().map(text_of).unwrap();
+    assert!(
+        row.contains("⏻") && row.contains("ended without close"),
+        "{row}"
+    );
+    screen(&mut scene, size, "<enter>", "default-dark");
+    assert_eq!(
+        (scene.app.focus(), scene.app.tab()),
+        (Pane::Payload, Tab::Headers)
+    );
+}
+
+#[test]
+fn a_narrow_timeline_tells_what_frames_are_before_when() {
+    let mut scene = Scene::finished();
+    let shown = text(&screen(&mut scene, (40, 10), "gj5", "default-dark"));
+    assert!(
+        shown.contains("← event      146 B response.creat"),
+        "{shown}"
+    );
+    let shown = text(&screen(&mut scene, (60, 24), "", "default-dark"));
+    assert!(shown.contains("  0.310  +0.310 ← event"), "{shown}");
+}
+
+#[test]
+fn a_click_on_the_sign_of_a_section_opens_and_closes_it() {
+    let mut scene = Scene::finished();
+    let size = (80, 24);
+    let shown = text(&screen(&mut scene, size, "2", "default-dark"));
+    let row = shown.lines().position(|line| line.contains("▸ Tools 3"));
+    let row = row.unwrap() as u16;
+    let click = MouseEventKind::Down(MouseButton::Left);
+    for (column, sign) in [(2, '▾'), (2, '▸'), (9, '▸')] {
+        scene.mouse(click, (column, row));
+        let shown = text(&screen(&mut scene, size, "", "default-dark"));
+        assert!(shown.contains(&format!("{sign} Tools 3")), "{shown}");
+    }
 }
