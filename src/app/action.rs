@@ -165,6 +165,10 @@ actions! {
     NextCall "next-call" "tool call" ["t"] Anywhere Go "Show the next turn that called a tool";
     PreviousCall "previous-call" "tool call" ["T"] Anywhere Go
         "Show the previous turn that called a tool";
+    NextReasoning "next-reasoning" "reasoning" [")"] Anywhere Go
+        "Show the next turn with reasoning";
+    PreviousReasoning "previous-reasoning" "reasoning" ["("] Anywhere Go
+        "Show the previous turn with reasoning";
     NextAgent "next-agent" "agent" ["a"] Anywhere Go "Show the next turn of another agent";
     PreviousAgent "previous-agent" "agent" ["A"] Anywhere Go
         "Show the previous turn of another agent";

@@ -411,6 +411,8 @@ impl App {
             | Action::NextAgent
             | Action::PreviousAgent => return Some(self.act(action, count)),
             _ => return None,
+            | Action::NextReasoning
+            | Action::PreviousReasoning
         }
         Some(Vec::new())
     }

@@ -1,8 +1,11 @@
-//! Going to another flow by what it is: the next error, turn, tool call, or turn of another agent.
+//! Going to another flow by what it is: the next error, turn, tool call, turn with reasoning, or turn of
+//! another agent.
 
 use super::App;
+use super::focus::Pane;
 use crate::content::Tab;
-use crate::flow::{FlowKind, Summary};
+use crate::flow::{Flow, FlowKind, Store, Summary};
+use crate::responses::ItemKind;
 
 impl App {
     /// Moves to another model turn.
@@ -21,6 +24,20 @@ impl App {
     pub(super) fn seek_call(&mut self, times: usize, is_forward: bool) {
         if self.seek(times, is_forward, "tool call", |flow| flow.calls > 0) {
             self.tab = Tab::Response;
+        }
+    }
+
+    /// Moves to another turn with reasoning, and shows that.
+    pub(super) fn seek_reasoning(&mut self, times: usize, is_forward: bool) {
+        let store = &self.store;
+        let is_wanted = |flow: &Summary| has_reasoning(flow, store);
+        let is_found = self.list.seek(times, is_forward, store, is_wanted);
+        if !self.say_if_none(is_found, is_forward, "reasoning") {
+            return;
+        }
+        self.wish.detail = Pane::Reasoning;
+        if self.focus().is_detail() {
+            self.focus_on(Pane::Reasoning);
         }
     }
 
@@ -52,6 +69,11 @@ impl App {
         wanted: impl Fn(&Summary) -> bool,
     ) -> bool {
         let is_found = self.list.seek(times, is_forward, &self.store, wanted);
+        self.say_if_none(is_found, is_forward, what)
+    }
+
+    /// Says so if there is none.
+    fn say_if_none(&mut self, is_found: bool, is_forward: bool, what: &str) -> bool {
         if !is_found {
             let which = if is_forward { "next" } else { "previous" };
             self.note(format!("no {which} {what}"));
@@ -63,4 +85,14 @@ impl App {
 /// Whether a flow is a model turn.
 fn is_turn(flow: &Summary) -> bool {
     !flow.channel.is_side() && flow.kind != FlowKind::Ws
+}
+
+/// Whether a turn has reasoning: what is paid for is known of all, the rest of those in memory.
+fn has_reasoning(flow: &Summary, store: &Store) -> bool {
+    let is_reasoning = |flow: &Flow| {
+        let mut items = flow.turn.iter().flat_map(|turn| &turn.items);
+        items.any(|item| matches!(item.kind, ItemKind::Reasoning { .. }))
+    };
+    flow.usage.is_some_and(|usage| usage.reasoning > 0)
+        || flow.turn.is_some() && store.get(flow.id).is_some_and(is_reasoning)
 }

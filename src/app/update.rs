@@ -210,6 +210,8 @@ impl App {
             Action::NextCall => self.seek_call(times, true),
             Action::PreviousCall => self.seek_call(times, false),
             Action::NextAgent => self.seek_agent(times, true),
+            Action::NextReasoning => self.seek_reasoning(times, true),
+            Action::PreviousReasoning => self.seek_reasoning(times, false),
             Action::PreviousAgent => self.seek_agent(times, false),
             Action::Sessions => self.show_sessions(),
             Action::NextTab => self.turn_tab(1),
