@@ -2,6 +2,7 @@
 
 use super::App;
 use super::focus::Pane;
+use super::order::Sort;
 use crate::content::Tab;
 
 /// The choices that hold in every pane.
@@ -35,13 +36,22 @@ impl App {
     /// Sorts the list by the column that is so many behind the present one.
     pub(super) fn sort_by_next(&mut self, times: usize) {
         let sort = (0..times).fold(self.list.sort(), |sort, _| sort.next());
-        self.list.set_sort(sort, &self.store);
+        self.sort_so(sort);
     }
 
     /// Sorts the list the other way round.
     pub(super) fn reverse_sort(&mut self) {
-        let sort = self.list.sort().reversed();
+        self.sort_so(self.list.sort().reversed());
+    }
+
+    /// Sorts the list, and says by what.
+    pub(super) fn sort_so(&mut self, sort: Sort) {
         self.list.set_sort(sort, &self.store);
+        self.note(if sort.is_natural() {
+            "in the order of arrival, as a tree".to_owned()
+        } else {
+            format!("sorted by {} {}", sort.column.title(), sort.arrow())
+        });
     }
 
     /// Shows the payload as it came, or decoded again.

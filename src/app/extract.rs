@@ -8,6 +8,7 @@ use crossterm::event::{KeyCode, KeyEvent};
 use super::documents::Show;
 use super::find::{Alignment, Heads};
 use super::focus::Pane;
+use super::keymap::Chord;
 use super::leaf::text_of;
 use super::snapshot::Snapshot;
 use super::{App, Effect};
@@ -154,12 +155,17 @@ impl App {
         text.into_iter().collect()
     }
 
-    /// The key that says what to copy; any other leaves it be.
+    /// The key that says what to copy; Esc leaves it be, any other is told what it could have been.
     pub(super) fn copy_key(&mut self, key: KeyEvent) -> Vec<Effect> {
         self.is_copying = false;
         let parts = Part::ALL.iter();
         let part = parts.filter(|(_, char, _)| key.code == KeyCode::Char(*char));
         let Some((part, ..)) = part.copied().next() else {
+            if key.code != KeyCode::Esc {
+                let parts = Part::ALL.map(|(_, key, name)| format!("{key} {name}"));
+                let (key, parts) = (Chord::from_event(key), parts.join(", "));
+                self.note(format!("{key} copies nothing: {parts}"));
+            }
             return Vec::new();
         };
         let effect = match part {

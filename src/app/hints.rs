@@ -1,6 +1,9 @@
 //! What keys do now, for the bottom line.
 
+use crossterm::event::{KeyCode, KeyEvent};
+
 use super::action::Action;
+use super::keymap::Chord;
 use super::prompt::Kind;
 use super::{App, Overlay, Question};
 
@@ -107,3 +110,17 @@ fn fixed(hints: &[(&str, &'static str)]) -> Vec<Hint> {
     };
     hints.iter().map(hint).collect()
 }
+    /// Says that a key has no command.
+    pub(super) fn say_unknown(&mut self, key: KeyEvent) {
+        if matches!(key.code, KeyCode::Char(_) | KeyCode::F(_)) {
+            let keys = self
+                .options
+                .keymap
+                .chords_in(Action::Help, self.pane_of_keys());
+            let help = keys.map(|chord| chord.to_string()).next();
+            let help = help.unwrap_or_else(|| ":help".to_owned());
+            let key = Chord::from_event(key);
+            self.note(format!("{key} does nothing here: {help} shows the keys"));
+        }
+    }
+

@@ -422,7 +422,7 @@ impl App {
 
     /// The messages that are shown, the oldest first.
     #[must_use]
-    pub fn toasts(&self) -> &[Toast] {
+    pub fn toasts(&self) -> Vec<&Toast> {
         self.toasts.shown()
     }
 

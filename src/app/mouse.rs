@@ -162,7 +162,7 @@ impl App {
             None => None,
         };
         if let Some(chosen) = chosen {
-            self.list.set_sort(chosen, &self.store);
+            self.sort_so(chosen);
         }
     }
 

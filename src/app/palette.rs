@@ -239,7 +239,8 @@ impl App {
                 Ok(effects.unwrap_or_default())
             }
             Action::Filter => {
-                Filter::parse(argument).map_err(|error| error.message)?;
+                Filter::parse_with(argument, &self.options.filters)
+                    .map_err(|error| error.message)?;
                 self.close_all();
                 self.focus_on(Pane::Requests);
                 self.choose_filter(argument);

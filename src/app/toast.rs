@@ -14,6 +14,8 @@ pub struct Toast {
     pub text: String,
     /// What it tells of.
     pub tone: Tone,
+    /// Whether it answers what the user did: the next answer takes its place.
+    is_answer: bool,
     /// How long it stays.
     stays: Duration,
     /// When it goes; `None` until the first tick that it saw.
@@ -32,14 +34,24 @@ pub enum Tone {
 }
 
 impl Toast {
-    /// Something to know.
+    /// Something to know, in answer to what the user did.
     #[must_use]
     pub fn note(text: impl Into<String>) -> Self {
         Self {
             text: text.into(),
             tone: Tone::Neutral,
+            is_answer: true,
             stays: NOTE,
             until: None,
+        }
+    }
+
+    /// Something to know that came of itself.
+    #[must_use]
+    pub fn news(text: impl Into<String>) -> Self {
+        Self {
+            is_answer: false,
+            ..Self::note(text)
         }
     }
 
@@ -58,6 +70,7 @@ impl Toast {
         Self {
             text: text.into(),
             tone: Tone::Failure,
+            is_answer: false,
             stays: ERROR,
             until: None,
         }
@@ -70,7 +83,8 @@ impl Toast {
     }
 }
 
-/// Messages: a few are shown one above another, the others wait until one of those goes.
+/// Messages. The newest answer is shown at once, in place of the one before; of news and errors a few are
+/// shown above it, the others wait until one of those goes.
 #[derive(Default, Debug)]
 pub(super) struct Toasts {
     /// The oldest first.
@@ -80,20 +94,35 @@ pub(super) struct Toasts {
 impl Toasts {
     /// Takes a message. One that says the same begins anew.
     pub(super) fn push(&mut self, toast: Toast) {
-        let same = self.all.iter_mut().find(|other| other.text == toast.text);
-        match same {
-            Some(other) => *other = toast,
-            None => self.all.push(toast),
-        }
+        self.all.retain(|other| {
+            let is_replaced = toast.is_answer && other.is_answer;
+            !is_replaced && other.text != toast.text
+        });
+        self.all.push(toast);
         if self.all.len() > MOST {
             // Of those that wait, the oldest.
-            self.all.remove(SHOWN);
+            let waits = self.places().iter().position(|is_shown| !is_shown);
+            self.all.remove(waits.unwrap_or(0));
         }
     }
 
+    /// Which are shown, in order.
+    fn places(&self) -> Vec<bool> {
+        let has_answer = self.all.iter().any(|toast| toast.is_answer);
+        let mut room = SHOWN - usize::from(has_answer);
+        let is_shown = |toast: &Toast| {
+            let is_shown = toast.is_answer || room > 0;
+            room = room.saturating_sub(usize::from(!toast.is_answer));
+            is_shown
+        };
+        self.all.iter().map(is_shown).collect()
+    }
+
     /// Those that are shown, the oldest first.
-    pub(super) fn shown(&self) -> &[Toast] {
-        &self.all[..self.all.len().min(SHOWN)]
+    pub(super) fn shown(&self) -> Vec<&Toast> {
+        let pairs = self.all.iter().zip(self.places());
+        let shown = pairs.filter(|(_, is_shown)| *is_shown);
+        shown.map(|(toast, _)| toast).collect()
     }
 
     /// The newest.
@@ -108,11 +137,9 @@ impl Toasts {
 
     /// Takes in that it is `now`. What waits has all its time before it.
     pub(super) fn tick(&mut self, now: At) {
-        let mut place = 0;
-        self.all.retain_mut(|toast| {
-            place += 1;
-            place > SHOWN || toast.tick(now)
-        });
+        let mut places = self.places().into_iter();
+        self.all
+            .retain_mut(|toast| places.next() != Some(true) || toast.tick(now));
     }
 }
 

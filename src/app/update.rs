@@ -78,7 +78,7 @@ impl App {
                 Vec::new()
             }
             Msg::LoadNoted(what) => {
-                self.toasts.push(Toast::note(what));
+                self.toasts.push(Toast::news(what));
                 Vec::new()
             }
             Msg::AllLoaded => {
@@ -143,6 +143,7 @@ impl App {
             return Vec::new();
         }
         let Some(action) = action else {
+            self.say_unknown(key);
             return Vec::new();
         };
         if let Some(effects) = self.act_on_top(action, count) {

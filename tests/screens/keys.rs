@@ -3,9 +3,11 @@
 use std::path::Path;
 
 use codextap::app::focus::Pane;
+use codextap::app::leaf::text_of;
 use codextap::app::{Effect, Msg, Outcome, Stream};
 use codextap::content::Tab;
 use codextap::filter::Filter;
+use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::style::Modifier;
 
 use super::scene::Scene;
@@ -213,6 +215,68 @@ fn the_next_tool_call_is_shown_with_what_came_back() {
     scene.press("T");
     assert_eq!(row(&scene), 1);
     assert_eq!(scene.app.toast().unwrap().text, "no previous tool call");
+}
+
+#[test]
+fn keys_go_to_the_next_turn_with_reasoning_and_show_it() {
+    let mut scene = Scene::finished();
+    screen(&mut scene, (120, 40), "g)", "default-dark");
+    let row = |scene: &Scene| scene.app.list().scroll().cursor;
+    assert_eq!((row(&scene), scene.app.focus()), (1, Pane::Requests));
+    assert!(scene.app.sheet(Pane::Reasoning).is_some_and(has_reasoning));
+    // The next row is a connection, and what failed thought nothing.
+    scene.press("3))");
+    assert_eq!((row(&scene), scene.app.focus()), (4, Pane::Reasoning));
+    scene.press("9)");
+    assert_eq!(row(&scene), 5);
+    scene.press(")");
+    assert_eq!(said(&scene), "no next reasoning");
+    scene.press("(");
+    assert_eq!(row(&scene), 4);
+    // One that still streams has not told what it used.
+    scene.streamed_turn("Now write a test for it, please", "main", false);
+    scene.wait(0);
+    scene.press("9)");
+    assert!(scene.app.selected().unwrap().is_live());
+}
+
+fn has_reasoning(leaf: &codextap::app::leaf::Leaf) -> bool {
+    let text = leaf.document().lines.iter().map(text_of);
+    text.collect::<String>().contains("summary 1")
+}
+
+/// What the newest message says.
+fn said(scene: &Scene) -> &str {
+    scene.app.toast().map_or("", |toast| &toast.text)
+}
+
+#[test]
+fn what_the_list_is_sorted_by_is_said() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    scene.press("o");
+    assert_eq!(said(&scene), "sorted by took ▼");
+    scene.press("O");
+    assert_eq!(said(&scene), "sorted by took ▲");
+    let click = MouseEventKind::Down(MouseButton::Left);
+    scene.mouse(click, (5, 1));
+    assert_eq!(said(&scene), "in the order of arrival, as a tree");
+}
+
+#[test]
+fn a_key_that_copies_nothing_says_which_do() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((120, 40));
+    assert_eq!(scene.press("2yx"), []);
+    let parts = "y line, v value, p path, s section, a all";
+    assert_eq!(said(&scene), format!("x copies nothing: {parts}"));
+    scene.press("yy");
+    scene.press("y<esc>");
+    assert_eq!(
+        said(&scene),
+        format!("x copies nothing: {parts}"),
+        "as before"
+    );
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use codextap::app::action::Action;
 use codextap::app::focus::Pane;
-use codextap::app::{Effect, Level, LogLine, Msg, Outcome, Overlay};
+use codextap::app::{Effect, Level, LogLine, Msg, Overlay};
 use codextap::view::Theme;
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::buffer::Buffer;
@@ -259,34 +259,53 @@ fn themes_are_tried_kept_and_left() {
 }
 
 #[test]
-fn messages_stand_one_above_another_and_wait_for_room() {
+fn the_palette_knows_saved_filters() {
+    let mut scene = Scene::named(&[("bad", "is:failed")]);
+    scene.press(":filter @bad<enter>");
+    assert_eq!((scene.app.filter(), scene.app.overlay()), ("@bad", None));
+}
+
+#[test]
+fn news_stands_one_above_another_and_waits_for_room() {
     let mut scene = Scene::finished();
-    for number in 0..5 {
-        scene.app.update(Msg::Done(Outcome::Copied {
-            chars: number,
-            most: None,
-        }));
+    for number in [0, 1, 2, 3, 4, 0] {
+        let news = format!("{number} lines are torn");
+        scene.app.update(Msg::LoadNoted(news));
     }
-    scene.app.update(Msg::Done(Outcome::Copied {
-        chars: 0,
-        most: None,
-    }));
     scene.wait(0);
-    let shown = |scene: &Scene| -> Vec<String> {
-        let toasts = scene.app.toasts().iter();
-        toasts.map(|toast| toast.text.clone()).collect()
-    };
-    let texts = shown(&scene);
+    let texts = toasts(&scene);
     assert_eq!(texts.len(), 3, "{texts:?}");
     for size in [(40, 10), (80, 24)] {
         check("toasts", Scene::finished().told(&texts), size, "");
     }
     scene.wait(5_000);
-    assert_eq!(
-        shown(&scene),
-        ["copied 3 characters", "copied 4 characters"]
-    );
+    assert_eq!(toasts(&scene), ["4 lines are torn", "0 lines are torn"]);
     scene.wait(0);
     scene.wait(5_000);
     assert!(scene.app.toasts().is_empty());
+}
+
+#[test]
+fn an_answer_is_seen_at_once_in_place_of_the_one_before() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((80, 24));
+    for error in ["one", "two", "three"] {
+        scene.app.update(Msg::LoadFailed(error.to_owned()));
+    }
+    scene.press("--");
+    assert_eq!(toasts(&scene), ["one", "two", "layout: list and detail"]);
+    scene.press("R");
+    let unknown = "R does nothing here: ? shows the keys";
+    assert_eq!(toasts(&scene), ["one", "two", unknown]);
+    scene.wait(0);
+    scene.wait(5_000);
+    assert_eq!(toasts(&scene), ["one", "two", "three"]);
+    scene.wait(4_000);
+    assert_eq!(toasts(&scene), ["three"]);
+}
+
+/// The messages that are shown, the oldest first.
+fn toasts(scene: &Scene) -> Vec<String> {
+    let toasts = scene.app.toasts().into_iter();
+    toasts.map(|toast| toast.text.clone()).collect()
 }

@@ -142,10 +142,10 @@ impl Scene {
         }
     }
 
-    /// The scene with these messages.
+    /// The scene with this news.
     pub(crate) fn told(mut self, texts: &[String]) -> Self {
         for text in texts {
-            self.app.note(text.clone());
+            self.app.update(Msg::LoadNoted(text.clone()));
         }
         self
     }
