@@ -11,6 +11,7 @@ use super::theme::{Theme, Ui};
 use super::{put, status};
 use crate::app::prompt::{Kind, Offer, Prompt, examples};
 use crate::app::{App, MOST_HITS, Part};
+use crate::content::Role;
 use crate::text::{Clean, pad, truncate, width};
 
 /// Draws the prompt, with a cursor of its own: the terminal's is hidden.
@@ -43,9 +44,9 @@ pub(super) fn draw(app: &App, prompt: &Prompt, theme: &Theme, buf: &mut Buffer) 
     if let Some(offer) = prompt.offer() {
         self::offer(offer, area, theme, buf);
     }
-    let (text, style) = above(app, prompt, theme);
-    let room = usize::from(area.width).saturating_sub(4);
-    let text = format!(" {} ", truncate(&text, room.saturating_sub(2)));
+    let room = usize::from(area.width).saturating_sub(6);
+    let (text, style) = above(app, prompt, room, theme);
+    let text = format!(" {} ", truncate(&text, room));
     put(
         buf,
         area.x + 1,
@@ -97,7 +98,7 @@ pub(super) fn copy(app: &App, theme: &Theme, buf: &mut Buffer) {
 }
 
 /// Draws a text that is being typed, as much of it as fits around its cursor; `wrong` are bytes that
-/// are marked. Gives the column behind it.
+/// are marked, and make the others stand back. Gives the column behind it.
 pub(super) fn line(
     text: &str,
     cursor: usize,
@@ -138,6 +139,8 @@ pub(super) fn line(
         };
         let style = if wrong.is_some_and(is_wrong) {
             theme.ui(Ui::PromptError)
+        } else if wrong.is_some() {
+            theme.ui(Ui::Prompt).patch(theme.role(Role::Dim))
         } else {
             theme.ui(Ui::Prompt)
         };
@@ -172,10 +175,18 @@ fn pieces(text: &str) -> Vec<(Range<usize>, String)> {
         .collect()
 }
 
-/// What is wrong, or what Enter would do.
-fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
+/// What is wrong, and what is shown meanwhile; or what Enter would do. In `room` columns.
+fn above(app: &App, prompt: &Prompt, room: usize, theme: &Theme) -> (String, Style) {
     if let Some(problem) = prompt.problem() {
-        return (format!("✕ {}", problem.message), theme.ui(Ui::ToastError));
+        let problem = format!("✕ {}", problem.message);
+        let shown = match prompt.kind() {
+            Kind::Filter { .. } => showing(app.filter()),
+            Kind::Frames { .. } => showing(app.frames_filter()),
+            Kind::Search { .. } | Kind::Stream | Kind::Comment { .. } => String::new(),
+        };
+        let shown = truncate(&shown, room / 2);
+        let problem = truncate(&problem, room.saturating_sub(width(&shown)));
+        return (format!("{problem}{shown}"), theme.ui(Ui::ToastError));
     }
     let text = match prompt.kind() {
         Kind::Filter { .. } if prompt.text().is_empty() => examples(),
@@ -214,6 +225,14 @@ fn above(app: &App, prompt: &Prompt, theme: &Theme) -> (String, Style) {
         }
     };
     (text, theme.ui(Ui::Tab))
+}
+
+/// The filter that is in force while what is typed is none.
+fn showing(filter: &str) -> String {
+    match filter {
+        "" => " · showing all".to_owned(),
+        filter => format!(" · showing: {}", Clean::new(filter)),
+    }
 }
 
 /// The most rows of what may be written.
