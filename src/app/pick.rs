@@ -101,4 +101,21 @@ impl App {
         self.picks.pick(Picked { flow, frame }, None);
         true
     }
+
+    /// Goes from a line of what the model wrote to its item in the payload. Says whether there is one.
+    pub(super) fn open_item(&mut self) -> bool {
+        let Some(flow) = self.selected().filter(|flow| flow.turn.is_some()) else {
+            return false;
+        };
+        let flow = flow.id;
+        let line = self.sheet(self.focus()).and_then(Leaf::current);
+        let frame = line.and_then(|line| line.frame);
+        self.tab = Tab::Response;
+        self.focus_on(Pane::Payload);
+        // The items of an answer that was no stream have no frames.
+        if let Some(frame) = frame {
+            self.picks.pick(Picked { flow, frame }, None);
+        }
+        true
+    }
 }

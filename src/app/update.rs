@@ -210,9 +210,9 @@ impl App {
             Action::PreviousError => self.seek_error(times, false),
             Action::NextCall => self.seek_call(times, true),
             Action::PreviousCall => self.seek_call(times, false),
-            Action::NextAgent => self.seek_agent(times, true),
             Action::NextReasoning => self.seek_reasoning(times, true),
             Action::PreviousReasoning => self.seek_reasoning(times, false),
+            Action::NextAgent => self.seek_agent(times, true),
             Action::PreviousAgent => self.seek_agent(times, false),
             Action::Sessions => self.show_sessions(),
             Action::NextTab => self.turn_tab(1),
@@ -280,19 +280,25 @@ impl App {
         }
     }
 
-    /// Opens the flow, or the section under the cursor.
+    /// Opens the flow, or the section under the cursor, or goes to what is told of the line under it in the
+    /// payload.
     fn open(&mut self) {
-        if self.focus() == Pane::Requests {
-            if self.list.selected().is_some() {
-                self.focus_on(self.wish.detail);
-            }
-            return;
-        }
         let fold = self.sheet(self.focus()).and_then(|sheet| sheet.current());
         if let Some(fold) = fold.and_then(|line| line.fold.clone()) {
             self.toggle(&fold.key);
-        } else if self.focus() == Pane::Frames {
-            self.open_frame();
+            return;
+        }
+        let is_open = match self.focus() {
+            Pane::Requests if self.list.selected().is_some() => {
+                self.focus_on(self.wish.detail);
+                true
+            }
+            Pane::Requests | Pane::Payload => false,
+            Pane::Output | Pane::Reasoning => self.open_item(),
+            Pane::Frames => self.open_frame(),
+        };
+        if !is_open {
+            self.note("nothing to open here".to_owned());
         }
     }
 
