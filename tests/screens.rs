@@ -10,6 +10,8 @@
 mod copy;
 #[path = "screens/dialog.rs"]
 mod dialog;
+#[path = "screens/hints.rs"]
+mod hints;
 #[path = "screens/keys.rs"]
 mod keys;
 #[path = "screens/list.rs"]

@@ -13,6 +13,7 @@ use super::palette::motion;
 use super::scroll::Motion;
 use super::{App, Effect, Overlay};
 use crate::filter::{FIELDS, FLAGS, FRAME_FIELDS, Field, OPERATORS, PARTS};
+use crate::text::{Wrap, width};
 
 /// Where the reader is in the help, and what they look for.
 #[derive(Clone, Default, Debug)]
@@ -30,7 +31,7 @@ pub struct Help {
 pub enum HelpLine {
     /// The heading of a group of commands.
     Heading(Cow<'static, str>),
-    /// A command.
+    /// A command, or the rest of what it does.
     Entry {
         /// The keys that give it, separated by blanks.
         keys: String,
@@ -95,16 +96,36 @@ impl App {
     /// The lines of the help overlay that have what is looked for.
     #[must_use]
     pub fn help_lines(&self) -> Vec<HelpLine> {
-        sought(self.all_help_lines(), self.help.search.text())
+        let all = self.all_help_lines();
+        let table = self.help_table(&all);
+        table.wrapped(sought(all, self.help.search.text()))
+    }
+
+    /// The column, from the left of the text, in which it says what keys do.
+    #[must_use]
+    pub fn help_column(&self) -> u16 {
+        self.help_table(&self.all_help_lines()).column() as u16
+    }
+
+    /// How many columns and rows the text of the help overlay takes.
+    pub(super) fn help_size(&self) -> (u16, u16) {
+        let all = self.all_help_lines();
+        let table = self.help_table(&all);
+        (table.width() as u16, table.wrapped(all).len() as u16)
     }
 
     /// All lines of the help overlay.
-    pub(super) fn all_help_lines(&self) -> Vec<HelpLine> {
+    fn all_help_lines(&self) -> Vec<HelpLine> {
         lines(
             self.help_is_about(),
             self.pane_of_keys(),
             &self.options.keymap,
         )
+    }
+
+    /// The table that these lines make on this screen.
+    fn help_table(&self, lines: &[HelpLine]) -> Table {
+        Table::of(lines, usize::from(self.size.0).saturating_sub(4))
     }
 
     /// Shows help from line `top` on.
@@ -178,6 +199,105 @@ impl App {
     }
 }
 
+/// The table of the help overlay: how wide its columns are.
+#[derive(Clone, Copy, Debug)]
+struct Table {
+    /// Columns for keys.
+    keys: usize,
+    /// Columns for what they do.
+    about: usize,
+}
+
+impl Table {
+    /// The table of `lines`: as wide as they are, but no wider than `room`.
+    fn of(lines: &[HelpLine], room: usize) -> Self {
+        let (mut keys, mut about, mut heading) = (0, 0, 0);
+        for line in lines {
+            match line {
+                HelpLine::Heading(text) => heading = heading.max(width(text)),
+                HelpLine::Entry {
+                    keys: text,
+                    description,
+                    ..
+                } => {
+                    keys = keys.max(width(text));
+                    about = about.max(width(description));
+                }
+                HelpLine::Blank => {}
+            }
+        }
+        let all = Self { keys, about };
+        let all = Self {
+            about: about.max(heading.saturating_sub(all.column())),
+            ..all
+        };
+        if all.width() <= room {
+            return all;
+        }
+        let keys = keys.min(room / 3);
+        let about = room.saturating_sub(Self { keys, about: 0 }.width());
+        Self { keys, about }
+    }
+
+    /// Where the second column begins: behind the keys, which are moved in by one.
+    fn column(self) -> usize {
+        1 + self.keys + 2
+    }
+
+    fn width(self) -> usize {
+        self.column() + self.about
+    }
+
+    /// Lines that fit: what is longer goes on in the next one.
+    fn wrapped(self, lines: Vec<HelpLine>) -> Vec<HelpLine> {
+        let mut rows = Vec::new();
+        for line in lines {
+            match line {
+                HelpLine::Heading(text) if width(&text) > self.width() => {
+                    let wrap = Wrap::new(&text, self.width(), 2);
+                    let parts = wrap.rows().iter().map(|row| row.range.clone());
+                    rows.extend(parts.enumerate().map(|(number, range)| {
+                        let indent = if number > 0 { "  " } else { "" };
+                        HelpLine::Heading(format!("{indent}{}", text[range].trim_end()).into())
+                    }));
+                }
+                HelpLine::Entry {
+                    keys,
+                    name,
+                    description,
+                } => self.entry(&mut rows, keys, name, description),
+                line => rows.push(line),
+            }
+        }
+        rows
+    }
+
+    /// Adds the lines of a command; keys that are long have one of their own.
+    fn entry(
+        self,
+        rows: &mut Vec<HelpLine>,
+        mut keys: String,
+        name: &'static str,
+        description: &'static str,
+    ) {
+        if width(&keys) > self.keys {
+            rows.push(HelpLine::Entry {
+                keys: std::mem::take(&mut keys),
+                name,
+                description: "",
+            });
+        }
+        let wrap = Wrap::new(description, self.about, 0);
+        for row in wrap.rows() {
+            rows.push(HelpLine::Entry {
+                keys: std::mem::take(&mut keys),
+                name,
+                description: description[row.range.clone()].trim_end(),
+            });
+        }
+    }
+}
+
 /// All commands: first those that matter in `overlay` or `pane`, then those that work there as
 /// everywhere, by topic, then those that what is on top keeps from working.
 fn lines(overlay: Option<Overlay>, pane: Pane, keymap: &Keymap) -> Vec<HelpLine> {
@@ -203,10 +323,10 @@ fn lines(overlay: Option<Overlay>, pane: Pane, keymap: &Keymap) -> Vec<HelpLine>
             let one = Chord::parse("1");
             let has_digits = one.is_some_and(|one| keymap.action(one, pane).is_some());
             let (keys, description) = if has_digits {
-                let begins = "Count: how often the next command is given; 0 begins any";
-                ("6 012", begins)
+                let begins = "Count of the next command, as in 6j; behind a 0 any, as in 012j";
+                ("6…9 0…", begins)
             } else {
-                ("12", "Count: how often the next command is given")
+                ("1…9", "Count of the next command, as in 12j")
             };
             lines.push(HelpLine::Entry {
                 keys: keys.to_owned(),

@@ -34,12 +34,17 @@ impl App {
                     ("Enter", "keep"),
                     ("Esc", "restore"),
                     ("Tab", "complete"),
+                    ("Ctrl-u", "clear"),
                     ("↑", "earlier"),
                 ],
-                Kind::Frames { .. } => &[("Enter", "keep"), ("Esc", "restore"), ("↑", "earlier")],
-                Kind::Search { .. } => &[("Enter", "keep"), ("Esc", "restore")],
-                Kind::Comment { .. } => &[("Enter", "keep"), ("Esc", "leave")],
-                Kind::Stream => &[("Enter", "begin"), ("Esc", "leave")],
+                Kind::Frames { .. } | Kind::Search { .. } => &[
+                    ("Enter", "keep"),
+                    ("Esc", "restore"),
+                    ("Ctrl-u", "clear"),
+                    ("↑", "earlier"),
+                ],
+                Kind::Comment { .. } => &[("Enter", "keep"), ("Esc", "leave"), ("Ctrl-u", "clear")],
+                Kind::Stream => &[("Enter", "begin"), ("Esc", "leave"), ("Ctrl-u", "clear")],
             });
         }
         match self.overlay() {
@@ -50,6 +55,7 @@ impl App {
                 ("← →", "choose"),
                 ("Tab", "complete"),
                 ("PgDn", "preview"),
+                ("Ctrl-u", "clear"),
             ]),
             Some(Overlay::Palette) => fixed(&[
                 ("Enter", "run"),
@@ -70,11 +76,33 @@ impl App {
                 hints.collect()
             }
             None => {
-                let actions = Action::hints(self.focus()).iter();
-                let hints = actions.filter_map(|action| self.named(*action, action.hint()));
+                let actions = self.useful().into_iter();
+                let hints = actions.filter_map(|action| self.named(action, action.hint()));
                 hints.collect()
             }
         }
+    }
+
+    /// How many of them stay when room is scarce: the more, the wider the screen is; where something is on
+    /// top, all.
+    #[must_use]
+    pub fn kept_hints(&self) -> usize {
+        let width = self.size.0;
+        match self.overlay() {
+            Some(_) => usize::MAX,
+            None if width < NARROW => EVERYWHERE.len(),
+            None => usize::from(width / 30).max(EVERYWHERE.len() + 1),
+        }
+    }
+
+    /// The commands to suggest in the focused pane: what is done there most, then what is asked for
+    /// everywhere. Where there is little room, the latter come first.
+    fn useful(&self) -> Vec<Action> {
+        let own = Action::hints(self.focus());
+        let (first, others) = own.split_at(usize::from(self.size.0 >= NARROW).min(own.len()));
+        let others = others.iter().filter(|it| !EVERYWHERE.contains(it));
+        let all = first.iter().chain(&EVERYWHERE).chain(others);
+        all.copied().collect()
     }
 
     /// The key that shows all keys, where it does.
@@ -91,25 +119,6 @@ impl App {
         self.named(Action::Help, Action::Help.hint())
     }
 
-    /// The hint of a command, if it has a key.
-    fn named(&self, action: Action, text: &'static str) -> Option<Hint> {
-        let keymap = &self.options.keymap;
-        let chord = keymap.chords_in(action, self.pane_of_keys()).next()?;
-        Some(Hint {
-            key: chord.to_string(),
-            text,
-        })
-    }
-}
-
-/// Hints of keys that cannot be bound to something else.
-fn fixed(hints: &[(&str, &'static str)]) -> Vec<Hint> {
-    let hint = |(key, text): &(&str, &'static str)| Hint {
-        key: (*key).to_owned(),
-        text,
-    };
-    hints.iter().map(hint).collect()
-}
     /// Says that a key has no command.
     pub(super) fn say_unknown(&mut self, key: KeyEvent) {
         if matches!(key.code, KeyCode::Char(_) | KeyCode::F(_)) {
@@ -124,3 +133,28 @@ fn fixed(hints: &[(&str, &'static str)]) -> Vec<Hint> {
         }
     }
 
+    /// The hint of a command, if it has a key.
+    fn named(&self, action: Action, text: &'static str) -> Option<Hint> {
+        let keymap = &self.options.keymap;
+        let chord = keymap.chords_in(action, self.pane_of_keys()).next()?;
+        Some(Hint {
+            key: chord.to_string(),
+            text,
+        })
+    }
+}
+
+/// From so many columns on there is room for what is done most in a pane beside what is asked for everywhere.
+const NARROW: u16 = 50;
+
+/// What is asked for everywhere.
+const EVERYWHERE: [Action; 2] = [Action::Filter, Action::Save];
+
+/// Hints of keys that cannot be bound to something else.
+fn fixed(hints: &[(&str, &'static str)]) -> Vec<Hint> {
+    let hint = |(key, text): &(&str, &'static str)| Hint {
+        key: (*key).to_owned(),
+        text,
+    };
+    hints.iter().map(hint).collect()
+}

@@ -201,7 +201,10 @@ impl App {
     pub fn place(&self, overlay: Overlay) -> Rect {
         match overlay {
             Overlay::Diff | Overlay::Sessions | Overlay::Log => self.cover(),
-            Overlay::Help => self.centered(74, self.all_help_lines().len() as u16),
+            Overlay::Help => {
+                let (width, height) = self.help_size();
+                self.centered(width, height)
+            }
             Overlay::Palette => self.centered(80, PALETTE + 2),
             Overlay::Confirm => self.centered(52, self.question_lines() + 2),
             Overlay::Dialog => self.centered(96, u16::MAX / 2),
@@ -408,11 +411,11 @@ impl App {
             | Action::PreviousError
             | Action::NextCall
             | Action::PreviousCall
+            | Action::NextReasoning
+            | Action::PreviousReasoning
             | Action::NextAgent
             | Action::PreviousAgent => return Some(self.act(action, count)),
             _ => return None,
-            | Action::NextReasoning
-            | Action::PreviousReasoning
         }
         Some(Vec::new())
     }

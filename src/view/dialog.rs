@@ -82,19 +82,32 @@ fn choice(
     buf: &mut Buffer,
 ) {
     let place = label(name, is_active, row, theme, buf);
-    let total: usize = choices.iter().map(|(text, _)| width(text) + 2).sum();
-    let fits = total <= usize::from(place.width) + 2;
+    let texts: usize = choices.iter().map(|(text, _)| width(text) + SIGN).sum();
+    let takes = |gap: usize| texts + gap * choices.len().saturating_sub(1);
+    let mut gaps = [2, 1].into_iter();
+    let gap = gaps.find(|gap| takes(*gap) <= usize::from(place.width));
+    let fits = gap.is_some();
+    let gap = gap.unwrap_or(2) as u16;
     let mut x = place.x;
     for (text, is_chosen) in choices {
         if !fits && !is_chosen {
             continue;
         }
-        let style = if *is_chosen {
-            theme.ui(Ui::Accent).add_modifier(Modifier::UNDERLINED)
+        let (sign, style) = if *is_chosen {
+            let style = theme.ui(Ui::Accent);
+            ("● ", style.add_modifier(Modifier::UNDERLINED))
         } else {
-            theme.role(Role::Dim)
+            ("○ ", theme.role(Role::Dim))
         };
-        x = put(buf, x, place.y, place.right(), text, style) + 2;
+        let text_at = put(
+            buf,
+            x,
+            place.y,
+            place.right(),
+            sign,
+            style.remove_modifier(Modifier::UNDERLINED),
+        );
+        x = put(buf, text_at, place.y, place.right(), text, style) + gap;
     }
     if !fits {
         put(buf, x, place.y, place.right(), "← →", theme.role(Role::Dim));
@@ -165,5 +178,7 @@ fn preview(app: &App, dialog: &Dialog, area: Rect, text: Rect, theme: &Theme, bu
     scrollbar(area, text, top, leaf.rows().len(), theme, buf);
 }
 
+/// Columns of the sign before what can be chosen.
+const SIGN: usize = 2;
 /// Columns of what a row is called.
 const LABEL: u16 = 7;

@@ -95,6 +95,7 @@ fn keys(app: &App, theme: &Theme, buf: &mut Buffer) {
         );
     }
     let style = theme.ui(Ui::Overlay);
+    let about = inner.x + app.help_column();
     for (line, y) in lines.iter().skip(top).zip(inner.y..inner.bottom()) {
         match line {
             HelpLine::Heading(text) => {
@@ -105,19 +106,9 @@ fn keys(app: &App, theme: &Theme, buf: &mut Buffer) {
                 keys, description, ..
             } => {
                 let key = style.patch(theme.ui(Ui::Accent));
-                let column = KEYS.min(inner.width / 3);
-                let keys = truncate(keys, usize::from(column));
-                put(buf, inner.x + 1, y, inner.right(), &keys, key);
-                let x = inner.x + column + 2;
-                let room = usize::from(inner.right().saturating_sub(x));
-                put(
-                    buf,
-                    x,
-                    y,
-                    inner.right(),
-                    &truncate(description, room),
-                    style,
-                );
+                let end = inner.right();
+                put(buf, inner.x + 1, y, end, keys, key);
+                put(buf, about, y, end, description, style);
             }
             HelpLine::Blank => {}
         }
@@ -241,6 +232,3 @@ pub(super) fn frame(title: &str, outer: Rect, theme: &Theme, buf: &mut Buffer) {
     let end = outer.right().saturating_sub(1);
     put(buf, outer.x + 1, outer.y, end, &text, style);
 }
-
-/// Columns for keys in the help overlay.
-const KEYS: u16 = 20;

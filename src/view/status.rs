@@ -17,12 +17,7 @@ use crate::text::{Clean, truncate, width};
 pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     let area = app.layout().status;
     buf.set_style(area, theme.ui(Ui::Status));
-    // The most useful hints stay, the more the wider the screen is; where something is on top, all.
-    let most = match app.overlay() {
-        Some(_) => usize::MAX,
-        None => usize::from(area.width / 30).saturating_sub(1),
-    };
-    let useful = app.hints().into_iter().take(most);
+    let useful = app.hints().into_iter().take(app.kept_hints());
     let kept = app.help_hint().into_iter().chain(useful);
     let kept: usize = kept.map(|hint| columns(&hint) + GAP).sum();
     let room = usize::from(area.width).saturating_sub(kept + 2);
