@@ -32,7 +32,10 @@ mod tests {
             "zsh/vendor-completions",
             "man/man1",
         ] {
-            assert!(deb["assets"].to_string().contains(directory), "{directory}");
+            assert!(
+                format!("{:?}", deb["assets"]).contains(directory),
+                "{directory}"
+            );
         }
     }
 
