@@ -347,8 +347,8 @@ fn a_turn_tells_its_cost_and_where_its_prompt_left_that_of_the_turn_before() {
     );
     let tokens = |turn: &Value, name: &str| turn["usage"][name].as_u64().unwrap();
     let could = tokens(first, "input") / 128 * 128;
-    let retold = could.saturating_sub(tokens(second, "cached"));
-    assert_eq!(broken["retold"], retold);
+    let missing = could.saturating_sub(tokens(second, "cached"));
+    assert_eq!(broken["lost"], missing);
     assert_eq!(second["cost"], second["attempts"][0]["cost"]);
     let share = second["cached_share"].as_f64().unwrap();
     assert!((90.0..100.0).contains(&share), "{share}");

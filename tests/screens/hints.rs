@@ -38,8 +38,10 @@ fn help_is_as_wide_as_what_it_says_and_cuts_nothing() {
             let takes = match &line {
                 HelpLine::Heading(text) => width(text),
                 HelpLine::Entry {
-                    keys, description, ..
-                } if description.is_empty() => 1 + width(keys),
+                    keys,
+                    description: "",
+                    ..
+                } => 1 + width(keys),
                 HelpLine::Entry {
                     keys, description, ..
                 } => {
