@@ -203,7 +203,7 @@ fn a_report_has_every_section_and_says_nothing_twice() {
     insta::assert_snapshot!("report_log", log);
     let size = std::fs::metadata(capture).unwrap().len() as usize;
     let share = (tables.len() + log.len()) * 100 / size;
-    assert!(share < 15, "{share} % of a short capture");
+    assert!(share <= 15, "{share} % of a short capture");
     let repeated = "You are Codex";
     assert!(
         log.matches(repeated).count() <= 2,

@@ -359,8 +359,8 @@ fn a_turn_tells_its_cost_and_where_its_prompt_left_that_of_the_turn_before() {
     let text = run(directory.path(), &["show", CAPTURE, "--session", "last"]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert_eq!(text.matches("\nsession ").count() + 1, 1, "{text}");
-    let last = shown["sessions"].as_array().unwrap().last().unwrap();
-    assert!(text.starts_with(&format!("session {}", last["id"].as_str().unwrap())));
+    let newest = shown["sessions"].as_array().unwrap().last().unwrap();
+    assert!(text.starts_with(&format!("session {}", newest["id"].as_str().unwrap())));
     let text = run(directory.path(), &["show", CAPTURE]);
     let text = String::from_utf8(text.stdout).unwrap();
     let rows: Vec<&str> = text

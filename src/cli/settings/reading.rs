@@ -59,6 +59,7 @@ fn is_of_proxy(id: &str, heading: &str) -> bool {
                 | "upstream_ca"
                 | "capture"
                 | "codex"
+                | "side_channels"
                 | "keep_count"
                 | "keep_age"
                 | "keep_size"
