@@ -242,7 +242,7 @@ fn a_mistake_in_the_environment_is_told_by_its_name() {
         (
             "LISTEN",
             "x",
-            "invalid value 'x' for CODEXTAP_LISTEN: invalid socket",
+            "invalid value 'x' for CODEXTAP_LISTEN: expected an address",
         ),
         ("COLOR", "some", "invalid value 'some' for CODEXTAP_COLOR ["),
         (

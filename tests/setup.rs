@@ -34,7 +34,7 @@ mod tests {
         fn sound() -> Self {
             let home = TempDir::new().unwrap();
             let codex = home.path().join("codex");
-            let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.169.0 && exit\n\
+            let script = "#!/bin/sh\n[ \"$1\" = --version ] && echo codex-cli 0.169.0 && echo WARNING: x >&2 && exit\n\
                           echo \"$OPENAI_BASE_URL $*\"\n";
             fs::write(&codex, script).unwrap();
             fs::set_permissions(&codex, PermissionsExt::from_mode(0o755)).unwrap();
@@ -119,7 +119,7 @@ mod tests {
             "codex",
             |place| fs::remove_file(place.path("codex")).unwrap(),
             "fault",
-            "cannot run codex",
+            "there is no program codex in PATH",
             "npm install -g @openai/codex",
         ),
         (
@@ -253,6 +253,33 @@ mod tests {
             "LC_ALL=C.UTF-8",
         ),
         (
+            "locale",
+            |place| place.set("LANG", ""),
+            "warning",
+            "no locale is set, so",
+            "LC_ALL=C.UTF-8",
+        ),
+        (
+            "side-channels",
+            |place| {
+                place.write(".codex/config.toml", "chatgpt_base_url = \"https://x/\"\n");
+                place.set("CODEXTAP_SIDE_CHANNELS", "true");
+            },
+            "fault",
+            "chatgpt_base_url in config.toml leads to https://x/",
+            "leave it out",
+        ),
+        (
+            "side-channels",
+            |place| {
+                place.set("CODEXTAP_LISTEN", "127.0.0.2:0");
+                place.set("CODEXTAP_SIDE_CHANNELS", "true");
+            },
+            "fault",
+            "which is not 127.0.0.2:0",
+            "listen on 127.0.0.1",
+        ),
+        (
             "colours",
             |place| place.set("COLORTERM", ""),
             "warning",
@@ -275,7 +302,7 @@ mod tests {
         let output = place.run(&["doctor"]);
         let text = String::from_utf8(output.stdout).unwrap();
         assert!(
-            text.contains("ok       codex        codex-cli 0.169.0"),
+            text.contains("ok       codex        codex-cli 0.169.0, which"),
             "{text}"
         );
         assert!(text.ends_with("0 faults, 0 warnings\n"), "{text}");

@@ -59,8 +59,8 @@ async fn codex_is_told_the_origin_and_the_tap_what_came() {
         let head = client.head().await;
         let fields = [
             "A: b".to_owned(),
-            format!("{CHANGED}: workspace_backend_origin=https://chatgpt.com"),
             format!("content-length: {}", expected.len()),
+            format!("{CHANGED}: workspace_backend_origin=https://chatgpt.com"),
         ];
         assert_eq!(lines(&head), fields, "{head}");
         client.expect(&expected).await;
@@ -154,7 +154,7 @@ async fn an_answer_that_breaks_off_is_cut_and_said_to_be() {
 }
 
 #[tokio::test]
-async fn a_client_that_leaves_meanwhile_aborts_the_upstream() {
+async fn a_client_that_leaves_meanwhile_is_told_to_the_upstream() {
     let (mut proxied, server) = proxied(true).await;
     let mut client = Peer::connect(proxied.addr).await;
     client.send(get(PATH)).await;
@@ -165,5 +165,6 @@ async fn a_client_that_leaves_meanwhile_aborts_the_upstream() {
         .await;
     drop(client);
     assert_eq!(upstream.rest().await, b"");
+    drop(upstream);
     proxied.story(1).await;
 }

@@ -136,7 +136,7 @@ pub(super) enum Command {
     /// A scripted Codex and upstream inside this program: everything on screen, no key, no network
     Demo {
         /// How long the story's pauses are: 2 is twice as long, 0 is none
-        #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = pace)]
+        #[arg(long, value_name = "FACTOR", default_value = "1", value_parser = pace, allow_negative_numbers = true)]
         pace: f64,
     },
 }
@@ -151,6 +151,7 @@ pub(super) struct Common {
         global = true,
         value_name = "ADDR",
         default_value = "127.0.0.1:8787",
+        value_parser = address,
         env = "CODEXTAP_LISTEN"
     )]
     pub(super) listen: SocketAddr,
@@ -275,6 +276,12 @@ impl Common {
             .iter()
             .any(|key| self.settings.is_told(key))
     }
+}
+
+/// An address with its port.
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let expected = "expected an address and a port, such as 127.0.0.1:8787 or [::1]:8787";
+    text.parse().map_err(|_| expected.to_owned())
 }
 
 /// A factor for the demo's pauses.

@@ -53,6 +53,9 @@ pub(super) enum Name {
 
 /// Writes the flows that pass `--filter`.
 pub(super) async fn export(common: &Common, export: Export) -> Result<ExitCode, Error> {
+    if export.content && export.format != Name::Otlp {
+        return Err(Error::usage("--content is for --format otlp"));
+    }
     let filter = super::filter(common)?;
     let existing = existing(export.force);
     let mut output = Output::open(export.output.as_deref(), &export.files, existing)?;

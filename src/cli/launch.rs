@@ -52,7 +52,7 @@ impl Job {
             arguments: arguments.to_vec(),
             login,
             codex: Some(Codex {
-                version: version.and_then(|text| codex::parse_version(&text)),
+                version: version.ok().and_then(|text| codex::parse_version(&text)),
                 arguments: read,
                 settings,
             }),

@@ -1,6 +1,5 @@
 //! `codextap open`: captures, without a proxy.
 
-use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -12,6 +11,7 @@ use super::error::Error;
 use super::line::FlowLine;
 use super::log::Lines;
 use super::opening;
+use super::output::Output;
 use super::screen::{Shown, Source, check_terminal, result, show, theme};
 use super::signals::Signals;
 use crate::app::{App, Loading as Taken, Msg, Options};
@@ -121,18 +121,18 @@ async fn print(
     }
     let has_failed = tell(&taken, store.is_empty())?;
     let mut chosen = 0;
-    let mut out = io::stdout().lock();
+    let mut output = Output::standard();
     for summary in store.rows().iter().filter_map(|id| store.summary(*id)) {
         let is_shown = match filter {
             None => true,
             Some(filter) => is_chosen(filter, &summary, &store, &shelf)?,
         };
         chosen += u64::from(is_shown);
-        if is_shown && writeln!(out, "{}", FlowLine(&summary)).is_err() {
-            // Whoever reads has read enough.
-            break;
+        if is_shown && !output.is_gone() {
+            output.write(&mut format!("{}\n", FlowLine(&summary)).into_bytes())?;
         }
     }
+    output.finish()?;
     say_chosen(common, chosen);
     Ok(code(has_failed))
 }

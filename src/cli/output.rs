@@ -9,6 +9,13 @@ use std::path::{Path, PathBuf};
 use super::error::Error;
 use crate::capture::{Existing, create_beside, put};
 
+/// Prints a result that is there as a whole.
+pub(super) fn print(text: String) -> Result<(), Error> {
+    let mut output = Output::standard();
+    output.write(&mut text.into_bytes())?;
+    output.finish()
+}
+
 /// A result that is being written.
 pub(super) enum Output {
     /// To the standard output.

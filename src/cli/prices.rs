@@ -36,6 +36,9 @@ fn read(path: &Path) -> Option<Result<Prices, Error>> {
             named(error.to_string())
                 .hint("the layout is that of src/responses/prices.toml in codextap's source")
         }),
-        Err(error) => Err(named(error.to_string())),
+        Err(error) => Err(Error::new(format!(
+            "cannot read {}: {error}",
+            path.display()
+        ))),
     })
 }

@@ -285,8 +285,11 @@ pub(super) fn theme(common: &Common) -> Result<Theme, Error> {
         };
         let meant = meant.map(|meant| format!(": did you mean `{meant}`?"));
         let (told, meant) = (common.settings.name("theme"), meant.unwrap_or_default());
-        Error::usage(format!("{told} {name}: {error}{meant}"))
-            .hint(format!("themes: {}", names.join(", ")))
+        let failure = Error::usage(format!("{told} {name}: {error}{meant}"));
+        match &error {
+            ThemeError::Unknown(_) => failure.hint(format!("themes: {}", names.join(", "))),
+            _ => failure,
+        }
     })?;
     let depth = Depth::told(&variable("TERM"), &variable("COLORTERM"));
     let shown = if is_plain(common) {

@@ -2,7 +2,6 @@
 //! prints them and writes nothing.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use clap::ValueEnum;
 
@@ -11,6 +10,7 @@ use super::aside;
 use super::codex::{self, Login};
 use super::error::Error;
 use super::launch;
+use super::output;
 use super::runtime::Running;
 use crate::config;
 
@@ -76,9 +76,7 @@ pub(super) async fn setup(common: &Common, shell: Option<Shell>) -> Result<(), E
     };
     let running = launch::running(&silent).await;
     let text = lines(shell, common, running.as_ref());
-    // A reader that went away has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
-    Ok(())
+    output::print(text)
 }
 
 fn lines(shell: Shell, common: &Common, running: Option<&Running>) -> String {

@@ -1,5 +1,6 @@
 //! A proxy that listens, and what stands behind it: the tap, the recording, the announcement.
 
+use std::io::ErrorKind;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -162,10 +163,18 @@ impl Station {
                     "add --token auto, or listen on 127.0.0.1; Codex then goes to \
                      http://HOST:PORT/TOKEN/v1",
                 ),
-                proxy::Error::Bind { .. } => failure.hint(
-                    "another codextap may be running there; choose another address with --listen, \
-                     or any free port with --listen 127.0.0.1:0",
-                ),
+                proxy::Error::Bind { addr, source } => failure.hint(match source.kind() {
+                    ErrorKind::AddrInUse => format!(
+                        "another codextap may be running there; choose another address with \
+                         --listen, or any free port with --listen {}",
+                        SocketAddr::new(addr.ip(), 0)
+                    ),
+                    ErrorKind::PermissionDenied => {
+                        "choose a port above 1023 with --listen".to_owned()
+                    }
+                    _ => "choose an address of this machine with --listen, such as 127.0.0.1:8787"
+                        .to_owned(),
+                }),
                 _ => failure,
             }
         })?;

@@ -67,7 +67,7 @@ impl Value {
 #[derive(thiserror::Error, Debug)]
 pub enum FileError {
     /// It cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("cannot read {}: {error}", path.display())]
     Read {
         /// The file.
         path: PathBuf,

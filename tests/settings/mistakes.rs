@@ -32,7 +32,7 @@ pub(crate) const MISTAKES: &[(&str, &str, &str)] = &[
     ),
     (
         "listen = 'x'",
-        "1: invalid value 'x' for `listen`: invalid socket address",
+        "1: invalid value 'x' for `listen`: expected an address and a port",
         "",
     ),
     (

@@ -6,6 +6,7 @@
 
 mod settings;
 
+use std::io;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -63,7 +64,7 @@ impl Login {
         };
         if is_kept && !has_key && !has_file() {
             let status = answer(program, &["login", "status"]).await;
-            let is_chatgpt = status.is_some_and(|status| status.contains("ChatGPT"));
+            let is_chatgpt = status.is_ok_and(|told| told.concat().contains("ChatGPT"));
             return if is_chatgpt {
                 Self::ChatGpt
             } else {
@@ -168,21 +169,26 @@ fn direct(host: IpAddr, no_proxy: Option<&str>) -> Vec<(&'static str, String)> {
     vec![("no_proxy", hosts.clone()), ("NO_PROXY", hosts)]
 }
 
-/// What `codex --version` prints.
-pub(super) async fn version(program: &str) -> Option<String> {
-    answer(program, &["--version"]).await
+/// What `codex --version` prints, in one line. Warnings go to standard error.
+///
+/// # Errors
+/// When it cannot be run.
+pub(super) async fn version(program: &str) -> io::Result<String> {
+    let told = answer(program, &["--version"]).await?;
+    let mut lines = told.iter().flat_map(|text| text.lines());
+    Ok(lines.next().unwrap_or_default().to_owned())
 }
 
-/// What a command of Codex prints.
-async fn answer(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program)
+/// What a command of Codex prints, on standard output and on standard error.
+async fn answer(program: &str, arguments: &[&str]) -> io::Result<[String; 2]> {
+    let mut command = Command::new(program);
+    let output = command
         .args(arguments)
         .stdin(Stdio::null())
         .output()
-        .await
-        .ok()?;
-    let text = [output.stdout, output.stderr].concat();
-    Some(String::from_utf8_lossy(&text).trim().to_owned())
+        .await?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    Ok([text(&output.stdout), text(&output.stderr)])
 }
 
 /// Finds the version in `codex-cli 0.169.0`.

@@ -1,6 +1,7 @@
 //! Codex: which one, how it is logged in, and where its settings lead it.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
@@ -16,7 +17,7 @@ use crate::config;
 pub(super) async fn look(common: &Common, running: &[Running]) -> Vec<Finding> {
     let program = common.codex.as_str();
     let version = codex::version(program).await;
-    let mut findings = vec![binary(program, version.as_deref())];
+    let mut findings = vec![binary(program, version)];
     let Some(home) = codex::home() else {
         findings.push(Finding::fault(
             "login",
@@ -37,15 +38,22 @@ pub(super) async fn look(common: &Common, running: &[Running]) -> Vec<Finding> {
     findings
 }
 
-fn binary(program: &str, version: Option<&str>) -> Finding {
-    let Some(version) = version else {
-        return Finding::fault(
-            "codex",
-            format!("cannot run {program}"),
-            "install it with `npm install -g @openai/codex`, or name it with --codex PATH",
-        );
+fn binary(program: &str, version: io::Result<String>) -> Finding {
+    let version = match version {
+        Ok(version) => version,
+        Err(error) => {
+            let says = match error.kind() {
+                io::ErrorKind::NotFound if !program.contains('/') => {
+                    format!("there is no program {program} in PATH")
+                }
+                _ => format!("cannot run {program}: {error}"),
+            };
+            let hint =
+                "install it with `npm install -g @openai/codex`, or name it with --codex PATH";
+            return Finding::fault("codex", says, hint);
+        }
     };
-    match codex::parse_version(version) {
+    match codex::parse_version(&version) {
         Some(number) if number < codex::FIRST_WITH_SETTING => Finding::ok(
             "codex",
             format!("{version}, which is led here by OPENAI_BASE_URL"),

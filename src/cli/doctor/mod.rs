@@ -10,13 +10,13 @@ mod terminal;
 mod upstream;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 
 use clap::Args;
 use serde::Serialize;
 
 use super::args::Common;
 use super::error::Error;
+use super::output;
 use super::runtime;
 use crate::config::paths;
 use crate::text::Clean;
@@ -110,8 +110,7 @@ pub(super) async fn doctor(common: &Common, question: &Question) -> Result<bool,
     } else {
         table(&findings, faults, warnings)
     };
-    // A reader that went away has read enough.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    output::print(text)?;
     Ok(faults == 0)
 }
 

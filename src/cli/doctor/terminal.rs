@@ -47,14 +47,14 @@ fn letters() -> Finding {
     if plain.contains("utf8") {
         Finding::ok("locale", locale)
     } else {
-        let shown = if locale.is_empty() {
-            "no locale"
+        let why = if locale.is_empty() {
+            "no locale is set".to_owned()
         } else {
-            &locale
+            format!("{locale} is not UTF-8")
         };
         Finding::warning(
             "locale",
-            format!("{shown} is not UTF-8, so lines and marks may look broken"),
+            format!("{why}, so lines and marks may look broken"),
             "export LC_ALL=C.UTF-8, or another locale of `locale -a` with UTF-8",
         )
     }
