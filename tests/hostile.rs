@@ -176,6 +176,9 @@ mod tests {
         let kinds = kinds(format!("{screen}{said}").as_bytes());
         let others: Vec<_> = kinds.difference(&meant).collect();
         assert!(others.is_empty(), "not meant: {others:?}");
+        // The background is asked for, never set.
+        let [all, asked] = ["\x1b]11;", "\x1b]11;?"].map(|begin| screen.matches(begin).count());
+        assert_eq!((all, asked), (1, 1));
         assert!(
             kinds.contains("CSI H") && kinds.contains("CSI m"),
             "{kinds:?}"
@@ -197,5 +200,5 @@ mod tests {
     /// once, and the title; and what ends a string that was cut off.
     const MEANT: &str = "CSI H, CSI m, CSI 2J, CSI 22;2t, CSI 23;2t, CSI ?25h, CSI ?25l, CSI ?1000h, CSI ?1000l, \
         CSI ?1002h, CSI ?1002l, CSI ?1006h, CSI ?1006l, CSI ?1003l, CSI ?1015l, CSI ?1049h, CSI ?1049l, CSI ?2004h, CSI ?2004l, \
-        CSI ?2026h, CSI ?2026l, OSC 0, OSC 2, ESC \\";
+        CSI ?2026h, CSI ?2026l, OSC 0, OSC 2, OSC 11, ESC \\";
 }

@@ -135,7 +135,7 @@ mod tests {
         for bar in ["reading █", "writing █"] {
             assert!(written.contains(bar), "{bar}: {written:?}");
         }
-        assert_eq!(run(&["-q"]), "");
+        assert_eq!(run(&["-q", "--force"]), "");
         assert!(home.path().join("report.md").exists());
     }
 

@@ -95,7 +95,12 @@ mod tests {
             .iter()
             .filter(|target| !target.starts_with("https://"))
         {
-            assert!(Path::new(target).exists(), "{target}");
+            let (file, section) = target.split_once('#').unwrap_or((target, ""));
+            assert!(Path::new(file).exists(), "{target}");
+            let text = fs::read_to_string(file).unwrap_or_default();
+            let mut headings = text.lines().filter_map(|line| line.strip_prefix("## "));
+            let is_there = headings.any(|it| it.to_lowercase().replace(' ', "-") == section);
+            assert!(section.is_empty() || is_there, "{target}");
         }
         for picture in fs::read_dir("docs/images").unwrap() {
             let path = picture.unwrap().path();

@@ -24,6 +24,8 @@ pub(super) struct Sheet {
     output: content::Output,
     /// What makes the text of the frames pane.
     timeline: content::Timeline,
+    /// How to move in the text of a flow, and of a tab of it, once that is here.
+    awaited: Option<(FlowId, Option<Tab>, Vec<Motion>)>,
 }
 
 /// What a document is built from: as long as it is equal, so is the document.
@@ -157,6 +159,11 @@ impl Sheet {
                     follows_end: pane != Pane::Payload && show.flow.is_live(),
                     ..Scroll::default()
                 };
+                let Version { flow, tab, .. } = source.version;
+                let awaited = self.awaited.take();
+                for motion in awaited.into_iter().filter(|it| (it.0, it.1) == (flow, tab)) {
+                    motion.2.into_iter().for_each(|it| self.go(pane, it));
+                }
             }
             self.source = Some(source);
         }
@@ -168,7 +175,25 @@ impl Sheet {
 
     /// Forgets the text: there is no flow to show.
     pub(super) fn clear(&mut self) {
-        *self = Self::default();
+        *self = Self {
+            awaited: self.awaited.take(),
+            ..Self::default()
+        };
+    }
+
+    /// Moves the cursor in the text of `flow` and `tab`: once that is here, if it is another's that is shown still.
+    pub(super) fn go_in(&mut self, pane: Pane, flow: Option<FlowId>, tab: Tab, motion: Motion) {
+        let tab = (pane == Pane::Payload).then_some(tab);
+        let shown = self.version().map(|shown| (shown.flow, shown.tab));
+        match flow.filter(|flow| shown != Some((*flow, tab))) {
+            None => self.go(pane, motion),
+            Some(flow) => match &mut self.awaited {
+                Some((of, in_tab, motions)) if (*of, *in_tab) == (flow, tab) => {
+                    motions.push(motion)
+                }
+                awaited => *awaited = Some((flow, tab, vec![motion])),
+            },
+        }
     }
 
     /// Moves the cursor. Reaching the end of a text that grows means to stay there.

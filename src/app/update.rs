@@ -271,7 +271,7 @@ impl App {
         let pane = self.focus();
         match self.sheets.get_mut((pane as usize).wrapping_sub(1)) {
             Some(sheet) => {
-                sheet.go(pane, motion);
+                sheet.go_in(pane, self.list.selected(), self.tab, motion);
                 self.pick(pane);
                 // Whoever reads does not want the text to be taken away.
                 self.list.set_follows(false, &self.store);

@@ -256,7 +256,7 @@ mod tests {
     fn a_file_that_is_missing_or_endless_is_no_settings() {
         assert!(File::read(Path::new("/nonexistent")).unwrap().is_none());
         let error = File::read(Path::new("/dev/zero")).unwrap_err().to_string();
-        assert_eq!(error, "/dev/zero: longer than 1 MiB");
+        assert_eq!(error, "cannot read /dev/zero: longer than 1 MiB");
         assert!(File::read(Path::new("/")).is_err());
     }
 }

@@ -23,6 +23,18 @@ fn another_tab_of_the_payload_moves_no_other_pane() {
 }
 
 #[test]
+fn keys_that_are_quicker_than_the_text_move_in_it_once_it_is_there() {
+    let mut scene = Scene::finished();
+    let size = (120, 20);
+    screen(&mut scene, size, "g2", "default-dark");
+    screen(&mut scene, size, "1G2Gk", "default-dark");
+    let sheet = scene.app.sheet(Pane::Payload).unwrap();
+    assert_eq!(sheet.scroll().cursor + 2, sheet.rows().len());
+    screen(&mut scene, size, "]Gg", "default-dark");
+    assert_eq!(scene.app.sheet(Pane::Payload).unwrap().scroll().cursor, 0);
+}
+
+#[test]
 fn an_open_connection_that_rests_lets_the_screen_rest() {
     let mut scene = Scene::new();
     scene.socket(false);

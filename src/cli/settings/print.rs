@@ -83,7 +83,7 @@ pub(in crate::cli) fn print_default() -> String {
     let mut out = String::new();
     let mut heading = None;
     line(&mut out, INTRODUCTION);
-    for setting in Setting::all(&super::command()) {
+    for setting in Setting::all(&super::whole()) {
         let command = setting
             .command
             .as_ref()
