@@ -182,6 +182,12 @@ impl Left {
             left_out,
         } = tail.read()?;
         let redactor = tail.redactor();
+        // The journal's rows were masked one by one, and what came in pieces shows in all of them.
+        for line in self.lines.values_mut() {
+            if let Some(masked) = line.flow.without_pieces(redactor) {
+                line.flow = Arc::new(masked);
+            }
+        }
         let mut recorder = Recorder::new(tail.started(), redactor.clone());
         let spillway = Spillway::new(parent(capture).to_owned(), Backlog::default());
         recorder.spill_to(Arc::new(spillway));
