@@ -189,7 +189,7 @@ impl Sheet {
             None => self.go(pane, motion),
             Some(flow) => match &mut self.awaited {
                 Some((of, in_tab, motions)) if (*of, *in_tab) == (flow, tab) => {
-                    motions.push(motion)
+                    motions.push(motion);
                 }
                 awaited => *awaited = Some((flow, tab, vec![motion])),
             },

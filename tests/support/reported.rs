@@ -41,7 +41,7 @@ pub(crate) fn assert_report(report: &str, model: &str, calls: usize) {
         grouped(reasoning),
     ];
     let used = used.join(" | ");
-    row(format!("| `{model}` | {turns} | 0 | {used} | "));
+    row(format!("| `{model}` | {turns} | 0 | 0 | 0 | {used} | "));
 
     let conversation = report.split_once("\n## Conversation\n").unwrap().1;
     let parts = numbered(conversation);
