@@ -30,6 +30,10 @@ fn keys_that_are_quicker_than_the_text_move_in_it_once_it_is_there() {
     screen(&mut scene, size, "1G2Gk", "default-dark");
     let sheet = scene.app.sheet(Pane::Payload).unwrap();
     assert_eq!(sheet.scroll().cursor + 2, sheet.rows().len());
+    screen(&mut scene, size, "z<esc>1gj", "default-dark");
+    screen(&mut scene, (80, 24), "1gjj2zG", "default-dark");
+    let sheet = scene.app.sheet(Pane::Payload).unwrap();
+    assert_eq!(sheet.scroll().cursor + 1, sheet.rows().len());
     screen(&mut scene, size, "]Gg", "default-dark");
     assert_eq!(scene.app.sheet(Pane::Payload).unwrap().scroll().cursor, 0);
 }

@@ -67,7 +67,9 @@ fn ask(path: &Path, size: (u16, u16), about: &str, cases: &[Case<'_>]) {
         window.press(&format!("/^{about}$\rG"));
         window.until("the turn under the cursor", |screen| {
             let mut lines = screen.lines();
-            let found = lines.any(|line| line.contains('▌') && line.contains(about));
+            // Until the filter has judged all, others that begin like it are there, too.
+            let about = format!("{about} ");
+            let found = lines.any(|line| line.contains('▌') && line.contains(&about));
             found && screen.contains(&format!("/ ^{about}$"))
         });
         window.press(keys);
