@@ -36,6 +36,7 @@ impl Setup {
         );
         let trusting = |config: &mut Config| {
             config.upstream_ca = Some("tests/support/tls/ca.pem".into());
+            config.side_channels = true;
         };
         Self {
             proxied: Proxied::with(&url, Limits::default(), trusting).await,
@@ -56,9 +57,9 @@ impl Setup {
     }
 
     /// Sends a request and waits until it is at the upstream.
-    async fn ask(&self, method: &str, frames: &mut Option<Frames>) -> (Peer, u32) {
+    async fn ask(&self, request: &str, frames: &mut Option<Frames>) -> (Peer, u32) {
         let mut client = Peer::connect(self.proxied.addr).await;
-        let request = format!("{method} /v1/x HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        let request = format!("{request} HTTP/1.1\r\nHost: localhost\r\n\r\n");
         client.send(request).await;
         let frames = match frames {
             Some(frames) => frames,
@@ -118,7 +119,7 @@ async fn a_body_where_none_may_be_is_no_second_answer() {
     let smuggled = b"HTTP/1.1 200 OK\r\ncontent-length: 8\r\n\r\nsmuggled";
     let mut frames = None;
     for (method, status) in [("GET", 204), ("GET", 304), ("HEAD", 200)] {
-        let (mut client, stream) = setup.ask(method, &mut frames).await;
+        let (mut client, stream) = setup.ask(&format!("{method} /v1/x"), &mut frames).await;
         let upstream = frames.as_mut().unwrap();
         upstream
             .send(HEADERS, END_HEADERS, stream, &block(status, None))
@@ -150,7 +151,7 @@ async fn a_stream_that_is_reset_before_its_end_is_seen_to_be_cut() {
         .flat_map(|length| [NO_ERROR, CANCEL, INTERNAL_ERROR].map(|reason| (length, reason)));
     for (exchange, (length, reason)) in faults.enumerate() {
         setup.proxied.events.clear();
-        let (mut client, stream) = setup.ask("GET", &mut frames).await;
+        let (mut client, stream) = setup.ask("GET /v1/x", &mut frames).await;
         let upstream = frames.as_mut().unwrap();
         upstream
             .send(HEADERS, END_HEADERS, stream, &block(200, length))
@@ -170,6 +171,30 @@ async fn a_stream_that_is_reset_before_its_end_is_seen_to_be_cut() {
         let story = setup.proxied.story(1).await;
         let told = ["failed upstream response body", "in Aborted"];
         assert_eq!(story[story.len() - 2..], told, "{exchange}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_read_ahead_is_seen_to_be_cut_as_well() {
+    let mut setup = Setup::new().await;
+    let mut frames = None;
+    for reason in [NO_ERROR, CANCEL, INTERNAL_ERROR] {
+        setup.proxied.events.clear();
+        let path = "GET /v1/wham/accounts/check";
+        let (mut client, stream) = setup.ask(path, &mut frames).await;
+        let upstream = frames.as_mut().unwrap();
+        upstream
+            .send(HEADERS, END_HEADERS, stream, &block(200, Some("100")))
+            .await;
+        upstream.send(DATA, 0, stream, &[b'x'; 50]).await;
+        upstream
+            .send(RST_STREAM, 0, stream, &[0, 0, 0, reason])
+            .await;
+        client.read_to(&format!("\r\n\r\n{}", "x".repeat(50))).await;
+        assert_eq!(client.rest().await, b"", "{reason}");
+        let story = setup.proxied.story(1).await;
+        let told = ["failed upstream response body", "in Aborted"];
+        assert_eq!(story[story.len() - 2..], told, "{reason}");
     }
 }
 
@@ -214,7 +239,7 @@ async fn a_stream_that_is_reset_before_its_answer_resets_the_client() {
     let mut frames = None;
     for reason in [CANCEL, INTERNAL_ERROR, REFUSED_STREAM] {
         setup.proxied.events.clear();
-        let (mut client, stream) = setup.ask("GET", &mut frames).await;
+        let (mut client, stream) = setup.ask("GET /v1/x", &mut frames).await;
         let upstream = frames.as_mut().unwrap();
         upstream
             .send(RST_STREAM, 0, stream, &[0, 0, 0, reason])
@@ -230,7 +255,7 @@ async fn a_stream_that_is_reset_before_its_answer_resets_the_client() {
 async fn an_interim_answer_is_none() {
     let setup = Setup::new().await;
     let mut frames = None;
-    let (mut client, stream) = setup.ask("GET", &mut frames).await;
+    let (mut client, stream) = setup.ask("GET /v1/x", &mut frames).await;
     let upstream = frames.as_mut().unwrap();
     for _ in 0..3 {
         upstream

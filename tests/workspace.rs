@@ -168,3 +168,30 @@ async fn a_client_that_leaves_meanwhile_is_told_to_the_upstream() {
     drop(upstream);
     proxied.story(1).await;
 }
+
+/// A client that has asked, and the upstream that has begun an answer, as far as the proxy has taken it.
+async fn begun(proxied: &Proxied, server: &Server, answer: &str) -> (Peer, Peer) {
+    let mut client = Peer::connect(proxied.addr).await;
+    client.send(get(PATH)).await;
+    let mut upstream = server.accept().await;
+    upstream.head().await;
+    upstream.send(answer).await;
+    // The proxy runs on this thread and does what it can meanwhile.
+    for _ in 0..200 {
+        tokio::task::yield_now().await;
+    }
+    (client, upstream)
+}
+
+#[tokio::test]
+async fn a_reset_is_no_end_of_the_body() {
+    let (mut proxied, server) = proxied(true).await;
+    let answer = "HTTP/1.1 200 OK\r\n\r\n{";
+    let (mut client, upstream) = begun(&proxied, &server, answer).await;
+    upstream.stream.set_zero_linger().unwrap();
+    drop(upstream);
+    client.rest().await;
+    let story = proxied.story(1).await;
+    let told = ["failed upstream response body", "in Aborted"];
+    assert_eq!(story[story.len() - 2..], told, "{story:?}");
+}

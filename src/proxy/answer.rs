@@ -94,20 +94,20 @@ impl Content {
         }
     }
 
-    /// Writes `head` and the body to `client`, with what was read `ahead` of it first. Each part leaves when
+    /// Writes `head` and the body to `client`, with what `next` gave `ahead` of that first. Each part leaves when
     /// it came and is then told to `lane`; the next one is read when it is through. The end is yet to be told:
     /// behind the last byte the client may go, however long the observer takes.
     pub(super) async fn send<W: AsyncWriteExt + Unpin>(
         &mut self,
         mut head: Bytes,
-        mut ahead: VecDeque<Piece>,
+        mut ahead: VecDeque<Result<Piece, Broken>>,
         client: &mut W,
         lane: &mut Lane,
     ) -> Result<(), Broken> {
         loop {
             // The head leaves with the part behind it if that is there already, else alone.
             let next = if let Some(piece) = ahead.pop_front() {
-                Some(Ok(Some(piece)))
+                Some(piece.map(Some))
             } else if head.is_empty() {
                 Some(self.next().await)
             } else {

@@ -14,7 +14,7 @@ use std::collections::VecDeque;
 use http::StatusCode;
 use memchr::memmem;
 
-use super::answer::{Answer, Content};
+use super::answer::{Answer, Broken, Content};
 use super::body::{Framing, Piece};
 use super::head::RequestHead;
 use crate::tap::CHANGED;
@@ -22,8 +22,8 @@ use crate::tap::CHANGED;
 /// The beginning of an answer that was read ahead.
 #[derive(Default, Debug)]
 pub(super) struct Ahead {
-    /// Its parts, to be sent first.
-    pub(super) pieces: VecDeque<Piece>,
+    /// Its parts, to be sent first, and what broke it behind them.
+    pub(super) pieces: VecDeque<Result<Piece, Broken>>,
     /// The length of the body if it was changed; it is whole then, and one part.
     pub(super) changed: Option<usize>,
 }
@@ -44,11 +44,11 @@ pub(super) async fn read(answer: &mut Answer) -> Ahead {
         if let Some((changed, body)) = body.and_then(|body| Some((changed(&body)?, body))) {
             ahead.changed = Some(changed.len());
             // What is forwarded is not what the tap is told.
-            ahead.pieces = [Piece {
+            ahead.pieces = [Ok(Piece {
                 wire: changed.into(),
                 payload: vec![body.into()],
                 trailers: None,
-            }]
+            })]
             .into();
         }
     }
@@ -61,18 +61,27 @@ pub(super) fn mark() -> (&'static str, &'static [u8]) {
 }
 
 /// The body, if it ends in good order before it is too long; `pieces` are its parts so far.
-async fn whole(content: &mut Content, pieces: &mut VecDeque<Piece>) -> Option<Vec<u8>> {
+async fn whole(
+    content: &mut Content,
+    pieces: &mut VecDeque<Result<Piece, Broken>>,
+) -> Option<Vec<u8>> {
     let mut body = Vec::new();
     while body.len() <= LONGEST {
-        // What is wrong with it shows again when it is passed on.
-        let Some(piece) = content.next().await.ok()? else {
+        let piece = content.next().await.transpose();
+        let Some(piece) = piece else {
             return Some(body);
         };
-        piece
-            .payload
-            .iter()
-            .for_each(|part| body.extend_from_slice(part));
+        if let Ok(piece) = &piece {
+            for part in &piece.payload {
+                body.extend_from_slice(part);
+            }
+        }
+        let is_broken = piece.is_err();
+        // What broke it may not show a second time.
         pieces.push_back(piece);
+        if is_broken {
+            return None;
+        }
     }
     None
 }
