@@ -4,7 +4,7 @@
 
 mod support;
 
-use codextap::proxy::{Config, Route};
+use codextap::proxy::{Config, Route, Stage};
 use codextap::tap::{CHANGED, Direction, Kind, Limits, field};
 use support::peer::{Peer, Server, lines};
 use support::proxied::Proxied;
@@ -194,4 +194,34 @@ async fn a_reset_is_no_end_of_the_body() {
     let story = proxied.story(1).await;
     let told = ["failed upstream response body", "in Aborted"];
     assert_eq!(story[story.len() - 2..], told, "{story:?}");
+}
+
+#[tokio::test]
+async fn a_proxy_that_ends_sends_nothing_of_an_answer_that_it_has_not_whole() {
+    let (mut proxied, server) = proxied(true).await;
+    let answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{";
+    let (mut client, mut upstream) = begun(&proxied, &server, answer).await;
+    proxied.tell(Stage::Closing);
+    upstream.send("23456789").await;
+    assert_eq!(client.rest().await.escape_ascii().to_string(), "");
+    let story = proxied.story(1).await;
+    assert!(
+        story.contains(&"failed client response body".to_owned()),
+        "{story:?}"
+    );
+    proxied.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stalls_is_passed_on_as_far_as_it_came() {
+    let (mut proxied, server) = proxied(true).await;
+    let (start, end) = BODY.split_at(90);
+    let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", BODY.len());
+    let answer = format!("{head}{start}");
+    let (mut client, mut upstream) = begun(&proxied, &server, &answer).await;
+    client.expect(&answer).await;
+    upstream.send(end).await;
+    client.expect(end).await;
+    let story = proxied.story(1).await;
+    assert_eq!(story.last().unwrap(), "in Complete", "{story:?}");
 }

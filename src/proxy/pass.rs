@@ -248,8 +248,11 @@ impl Forwarder {
                 biased;
                 stop = upload.drive() => return stopped(stop, upload, Phase::Body),
                 read = workspace::read(&mut answer) => ahead = read,
-                // What is left of it is cut below.
-                () = reached(reply.stage, Stage::Closing) => {}
+                () = reached(reply.stage, Stage::Closing) => {
+                    // What was read of it is lost: the rest would pass for the whole.
+                    reply.exchange.cut(Failure::cut(Phase::Body));
+                    return After::Close;
+                }
             }
         }
         let ending = reply.ending(&answer);

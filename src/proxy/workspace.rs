@@ -6,10 +6,11 @@
 //! the origin of its `chatgpt_base_url`, and a Codex that was given one over plain http takes that
 //! for an attack and asks no model at all. So it is told the origin that it would have without
 //! codextap. Nothing else is touched: an answer without that word, one that is coded, and one too
-//! long to be it pass as they came. The tap is told the answer as it came, with a field that says
+//! long or too slow to be it pass as they came. The tap is told the answer as it came, with a field that says
 //! what was changed ([`CHANGED`]).
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use http::StatusCode;
 use memchr::memmem;
@@ -40,7 +41,8 @@ pub(super) async fn read(answer: &mut Answer) -> Ahead {
     let is_short = !matches!(answer.framing, Framing::Length(len) if len > LONGEST as u64);
     let mut ahead = Ahead::default();
     if answer.head.status == StatusCode::OK && is_plain && is_short {
-        let body = whole(&mut answer.content, &mut ahead.pieces).await;
+        let body = whole(&mut answer.content, &mut ahead.pieces);
+        let body = tokio::time::timeout(SLOWEST, body).await.ok().flatten();
         if let Some((changed, body)) = body.and_then(|body| Some((changed(&body)?, body))) {
             ahead.changed = Some(changed.len());
             // What is forwarded is not what the tap is told.
@@ -115,6 +117,9 @@ const ORIGIN: &[u8] = b"\"https://chatgpt.com\"";
 
 /// Beyond this many bytes an answer is not read ahead. Those that were seen have less than 1 KiB.
 const LONGEST: usize = 1 << 20;
+
+/// How long the end of an answer is waited for before what came of it is passed on.
+const SLOWEST: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {
