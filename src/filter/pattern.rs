@@ -103,8 +103,7 @@ impl Pattern {
     }
 }
 
-/// Whether the byte means itself in a pattern, stands as itself in a JSON string (RFC 8259, section 7), and is
-/// next to no blank that JSON allows between its tokens.
+/// Whether the byte means itself in a pattern and stands as itself in a JSON string (RFC 8259, section 7).
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b" _-=@%;'<>~!".contains(&byte)
 }

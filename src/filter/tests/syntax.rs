@@ -148,6 +148,22 @@ const WRONG: &[(&str, Range<usize>, &str)] = &[
 ];
 
 #[test]
+fn what_is_looked_for_in_bodies_is_always_an_expression() {
+    // A line has more than the body: what is all of a body would not be all of its line.
+    for operator in ["~b", "~bq", "~bs"] {
+        for text in ["word", "'=word'", "'two words'", "^word$"] {
+            let filter = Filter::parse(&format!("{operator} {text}")).unwrap();
+            let Some(Expr::Has(Op::Body | Op::RequestBody | Op::ResponseBody, pattern)) =
+                &filter.root
+            else {
+                panic!("{operator} {text}: {:?}", filter.root);
+            };
+            assert_eq!(pattern.how(), How::Regex, "{operator} {text}");
+        }
+    }
+}
+
+#[test]
 fn errors_point_at_the_part_and_say_what_was_expected() {
     for (text, span, message) in WRONG {
         let error = Filter::parse(text).unwrap_err();
