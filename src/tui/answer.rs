@@ -2,7 +2,8 @@
 //!
 //! The question (xterm's OSC 11) is asked once and nobody waits for the answer: it comes in between keys, at
 //! any time or never. crossterm does not know it and reads keys: Alt-] for how it begins, one for each of its
-//! characters, and Alt-\ or Ctrl-g for how it ends.
+//! characters, and Alt-\ or Ctrl-g for how it ends. Where an answer comes in two reads, split behind an ESC, it
+//! reads Esc and a character for Alt and that character.
 
 use crossterm::event::{Event, KeyCode, KeyEvent, KeyModifiers};
 
@@ -17,19 +18,38 @@ pub(super) struct Sieve {
     held: Vec<Event>,
     /// What the held events are as text, behind the beginning.
     text: String,
+    /// Esc behind the held events: a key, or the ESC of what comes next.
+    escape: Option<Event>,
 }
 
 impl Sieve {
-    /// Takes in an event. Gives what is to be passed on of it and those before, and what was answered with it;
-    /// an answer that cannot be read is none.
-    pub(super) fn take(&mut self, event: Event) -> (Vec<Event>, Option<Ground>) {
-        match Piece::of(&event) {
+    /// Takes in an event; `is_asked`: an answer is awaited, and Esc may be the start of it. Gives what is to be
+    /// passed on of it and those before, and what was answered with it; an answer that cannot be read is none.
+    pub(super) fn take(&mut self, event: Event, is_asked: bool) -> (Vec<Event>, Option<Ground>) {
+        let escape = self.escape.take();
+        let piece = match Piece::of(&event) {
+            Piece::Char(']') if escape.is_some() => Piece::Begin,
+            Piece::Char('\\') if escape.is_some() && self.is_answer() => Piece::End,
+            piece => piece,
+        };
+        match piece {
             Piece::Begin => {
                 let passed = self.release();
+                self.held.extend(escape);
                 self.held.push(event);
                 (passed, None)
             }
-            Piece::Char(char) if !self.held.is_empty() => {
+            Piece::Escape if self.is_answer() && escape.is_none() => {
+                self.escape = Some(event);
+                (Vec::new(), None)
+            }
+            Piece::Escape if is_asked => {
+                let mut passed = self.release();
+                passed.extend(escape);
+                self.escape = Some(event);
+                (passed, None)
+            }
+            Piece::Char(char) if !self.held.is_empty() && escape.is_none() => {
                 self.text.push(char);
                 self.held.push(event);
                 let is_one = PREFIX.starts_with(&self.text) || self.is_answer();
@@ -46,6 +66,7 @@ impl Sieve {
             }
             _ => {
                 let mut passed = self.release();
+                passed.extend(escape);
                 passed.push(event);
                 (passed, None)
             }
@@ -57,18 +78,28 @@ impl Sieve {
         self.text.starts_with(PREFIX)
     }
 
+    /// Whether anything is held back.
+    pub(super) fn holds(&self) -> bool {
+        !self.held.is_empty() || self.escape.is_some()
+    }
+
     /// Gives back what was held back and is no answer. Of an answer, nothing is anybody's.
     pub(super) fn release(&mut self) -> Vec<Event> {
-        let held = std::mem::take(&mut self.held);
-        let is_answer = self.is_answer();
+        let mut held = std::mem::take(&mut self.held);
+        if self.is_answer() {
+            held.clear();
+        }
         self.text.clear();
-        if is_answer { Vec::new() } else { held }
+        held.extend(self.escape.take());
+        held
     }
 }
 
 /// What an event may be in an answer.
 enum Piece {
     Begin,
+    /// What Begin or End may come as the first half of.
+    Escape,
     Char(char),
     End,
     Other,
@@ -77,12 +108,15 @@ enum Piece {
 impl Piece {
     fn of(event: &Event) -> Self {
         let Event::Key(KeyEvent {
-            code: KeyCode::Char(char),
-            modifiers,
-            ..
+            code, modifiers, ..
         }) = event
         else {
             return Self::Other;
+        };
+        let char = match code {
+            KeyCode::Char(char) => char,
+            KeyCode::Esc if modifiers.is_empty() => return Self::Escape,
+            _ => return Self::Other,
         };
         match (*char, *modifiers) {
             (']', KeyModifiers::ALT) => Self::Begin,
@@ -102,28 +136,32 @@ const LONGEST: usize = 64;
 mod tests {
     use super::*;
 
-    /// What crossterm makes of bytes that a terminal sends.
+    /// What crossterm makes of bytes that a terminal sends; `|` is where they are split.
     fn events(bytes: &str) -> Vec<Event> {
         let mut events = Vec::new();
         let mut chars = bytes.chars();
         while let Some(char) = chars.next() {
             let (code, modifiers) = match char {
-                '\x1b' => (chars.next().unwrap(), KeyModifiers::ALT),
-                '\x07' => ('g', KeyModifiers::CONTROL),
-                char if char.is_uppercase() => (char, KeyModifiers::SHIFT),
-                char => (char, KeyModifiers::NONE),
+                '|' => continue,
+                '\x1b' => match chars.next().unwrap() {
+                    '|' => (KeyCode::Esc, KeyModifiers::NONE),
+                    char => (KeyCode::Char(char), KeyModifiers::ALT),
+                },
+                '\x07' => (KeyCode::Char('g'), KeyModifiers::CONTROL),
+                char if char.is_uppercase() => (KeyCode::Char(char), KeyModifiers::SHIFT),
+                char => (KeyCode::Char(char), KeyModifiers::NONE),
             };
-            events.push(Event::Key(KeyEvent::new(KeyCode::Char(code), modifiers)));
+            events.push(Event::Key(KeyEvent::new(code, modifiers)));
         }
         events
     }
 
     /// What becomes of them, the rest after a moment of silence.
-    fn sift(bytes: &str) -> (Vec<Event>, Vec<Ground>) {
+    fn sift(bytes: &str, is_asked: bool) -> (Vec<Event>, Vec<Ground>) {
         let mut sieve = Sieve::default();
         let (mut passed, mut grounds) = (Vec::new(), Vec::new());
         for event in events(bytes) {
-            let (events, ground) = sieve.take(event);
+            let (events, ground) = sieve.take(event, is_asked);
             passed.extend(events);
             grounds.extend(ground);
         }
@@ -160,9 +198,46 @@ mod tests {
                 &[],
             ),
         ] {
-            assert_eq!(sift(bytes), (events(passed), grounds.to_vec()), "{bytes:?}");
+            for is_asked in [false, true] {
+                let sifted = sift(bytes, is_asked);
+                assert_eq!(sifted, (events(passed), grounds.to_vec()), "{bytes:?}");
+            }
         }
         let endless = format!("\x1b]11;{}", "x".repeat(LONGEST));
-        assert_eq!(sift(&endless).0, events("xx"), "a bound");
+        assert_eq!(sift(&endless, false).0, events("xx"), "a bound");
+    }
+
+    #[test]
+    fn an_answer_that_is_awaited_may_be_split_anywhere() {
+        let answer = "\x1b]11;rgb:ff/ff/ff\x1b\\";
+        for at in 1..answer.len() {
+            let (start, end) = answer.split_at(at);
+            let split = format!("j{start}|{end}k");
+            let sifted = sift(&split, true);
+            assert_eq!(sifted, (events("jk"), vec![Ground::Light]), "{split:?}");
+            let mut sieve = Sieve::default();
+            for event in events(&format!("{start}|")) {
+                sieve.take(event, true);
+            }
+            assert!(sieve.holds(), "{start:?}");
+        }
+        for keys in [
+            "\x1b|",
+            "\x1b|j",
+            "\x1b|\x1b|",
+            "\x1b|]",
+            "\x1b|]1",
+            "\x1b|]j",
+            "\x1b|\\",
+            "\x1b]1\x1b|",
+            "\x1b]1\x1b|\\",
+        ] {
+            assert_eq!(sift(keys, true), (events(keys), Vec::new()), "{keys:?}");
+        }
+        // Nothing waits for an answer that is not awaited.
+        let mut sieve = Sieve::default();
+        assert_eq!(sieve.take(events("\x1b|").remove(0), false).0.len(), 1);
+        // Behind half an answer it is a key.
+        assert_eq!(sift("\x1b]11;rgb\x1b|j", true).0, events("\x1b|j"));
     }
 }

@@ -57,6 +57,13 @@ impl Gate {
         self.lock().asked = Some((ground, Instant::now()));
     }
 
+    /// Whether an answer may still come, as far as keys have to wait for that.
+    fn is_asked(&self) -> bool {
+        let state = self.lock();
+        let since = state.asked.as_ref().map(|(_, since)| since.elapsed());
+        since.is_some_and(|since| since < OPEN)
+    }
+
     /// The answer has come.
     fn answer(&self, ground: Ground) {
         if let Some((asked, _)) = self.lock().asked.take() {
@@ -131,8 +138,8 @@ fn read(events: &UnboundedSender<io::Result<Event>>, gate: &Gate) -> io::Result<
             continue;
         }
         // What was read at once may be more than one event.
-        while !gate.is_closed() && event::poll(patience(&sieve))? {
-            let (passed, ground) = sieve.take(event::read()?);
+        while !gate.is_closed() && event::poll(patience(&sieve, gate.is_asked()))? {
+            let (passed, ground) = sieve.take(event::read()?, gate.is_asked());
             if let Some(ground) = ground {
                 gate.answer(ground);
             }
@@ -155,9 +162,13 @@ fn send(events: &UnboundedSender<io::Result<Event>>, passed: Vec<Event>) -> bool
         .all(|event| events.send(Ok(event)).is_ok())
 }
 
-/// How long more of what is being read may take to come.
-fn patience(sieve: &Sieve) -> Duration {
-    if sieve.is_answer() { ANSWER } else { BRIEFLY }
+/// How long more of what is being read may take to come; `is_asked`: an answer is awaited.
+fn patience(sieve: &Sieve, is_asked: bool) -> Duration {
+    if sieve.is_answer() || is_asked && sieve.holds() {
+        ANSWER
+    } else {
+        BRIEFLY
+    }
 }
 
 /// Where keys come from, as crossterm chooses it.
@@ -204,6 +215,9 @@ fn watch(events: &UnboundedSender<io::Result<Event>>) {
 const BRIEFLY: Duration = Duration::from_millis(20);
 /// How long an answer may take, and the rest of one that has begun.
 const ANSWER: Duration = Duration::from_millis(300);
+/// How long after the question Esc and Alt-] wait for what might follow. A terminal that never answers would
+/// make them slow for good.
+const OPEN: Duration = Duration::from_secs(5);
 /// How long reading may take to come to its end.
 const PATIENCE: Duration = Duration::from_millis(100);
 /// What is told of a terminal that is gone.
