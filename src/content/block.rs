@@ -214,7 +214,7 @@ mod tests {
         };
         let first = lines(&folds);
         assert_eq!(first.lines.len(), 2_001);
-        assert_eq!(plain(&first).lines().last(), Some("… 14.9 KB more"));
+        assert_eq!(plain(&first).lines().last(), Some("… 15.0 KB more"));
         folds.toggle("k/more1");
         folds.toggle("k/more2");
         assert_eq!(lines(&folds).lines.len(), 5_002);

@@ -130,23 +130,25 @@ fn local(at: At, zone: &TimeZone, format: &str) -> String {
         .to_string()
 }
 
-/// `value` ≥ 1000 in the largest unit that leaves a whole part: one decimal below ten, cut and not rounded.
+/// `value` ≥ 1000 in the largest unit that leaves a whole part: a decimal below a hundred, rounded half up.
 fn scaled(value: u64, units: &[&'static str]) -> (String, &'static str) {
-    let mut tenths = u128::from(value) * 10;
-    let mut unit = "";
-    for next in units {
-        tenths /= 1000;
-        unit = next;
-        if tenths < 10_000 {
+    let mut scale = 1;
+    let mut rounded = (String::new(), "");
+    for unit in units {
+        scale *= 1000;
+        let tenths = (u128::from(value) * 10 + scale / 2) / scale;
+        let whole = (u128::from(value) + scale / 2) / scale;
+        let text = if tenths < 1000 {
+            format!("{}.{}", tenths / 10, tenths % 10)
+        } else {
+            whole.to_string()
+        };
+        rounded = (text, *unit);
+        if whole < 1000 {
             break;
         }
     }
-    let text = if tenths < 1000 && !unit.is_empty() {
-        format!("{}.{}", tenths / 10, tenths % 10)
-    } else {
-        (tenths / 10).to_string()
-    };
-    (text, unit)
+    rounded
 }
 
 #[cfg(test)]
@@ -160,7 +162,13 @@ mod tests {
             (999, "999 B", "999", "999"),
             (1_000, "1.0 KB", "1.0k", "1,000"),
             (12_345, "12.3 KB", "12.3k", "12,345"),
-            (999_999, "999 KB", "999k", "999,999"),
+            (7_296, "7.3 KB", "7.3k", "7,296"),
+            (8_949, "8.9 KB", "8.9k", "8,949"),
+            (8_950, "9.0 KB", "9.0k", "8,950"),
+            (99_949, "99.9 KB", "99.9k", "99,949"),
+            (99_950, "100 KB", "100k", "99,950"),
+            (999_499, "999 KB", "999k", "999,499"),
+            (999_500, "1.0 MB", "1.0M", "999,500"),
             (1_000_000, "1.0 MB", "1.0M", "1,000,000"),
             (
                 u64::MAX,
