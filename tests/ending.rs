@@ -220,8 +220,8 @@ mod tests {
             assert_eq!(child.wait().unwrap().code(), Some(0), "{name}");
             let took = clock.now().since(began);
             assert!(took < Duration::from_secs(4), "{name}: waited for {took:?}");
-            let error = scene.error("ws");
-            assert!(error.contains(MARK) && error.contains("1001"), "{error}");
+            // Nobody waited for anything: that is an end, and no failure.
+            assert_eq!(scene.error("ws"), "null");
             assert_eq!(scene.error("ws_turn"), "null");
         }
     }

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
+#[path = "recording/ends.rs"]
+mod ends;
 #[path = "recording/frames.rs"]
 mod frames;
 #[path = "recording/lint.rs"]

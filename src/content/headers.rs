@@ -202,6 +202,7 @@ fn sizes(
 pub(super) fn close(flow: &Flow) -> Option<(&'static str, String, Role)> {
     let close = flow.close.as_ref()?;
     let side = match close.dir {
+        _ if flow.is_closed_by_proxy() => "by codextap",
         Direction::Out => "by Codex",
         Direction::In => "by the upstream",
     };

@@ -42,7 +42,7 @@ pub(super) fn problems(document: &mut Document, flow: &Flow) {
         document.push(Line::of(text, Role::Warning).hanging(2));
     }
     for failure in &flow.failures {
-        document.push(Line::of(&format!("✗ {failure}"), Role::Error).hanging(2));
+        document.push(Line::of(&format!("✗ {}", failure.in_words()), Role::Error).hanging(2));
     }
     for fault in &flow.faults {
         let place = format!(

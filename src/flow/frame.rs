@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::{Flow, FlowKind};
 use crate::responses::EventKind;
-use crate::tap::{At, Direction, Side};
+use crate::tap::{At, Direction, GOING_AWAY, Side};
 
 /// One WebSocket frame, or one block of an SSE body.
 #[derive(Clone, PartialEq, Debug)]
@@ -99,17 +99,42 @@ impl Op {
 }
 
 impl Flow {
-    /// The end of a WebSocket connection that no close frame told, as a row of the timeline behind all frames:
+    /// Whether the proxy ended the connection itself: with a close frame of its own, which is not among those that
+    /// it relayed, or, as the only one, without a frame but with a reason.
+    #[must_use]
+    pub fn is_closed_by_proxy(&self) -> bool {
+        let is_relayed = |frame: &Frame| matches!(frame.op, Op::Close(_));
+        self.close.as_ref().is_some_and(|close| {
+            if close.is_framed {
+                !self.frames.iter().any(is_relayed)
+            } else {
+                !close.reason.is_empty()
+            }
+        })
+    }
+
+    /// The end of a WebSocket connection that no relayed close frame told, as a row of the timeline behind all frames:
     /// what it would be a close frame of (RFC 6455 §7.1.5), and as its fault, who ended it and how.
     #[must_use]
     pub fn abnormal_end(&self) -> Option<Frame> {
         let at = self.ended.filter(|_| self.kind == FlowKind::Ws)?;
         let is_close = |frame: &Frame| matches!(frame.op, Op::Close(_));
-        let is_framed = self.close.as_ref().is_some_and(|close| close.is_framed);
-        if self.status() != Some(101) || is_framed || self.frames.iter().any(is_close) {
+        if self.status() != Some(101) || self.frames.iter().any(is_close) {
             return None;
         }
+        let close = self.close.as_ref();
+        let code = close
+            .filter(|close| close.is_framed)
+            .map(|close| close.code);
         let (dir, how) = match (&self.close, self.failures.last()) {
+            (Some(close), _) if self.is_closed_by_proxy() => {
+                let who = if close.reason.starts_with(GOING_AWAY) {
+                    ""
+                } else {
+                    "codextap: "
+                };
+                (close.dir, format!("{who}{}", close.reason))
+            }
             (Some(close), _) => {
                 let side = match close.dir {
                     Direction::Out => "Codex",
@@ -122,14 +147,14 @@ impl Flow {
                     Side::Client => Direction::Out,
                     Side::Upstream => Direction::In,
                 };
-                (dir, failure.to_string())
+                (dir, failure.in_words())
             }
             (None, None) => (Direction::In, "how is not known".to_owned()),
         };
         Some(Frame {
             at,
             dir,
-            op: Op::Close(Some(ABNORMAL)),
+            op: Op::Close(code.unwrap_or(Some(ABNORMAL))),
             wire: 0,
             len: 0,
             span: 0..0,
@@ -143,4 +168,4 @@ impl Flow {
 }
 
 /// The close code of a connection without a close frame (RFC 6455 §7.1.5).
-const ABNORMAL: u16 = 1006;
+pub const ABNORMAL: u16 = 1006;

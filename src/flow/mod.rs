@@ -33,7 +33,7 @@ pub use body::{Body, Fault, Reader, Spill, Spills};
 pub use calls::{Answer, Calls, Made, Titles};
 pub use channel::{Channel, Transport};
 pub use context::Context;
-pub use frame::{Frame, Op};
+pub use frame::{ABNORMAL, Frame, Op};
 pub use phases::Phases;
 pub use recorder::Recorder;
 pub use related::{Related, is_retry};

@@ -307,9 +307,11 @@ impl Exchange {
 
     /// Something failed.
     fn failed(&mut self, store: &mut Store, failure: &Failure) {
-        store.change(self.flow, |flow| flow.failures.push(failure.clone()));
-        if let Some(socket) = &mut self.socket {
-            socket.failed(store, failure);
+        match &mut self.socket {
+            Some(socket) => socket.failed(store, failure),
+            None => {
+                store.change(self.flow, |flow| flow.failures.push(failure.clone()));
+            }
         }
     }
 

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::http::{body, gap, leave_out, miss};
 use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store, Titles};
 use crate::responses::{EventKind, Turn};
-use crate::tap::{At, Direction, Failure, Phase, Redactor, Side};
+use crate::tap::{At, Direction, Failure, GOING_AWAY, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
 
 /// What is known of a WebSocket connection.
@@ -130,6 +130,28 @@ impl Socket {
     /// The connection broke, or was ended by the proxy, and a turn in progress with it.
     pub(super) fn failed(&mut self, store: &mut Store, failure: &Failure) {
         self.is_broken = true;
+        let is_over = self.turn.is_none() && failure.is_going_away();
+        store.change(self.connection, |flow| {
+            let code = failure.own_close();
+            if code.is_some() || is_over {
+                let why = failure.message.split_once(": ");
+                let reason = if failure.is_going_away() {
+                    GOING_AWAY
+                } else {
+                    why.map_or("", |(_, why)| why)
+                };
+                flow.close.get_or_insert(Close {
+                    code,
+                    reason: reason.to_owned(),
+                    dir: Direction::Out,
+                    is_framed: code.is_some(),
+                });
+            }
+            // Nobody waits for anything on a connection without a turn.
+            if !is_over {
+                flow.failures.push(failure.clone());
+            }
+        });
         if let Some(turn) = self.turn {
             store.change(turn, |flow| flow.failures.push(failure.clone()));
         }
@@ -162,9 +184,9 @@ impl Socket {
 
     /// Both directions are over: a turn in progress will not be completed, and says why.
     pub(super) fn conclude(mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
-        let close = store
-            .get(self.connection)
-            .and_then(|flow| flow.close.clone());
+        let connection = store.get(self.connection);
+        let connection = connection.filter(|flow| !flow.is_closed_by_proxy());
+        let close = connection.and_then(|flow| flow.close.clone());
         if let (Some(turn), Some(close)) = (self.turn, close)
             && (close.is_framed || !self.is_broken)
         {

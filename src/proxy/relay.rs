@@ -24,7 +24,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Sleep, sleep, timeout};
 
 use super::frames::{self, Frames};
-use crate::tap::{CUT, Direction, End, Failure, Lane, Phase, Side};
+use crate::tap::{CLOSED, CUT, CUT_INSIDE, Direction, End, Failure, GOING_AWAY, Lane, Phase, Side};
 
 /// How long a relay may be silent.
 #[derive(Clone, Copy, Debug)]
@@ -175,7 +175,7 @@ impl Why {
     /// The reason in the close frames.
     fn reason(self) -> String {
         match self {
-            Self::Shutdown => "codextap ended".to_owned(),
+            Self::Shutdown => GOING_AWAY.to_owned(),
             Self::Idle(limit) => format!("no bytes for {limit:?}"),
         }
     }
@@ -251,10 +251,10 @@ impl Why {
     fn failure(self, sent: Last, got: Last) -> Failure {
         let code = self.code();
         let how = match (sent, got) {
-            (Last::Cut, Last::Cut) => "cut inside frames both ways".to_owned(),
-            (Last::Cut, _) => "cut inside a frame of the client".to_owned(),
-            (_, Last::Cut) => "cut inside a frame of the upstream".to_owned(),
-            (Last::Closed, _) | (_, Last::Closed) => format!("closed with {code}"),
+            (Last::Cut, Last::Cut) => format!("{CUT_INSIDE}frames both ways"),
+            (Last::Cut, _) => format!("{CUT_INSIDE}a frame of the client"),
+            (_, Last::Cut) => format!("{CUT_INSIDE}a frame of the upstream"),
+            (Last::Closed, _) | (_, Last::Closed) => format!("{CLOSED}{code}"),
             (Last::Theirs, Last::Theirs) => "cut behind the close frames".to_owned(),
         };
         let why = match self {

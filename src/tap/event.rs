@@ -147,6 +147,37 @@ impl Failure {
         Self::ended(phase, KILLED)
     }
 
+    /// The code of the proxy's own close frame (RFC 6455 §5.5.1), if it ended a connection with one.
+    #[must_use]
+    pub fn own_close(&self) -> Option<u16> {
+        let (code, _) = self.message.strip_prefix(CLOSED)?.split_once(": ")?;
+        code.parse().ok().filter(|_| self.phase == Phase::Relay)
+    }
+
+    /// Whether the proxy ended a connection between two frames, because the program ended.
+    #[must_use]
+    pub fn is_going_away(&self) -> bool {
+        let how = self.message.strip_suffix(CUT);
+        self.phase == Phase::Relay && how.is_some_and(|how| !how.starts_with(CUT_INSIDE))
+    }
+
+    /// The failure in words, for the screen. [`fmt::Display`] has the names that captures hold.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let side = match self.side {
+            Side::Client => "Codex",
+            Side::Upstream => "upstream",
+        };
+        let phase = match self.phase {
+            Phase::Route => "choosing the upstream",
+            Phase::Request => "sending the request",
+            Phase::Head => "waiting for the response",
+            Phase::Relay => "open connection",
+            Phase::Connect | Phase::Body => self.phase.as_str(),
+        };
+        format!("{side} side, {phase}: {}", self.message)
+    }
+
     fn ended(phase: Phase, why: &str) -> Self {
         Self {
             side: Side::Client,
@@ -161,6 +192,15 @@ pub const KILLED: &str = "codextap was killed while this was live";
 
 /// Why the proxy ends what still goes on when the program ends.
 pub const CUT: &str = "codextap ended while this was live";
+
+/// The reason in the proxy's own close frames when the program ends.
+pub const GOING_AWAY: &str = "codextap ended";
+
+/// How the message of a failure begins that is the proxy's own close frame, before its code.
+pub const CLOSED: &str = "closed with ";
+
+/// How the message of a failure begins that left a frame without its end.
+pub const CUT_INSIDE: &str = "cut inside ";
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

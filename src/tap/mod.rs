@@ -28,7 +28,8 @@ pub use backlog::Backlog;
 pub use channel::{Limits, Receiver, Tap, channel};
 pub use clock::{At, Clock};
 pub use event::{
-    CUT, Connection, Direction, End, Event, ExchangeId, Failure, KILLED, Kind, Phase, Side,
+    CLOSED, CUT, CUT_INSIDE, Connection, Direction, End, Event, ExchangeId, Failure, GOING_AWAY,
+    KILLED, Kind, Phase, Side,
 };
 pub use exchange::{Exchange, error_chain};
 pub use head::{CHANGED, Field, RequestHead, ResponseHead, Value, field, fields, is_form};

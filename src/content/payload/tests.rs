@@ -143,6 +143,8 @@ fn heads_are_aligned_and_secrets_marked() {
         dir: Direction::In,
         is_framed: true,
     });
+    assert!(tab(&flow, Tab::Headers).contains("\nclosed           by codextap, 1011 bye\n"));
+    frame(&mut flow, 5, Direction::In, Op::Close(Some(1011)), "bye");
     flow.connection = Some(Connection {
         proxy: Some("http://proxy:3128".into()),
         connect: Some(std::time::Duration::from_millis(12)),

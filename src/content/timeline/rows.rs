@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::super::{Document, Folds, Line, Role, format, gist, response};
 use super::{Block, Place, Title, Track};
-use crate::flow::{Flow, FlowId, FlowKind, Frame, Op};
+use crate::flow::{ABNORMAL, Flow, FlowId, FlowKind, Frame, Op};
 use crate::responses::{EventKind, event_name};
 use crate::tap::{At, Direction};
 use crate::text::{pad, pad_start};
@@ -295,7 +295,12 @@ impl Rows<'_> {
             Direction::Out => Role::Dim,
             Direction::In => Role::FrameClose,
         };
-        line.add("ended without close", role);
+        let how = if frame.op == Op::Close(Some(ABNORMAL)) {
+            "ended without close"
+        } else {
+            "closed"
+        };
+        line.add(how, role);
         line.add(" · ", Role::Dim);
         line.add(frame.fault.as_deref().unwrap_or_default(), Role::Text);
         if let Op::Close(Some(code)) = frame.op {

@@ -372,13 +372,21 @@ fn an_end_without_a_close_frame_has_a_row_of_its_own() {
         assert_eq!(plain(&chosen).lines().count(), 1);
     }
     assert_eq!(update(&ws), Some(1), "it can be selected");
+    // A close frame that was not relayed is codextap's own.
+    ws.close = Some(Close {
+        code: Some(1001),
+        reason: crate::tap::GOING_AWAY.to_owned(),
+        dir: Direction::Out,
+        is_framed: true,
+    });
+    assert!(rows(&ws).contains(" closed · codextap ended · 1001"));
     ws.close = None;
     ws.failures.push(Failure {
         side: Side::Upstream,
         phase: Phase::Relay,
         message: "connection reset".to_owned(),
     });
-    assert!(rows(&ws).contains("ended without close · upstream"));
+    assert!(rows(&ws).contains("ended without close · upstream side, open connection"));
     // One that is told by a frame, and one that was refused, have none.
     frame(&mut ws, 390, Direction::In, Op::Close(Some(1000)), "");
     assert_eq!(rows(&ws).lines().count(), 2);

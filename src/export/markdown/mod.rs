@@ -307,6 +307,7 @@ fn connection(flow: &Flow, out: &mut String) {
     match &flow.close {
         Some(close) => {
             let who = match close.dir {
+                _ if flow.is_closed_by_proxy() => "codextap",
                 crate::tap::Direction::Out => "Codex",
                 crate::tap::Direction::In => "The upstream",
             };
