@@ -78,6 +78,9 @@ fn percent(usage: &Usage) -> u128 {
 /// Where the prefix that is shared with the turn before ended, and what that cost.
 fn cache(around: &Around<'_>, usage: Usage, before: Option<Usage>) -> Option<Line> {
     let (asked, asked_before) = (around.asked?, around.asked_before?);
+    if asked.items.is_empty() {
+        return None;
+    }
     let line = fact("Cache");
     if asked.badge.is_missing() || asked_before.badge.is_missing() {
         let why = "not known: what the request continues was not captured";

@@ -56,12 +56,16 @@ impl Place {
 
 impl Break {
     /// Where the prompt `after` leaves that of `before`; `None` where it goes on from it, and the cache
-    /// was used. Usage is what the responses reported.
+    /// was used. Usage is what the responses reported. A warm-up without input leaves nothing: the rest of its prompt
+    /// is yet to come.
     #[must_use]
     pub fn between(
         (before, used_before): (&Effective, Option<Usage>),
         (after, used_after): (&Effective, Option<Usage>),
     ) -> Option<Self> {
+        if after.items.is_empty() {
+            return None;
+        }
         let could = used_before.map_or(0, |usage| usage.input);
         let could = if could < FIRST {
             0

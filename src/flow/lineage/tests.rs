@@ -319,6 +319,12 @@ fn the_cached_prefix_ends_at_the_first_difference() {
         Break::between((&before, used(5_000, 0)), (&longer, used(6_000, 4_992))),
         None
     );
+    // A warm-up after the conversation was resumed: what follows is yet to come.
+    let warm_up = alone(&json!({"model": base["model"], "input": []}));
+    assert_eq!(
+        Break::between((&before, used(5_000, 0)), (&warm_up, used(6_000, 1_024))),
+        None
+    );
     // One step less than could be is no loss: it depends on where the provider cut.
     let almost = (&longer, used(6_000, 4_992 - 128));
     assert_eq!(Break::between((&before, used(5_000, 0)), almost), None);
