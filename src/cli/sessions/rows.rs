@@ -182,17 +182,26 @@ fn turn_line(turn: &LogicalTurn) -> String {
         return String::new();
     };
     let usage = tally.usage;
+    // What several attempts failed with stands on their own lines.
+    let why = last.failure.as_deref().filter(|_| turn.attempts.len() == 1);
+    let has_usage = turn.attempts.iter().any(|attempt| attempt.usage.is_some());
+    let used = if has_usage {
+        let share = format::share(usage.cached, usage.input);
+        format!("{}  cached {share}", tokens(&usage))
+    } else {
+        NONE.to_owned()
+    };
     let parts = [
         second(turn.started()),
         turn.purpose.as_str().to_owned(),
         last.state.as_str().to_owned(),
         last.transport.as_str().to_owned(),
         model(last),
-        tokens(&usage),
-        format!("cached {}", format::share(usage.cached, usage.input)),
+        used,
         cost(&tally),
         turn.duration().map_or_else(String::new, format::duration),
         last.gist.to_string(),
+        why.map_or_else(String::new, |why| format!("({why})")),
     ];
     parts.join("  ")
 }
