@@ -189,6 +189,49 @@ fn what_is_in_the_capture_leaves_the_tail_and_is_not_added_again() {
 }
 
 #[test]
+fn a_journal_that_was_torn_at_the_end_of_a_flow_is_no_match_for_the_tail() {
+    let mut run = Run::new();
+    // It keeps the journal from being emptied.
+    let (_live, mut live) = run.stream();
+    forward(&mut live, b"data: 1\n\n");
+    run.hear();
+    let (_ended, mut inn) = run.stream();
+    let body = format!("data: {}\n\n", "x".repeat(100)).repeat(2000);
+    forward(&mut inn, body.as_bytes());
+    let slot = fs::read(run.slot(1)).unwrap();
+    inn.end(End::Complete);
+    run.hear();
+    let name = format!("{}-2", run.recording.run());
+    let journal = format!("capture.jsonl.{}.journal", run.recording.run());
+    let journal = run.home.path().join(journal);
+    let mut rows = String::new();
+    while rows.len() < body.len() {
+        yield_now();
+        rows = fs::read_to_string(&journal).unwrap_or_default();
+    }
+    // Killed when the first of its rows was written, and the line was not.
+    let is_its = |row: &&str| row.contains(&name);
+    let first = rows.split_inclusive('\n').position(|row| is_its(&row));
+    let torn: String = rows
+        .split_inclusive('\n')
+        .take(first.unwrap() + 1)
+        .collect();
+    assert!(torn.len() < body.len());
+    fs::write(&journal, torn).unwrap();
+    fs::write(run.slot(1), slot).unwrap();
+    fs::write(run.home.path().join("capture.jsonl"), "").unwrap();
+    let (count, flows) = run.kill();
+    assert_eq!(count, 2);
+    let ended = flows.iter().find(|flow| flow.name == name).unwrap();
+    assert!(ended.response.body.text() == Some(&body));
+    // And by itself the journal does not pass for the whole.
+    fs::write(run.slot(1), "").unwrap();
+    let (_, flows) = run.kill();
+    let ended = flows.iter().find(|flow| flow.name == name).unwrap();
+    assert!(!ended.response.body.is_complete && ended.failures.len() == 1);
+}
+
+#[test]
 fn turns_that_were_not_chosen_do_not_come_back() {
     let mut run = Run::new();
     run.recording

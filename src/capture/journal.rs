@@ -21,6 +21,7 @@ use std::thread::{Builder, JoinHandle};
 
 use super::encode::{frame_head, heads, name_of_connection};
 use super::payload::text_or_base64;
+use super::record::Stamp;
 use super::row::{Part, Row, Span};
 use crate::flow::{Flow, FlowId, FlowKind, Pending, Recorder, Store};
 use crate::tap::{At, Direction, ExchangeId, Redactor};
@@ -95,7 +96,8 @@ struct Half {
 struct Shape {
     kind: FlowKind,
     has_heads: [bool; 2],
-    times: [Option<At>; 3],
+    times: [Option<At>; 2],
+    ended: Option<At>,
     counts: [usize; 4],
     is_complete: [bool; 2],
     is_closed: bool,
@@ -107,7 +109,8 @@ impl Shape {
         Self {
             kind: flow.kind,
             has_heads: [request.head.is_some(), response.head.is_some()],
-            times: [flow.connected_at, request.sent_at, flow.ended],
+            times: [flow.connected_at, request.sent_at],
+            ended: flow.ended,
             counts: [
                 flow.failures.len(),
                 flow.faults.len(),
@@ -274,7 +277,7 @@ impl Journal {
         while self.add(rows, store, id, pending, redactor, at) {}
     }
 
-    /// Adds a row with what is new of a flow; says whether there may be more.
+    /// Adds a row with what is new of a flow; says whether there may be more. Only the last one says that the flow is over.
     fn add(
         &mut self,
         rows: &mut Vec<u8>,
@@ -288,9 +291,8 @@ impl Journal {
             return false;
         };
         let known = self.known.entry(id).or_default();
-        let shape = Shape::of(flow);
+        let mut shape = Shape::of(flow);
         let connection = name_of_connection(flow, store);
-        let is_reshaped = known.shape.as_ref() != Some(&shape);
         let has_frames = flow.frames.len() > known.frames;
         let [out, inn] = &mut known.halves;
         let [out_pending, in_pending] = pending;
@@ -313,15 +315,35 @@ impl Journal {
             redactor,
             in_masked,
         );
+        let bodies = [&flow.request.body, &flow.response.body];
+        let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
+        let new_frames = &new_frames[..new_frames.len().min(FRAMES)];
+        let mut has_more = known.frames + new_frames.len() < flow.frames.len();
+        for ((half, body), is_complete) in
+            known.halves.iter().zip(bodies).zip(&mut shape.is_complete)
+        {
+            let is_cut = half.len < body.bytes().len();
+            *is_complete &= !is_cut;
+            has_more |= is_cut;
+        }
+        shape.ended = shape.ended.filter(|_| !has_more);
+        let is_reshaped = known.shape.as_ref() != Some(&shape);
         if !is_reshaped && !has_frames && out.is_none() && inn.is_none() {
             return false;
         }
-        let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
-        let new_frames = &new_frames[..new_frames.len().min(FRAMES)];
+        let heads = is_reshaped.then(|| {
+            let mut heads = heads(flow, connection.as_deref().unwrap_or_default());
+            heads.ended = shape.ended.map(Stamp);
+            heads.request.complete = shape.is_complete[0];
+            if let Some(response) = &mut heads.response {
+                response.complete = shape.is_complete[1];
+            }
+            heads
+        });
         let row = Row {
             id: flow.name.as_str().into(),
             at: at.as_micros(),
-            flow: is_reshaped.then(|| heads(flow, connection.as_deref().unwrap_or_default())),
+            flow: heads,
             left_out: false,
             out,
             inn,
@@ -345,10 +367,7 @@ impl Journal {
         rows.push(b'\n');
         known.shape = Some(shape);
         known.frames += new_frames.len();
-        let bodies = [&flow.request.body, &flow.response.body];
-        let halves = known.halves.iter().zip(bodies);
-        known.frames < flow.frames.len()
-            || (halves.into_iter()).any(|(half, body)| half.len < body.bytes().len())
+        has_more
     }
 }
 
