@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::volatile;
 use crate::capture::{self, Recovery};
+use crate::tap::Remains;
 
 /// Adds what killed programs have left to the captures in a directory, or to one capture, says what it
 /// was, and gives that for a screen to say it too. What cannot be added stays where it is.
@@ -36,6 +37,9 @@ pub(super) fn recover(place: &Path) -> Vec<String> {
             Err(problem) => problem,
         };
         say(format!("cannot recover {}: {problem}", journal.display()));
+    }
+    for directory in &tails {
+        Remains::sweep(directory);
     }
     // What cannot be set aside is skipped when it is read.
     if let Ok(Some(torn)) = capture::set_aside(place) {

@@ -1,8 +1,8 @@
 //! The tail: what is in flight, in files in memory that outlive a program that is killed.
 //!
 //! The observer works on copies and is always a little behind. So whatever goes to a client is put here before
-//! it is forwarded, as it came, by one write to a file that no disk stands behind: that takes about a microsecond
-//! and never waits. What goes to the upstream is added with the next bytes to the client. [`Remains`] reads
+//! it is forwarded, as it came, by one write to a file that no disk stands behind: that takes about a microsecond,
+//! unless that memory is swapped out or short. What goes to the upstream is added with the next bytes to the client. [`Remains`] reads
 //! what is left of a tail, and a recorder makes the flows of it that the killed program would have made.
 //!
 //! A tail is a directory, locked by the program that writes it, with a file (a *slot*) for each exchange in flight and
@@ -28,6 +28,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use rustix::process::{Resource, getrlimit};
 use serde::{Deserialize, Serialize};
 
 use super::channel::Told;
@@ -54,13 +55,19 @@ struct Shared {
     label: Mutex<Label>,
     /// The exchanges that have slots.
     live: Mutex<HashMap<ExchangeId, Arc<Slot>>>,
+    /// What is over, and has shown credentials that the label lacks.
+    over: Mutex<Vec<Arc<Slot>>>,
     pool: Mutex<Pool>,
     /// Bytes in all slots.
     bytes: AtomicU64,
     /// How many there may be.
     most: u64,
-    /// Whether it was told that something could not be written.
+    /// How many slots there may be.
+    slots: usize,
+    /// Whether it was told that something could not be written, and nothing has been since.
     has_failed: AtomicBool,
+    /// Whether it was told that an exchange goes beyond the bounds.
+    is_full: AtomicBool,
 }
 
 /// Whose tail it is, and what masks it.
@@ -93,10 +100,14 @@ struct State {
     file: Option<File>,
     /// Bytes in the file.
     len: u64,
+    /// How many of them stand for what was told before a rest.
+    rested: u64,
     /// When something happened last.
     last: At,
     /// How many bytes were relayed: from Codex, and to it; if that is all that happened since the upgrade.
     relayed: Option<[u64; 2]>,
+    /// Turns that are not to stand in the capture.
+    left_out: Vec<u32>,
     /// Records that are written with the next bytes to the client.
     pending: Vec<u8>,
 }
@@ -117,18 +128,27 @@ impl Tail {
         redactor: Redactor,
     ) -> io::Result<Self> {
         // It has its name only once it is locked, so that nobody takes it for one that was left.
+        let place = File::open(directory)?;
+        place.lock_shared()?;
         let nascent = directory.join(format!(".{name}"));
         DirBuilder::new().mode(0o700).create(&nascent)?;
-        let lock = File::open(&nascent)?;
-        lock.try_lock()?;
+        let own = directory.join(name);
         let label = Label {
             started: started.as_micros(),
             capture: capture.to_owned(),
             memory: redactor.memory(),
         };
-        label.write(&nascent)?;
-        let own = directory.join(name);
-        std::fs::rename(&nascent, &own)?;
+        let begin = || -> io::Result<File> {
+            let lock = File::open(&nascent)?;
+            lock.try_lock()?;
+            label.write(&nascent)?;
+            std::fs::rename(&nascent, &own)?;
+            Ok(lock)
+        };
+        let lock = begin().inspect_err(|_| {
+            // One that stays is removed at the next start.
+            let _ = std::fs::remove_dir_all(&nascent);
+        })?;
         Ok(Self {
             shared: Arc::new(Shared {
                 directory: own,
@@ -136,10 +156,13 @@ impl Tail {
                 redactor,
                 label: Mutex::new(label),
                 live: Mutex::default(),
+                over: Mutex::default(),
                 pool: Mutex::default(),
                 bytes: AtomicU64::new(0),
                 most: room.min(MOST),
+                slots: slots(getrlimit(Resource::Nofile).current),
                 has_failed: AtomicBool::new(false),
+                is_full: AtomicBool::new(false),
             }),
         })
     }
@@ -148,7 +171,11 @@ impl Tail {
     pub(super) fn open(&self, exchange: ExchangeId) -> Option<Arc<Slot>> {
         let shared = &self.shared;
         let file = match shared.file() {
-            Ok(file) => file?,
+            Ok(Some(file)) => file,
+            Ok(None) => {
+                shared.goes_beyond();
+                return None;
+            }
             Err(error) => {
                 shared.failed(&error);
                 return None;
@@ -161,8 +188,10 @@ impl Tail {
             state: Mutex::new(State {
                 file: Some(file),
                 len: 0,
+                rested: 0,
                 last: At::default(),
                 relayed: None,
+                left_out: Vec::new(),
                 pending,
             }),
         });
@@ -174,18 +203,28 @@ impl Tail {
     pub fn settle(&self, exchange: ExchangeId) {
         let shared = &self.shared;
         let slot = lock(&shared.live).remove(&exchange);
-        if let Some(slot) = slot {
-            // Another exchange may have credentials that this one has shown to be some.
-            shared.remember();
-            slot.drop_it(&mut lock(&slot.state));
+        let mut over = lock(&shared.over);
+        over.extend(slot);
+        // Another exchange may have credentials that one of these has shown to be some.
+        if shared.remember() {
+            for slot in over.drain(..) {
+                slot.wipe(&mut lock(&slot.state));
+            }
         }
     }
 
-    /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`].
+    /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`]: much in itself, or
+    /// more than its last rest while there is little room left.
     #[must_use]
     pub fn is_long(&self, exchange: ExchangeId) -> bool {
-        let slot = lock(&self.shared.live).get(&exchange).cloned();
-        slot.is_some_and(|slot| lock(&slot.state).len > LONG)
+        let shared = &self.shared;
+        let is_scarce = shared.bytes.load(Ordering::Relaxed) > shared.most / 2;
+        let least = if is_scarce { 0 } else { LONG };
+        let slot = lock(&shared.live).get(&exchange).cloned();
+        slot.is_some_and(|slot| {
+            let state = lock(&slot.state);
+            state.len - state.rested > least.max(state.rested)
+        })
     }
 
     /// Has `rest` stand for all that was told of a connection so far, if that is `relayed` and no more: as many
@@ -193,30 +232,35 @@ impl Tail {
     pub fn rest(&self, exchange: ExchangeId, relayed: [u64; 2], rest: &[u8]) {
         let shared = &self.shared;
         let slot = lock(&shared.live).get(&exchange).cloned();
-        let Some(slot) = slot else { return };
-        let mut state = lock(&slot.state);
-        if state.file.is_none() || state.relayed != Some(relayed) {
-            return;
-        }
-        shared.remember();
-        let mut records = Vec::with_capacity(rest.len() + HEADS);
-        record::begin(&mut records, exchange);
-        record::rested(&mut records, state.last, relayed.iter().sum(), rest);
-        let (Ok(Some(file)), more) = (shared.file(), records.len() as u64) else {
+        let Some(slot) = slot.filter(|_| shared.remember()) else {
             return;
         };
-        shared.bytes.fetch_add(more, Ordering::Relaxed);
-        if let Err(error) = file.write_all_at(&records, 0) {
-            shared.failed(&error);
-            shared.wipe(file, more);
-            return;
+        let mut records = Vec::with_capacity(rest.len() + HEADS);
+        record::begin(&mut records, exchange);
+        {
+            let state = lock(&slot.state);
+            if !state.is_at(relayed) {
+                return;
+            }
+            record::rested(&mut records, state.last, relayed.iter().sum(), rest);
+            for turn in &state.left_out {
+                record::left_out(&mut records, *turn);
+            }
         }
-        // Both stand there for a moment; the one that goes further counts.
-        let (old, len) = (
-            state.file.replace(file),
-            std::mem::replace(&mut state.len, more),
-        );
-        state.pending.clear();
+        // What goes to the client does not wait for this.
+        let Some((file, more)) = shared.file_of(&records) else {
+            return;
+        };
+        let mut state = lock(&slot.state);
+        let (old, len) = if state.is_at(relayed) {
+            // Both stand there for a moment; the one that goes further counts.
+            state.pending.clear();
+            state.rested = more;
+            let len = std::mem::replace(&mut state.len, more);
+            (state.file.replace(file), len)
+        } else {
+            (Some(file), more)
+        };
         drop(state);
         if let Some(old) = old {
             shared.wipe(old, len);
@@ -228,8 +272,11 @@ impl Tail {
         let slot = lock(&self.shared.live).get(&exchange).cloned();
         if let Some(slot) = slot {
             let mut state = lock(&slot.state);
-            record::left_out(&mut state.pending, turn);
-            slot.put(&mut state);
+            if state.file.is_some() {
+                state.left_out.push(turn);
+                record::left_out(&mut state.pending, turn);
+                slot.put(&mut state);
+            }
         }
     }
 
@@ -237,7 +284,7 @@ impl Tail {
     pub fn finish(self, is_needed: bool) {
         if !is_needed {
             // One that stays is found to be of no use at the next start.
-            let _ = std::fs::remove_dir_all(&self.shared.directory);
+            let _ = read::remove(&self.shared.directory);
         }
     }
 }
@@ -273,7 +320,7 @@ impl Shared {
         if let Some(file) = pool.free.pop() {
             return Ok(Some(file));
         }
-        if pool.made == SLOTS {
+        if pool.made >= self.slots {
             return Ok(None);
         }
         let path = self.directory.join(pool.made.to_string());
@@ -295,24 +342,59 @@ impl Shared {
         }
     }
 
-    /// Has the label say what the redactor has learned.
-    fn remember(&self) {
-        let mut label = lock(&self.label);
-        if self.redactor.knows_more(&label.memory) {
-            label.memory = self.redactor.memory();
-            if let Err(error) = label.write(&self.directory) {
-                self.failed(&error);
-            }
+    /// A file that has these bytes, and how many they are; `None` if there is no room for them.
+    fn file_of(&self, bytes: &[u8]) -> Option<(File, u64)> {
+        let more = bytes.len() as u64;
+        let all = self.bytes.load(Ordering::Relaxed) + more;
+        if more > MOST_OF_ONE || all > self.most {
+            return None;
         }
+        let file = self.file().ok()??;
+        self.bytes.fetch_add(more, Ordering::Relaxed);
+        if let Err(error) = file.write_all_at(bytes, 0) {
+            self.failed(&error);
+            self.wipe(file, more);
+            return None;
+        }
+        Some((file, more))
     }
 
-    /// Says that something could not be written, once.
+    /// Has the label say what the redactor has learned; whether it does.
+    fn remember(&self) -> bool {
+        let mut label = lock(&self.label);
+        if !self.redactor.knows_more(&label.memory) {
+            return true;
+        }
+        let next = Label {
+            started: label.started,
+            capture: label.capture.clone(),
+            memory: self.redactor.memory(),
+        };
+        let written = next.write(&self.directory);
+        match &written {
+            Ok(()) => *label = next,
+            Err(error) => self.failed(error),
+        }
+        written.is_ok()
+    }
+
+    /// Says that something could not be written, once until something is.
     fn failed(&self, error: &io::Error) {
         if !self.has_failed.swap(true, Ordering::Relaxed) {
             let directory = self.directory.display();
             tracing::error!(
                 "cannot write {directory}: {error}; the last instant of what is in flight would be lost with a codextap \
                  that is killed"
+            );
+        }
+    }
+
+    /// Says that an exchange goes beyond the bounds, once.
+    fn goes_beyond(&self) {
+        if !self.is_full.swap(true, Ordering::Relaxed) {
+            let directory = self.directory.display();
+            tracing::info!(
+                "{directory} is full: the last instant of some of what is in flight would be lost with a kill"
             );
         }
     }
@@ -344,7 +426,7 @@ impl Slot {
     pub(super) fn write<'a>(&self, at: At, parts: impl IntoIterator<Item = &'a Bytes>) {
         let mut state = lock(&self.state);
         if state.file.is_some() {
-            for bytes in parts {
+            for bytes in parts.into_iter().filter(|bytes| !bytes.is_empty()) {
                 state.add(at, Direction::In, bytes);
             }
             self.put(&mut state);
@@ -367,16 +449,34 @@ impl Slot {
         state.len += more;
         state.pending.clear();
         state.pending.shrink_to(PENDING);
-        if let Err(error) = written {
-            if let Some(error) = error {
-                self.tail.failed(&error);
+        match written {
+            // Only read, as a rule: all exchanges share it.
+            Ok(()) if self.tail.has_failed.load(Ordering::Relaxed) => {
+                self.tail.has_failed.store(false, Ordering::Relaxed);
             }
-            self.drop_it(state);
+            Ok(()) => {}
+            Err(error) => {
+                match error {
+                    Some(error) => self.tail.failed(&error),
+                    None => self.tail.goes_beyond(),
+                }
+                self.drop_it(state);
+            }
+        }
+    }
+
+    /// Drops the exchange, and not what it has shown to be a credential.
+    fn drop_it(&self, state: &mut State) {
+        let is_remembered = self.tail.remember();
+        self.wipe(state);
+        if !is_remembered {
+            // There may be room only now.
+            self.tail.remember();
         }
     }
 
     /// Wipes what there is of the exchange, of which no more is taken.
-    fn drop_it(&self, state: &mut State) {
+    fn wipe(&self, state: &mut State) {
         state.pending = Vec::new();
         if let Some(file) = state.file.take() {
             self.tail.wipe(file, state.len);
@@ -385,6 +485,11 @@ impl Slot {
 }
 
 impl State {
+    /// Whether that is all that was relayed, and nothing else happened.
+    fn is_at(&self, relayed: [u64; 2]) -> bool {
+        self.file.is_some() && self.relayed == Some(relayed)
+    }
+
     /// Takes bytes, to be written.
     fn add(&mut self, at: At, dir: Direction, bytes: &[u8]) {
         self.last = at;
@@ -409,8 +514,14 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// The file that says whose tail it is.
 const LABEL: &str = "label";
 
-/// How many exchanges have slots at once: each takes a file descriptor, of which a process has often no more than
-/// 1024.
+/// How many exchanges have slots at once where a process may have so many file descriptors (its soft limit; `None` for any
+/// number): each takes one for good, and connections need the most of them.
+fn slots(descriptors: Option<u64>) -> usize {
+    let share = descriptors.and_then(|most| usize::try_from(most / 8).ok());
+    share.map_or(SLOTS, |share| share.min(SLOTS))
+}
+
+/// How many there are at most.
 const SLOTS: usize = 256;
 
 /// From how many bytes on a connection at rest is kept by what it needs alone: that is 100 KB or so.

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -37,9 +38,11 @@ pub struct InFlight {
 
 /// What a slot has.
 #[derive(Default)]
-struct Slot {
-    /// What stands for all that was told before, and how far that went.
-    rested: Option<(u64, Bytes)>,
+struct Contents {
+    /// What stands for all that was told before.
+    rested: Option<Bytes>,
+    /// How many bytes were relayed since the upgrade, or told without one.
+    reach: u64,
     told: Vec<(At, Told)>,
     left_out: Vec<u32>,
 }
@@ -109,13 +112,13 @@ impl Remains {
     /// # Errors
     /// What reading gives.
     pub fn read(&self) -> io::Result<InFlight> {
-        let mut slots: HashMap<ExchangeId, Slot> = HashMap::new();
+        let mut slots: HashMap<ExchangeId, Contents> = HashMap::new();
         for entry in std::fs::read_dir(&self.directory)? {
             let path = entry?.path();
             let is_slot = |name: &str| name.bytes().all(|byte| byte.is_ascii_digit());
             let name = path.file_name().and_then(|name| name.to_str());
             if name.is_some_and(is_slot)
-                && let Some((exchange, slot)) = Slot::of(std::fs::read(path)?.into())
+                && let Some((exchange, slot)) = Contents::of(std::fs::read(path)?.into())
             {
                 let before = slots.entry(exchange).or_default();
                 // One may be about to be replaced by another one, which may not be written yet.
@@ -129,7 +132,7 @@ impl Remains {
         for (exchange, slot) in slots {
             let turns = slot.left_out.into_iter().map(|turn| (exchange, turn));
             in_flight.left_out.extend(turns);
-            let rested = slot.rested.map(|(_, rest)| (exchange, rest));
+            let rested = slot.rested.map(|rest| (exchange, rest));
             in_flight.resting.extend(rested);
             let of_it = slot.told.into_iter();
             told.extend(of_it.map(|(at, told)| (exchange, at, told)));
@@ -150,11 +153,62 @@ impl Remains {
     /// # Errors
     /// What removing gives.
     pub fn remove(self) -> io::Result<()> {
-        match std::fs::remove_dir_all(&self.directory) {
+        match remove(&self.directory) {
             Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
             _ => Ok(()),
         }
     }
+
+    /// Removes what nobody will recover, of all tails in `directory` whose programs are gone: those that do not say whose they
+    /// are, because they were being made or removed, those whose capture's directory is gone, and those that have not
+    /// changed for a week.
+    pub fn sweep(directory: &Path) {
+        // One that is being made may not be locked yet: nobody makes one meanwhile.
+        let Ok(place) = File::open(directory) else {
+            return;
+        };
+        if place.try_lock().is_err() {
+            return;
+        }
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        for tail in entries.filter(|it| it.file_type().is_ok_and(|kind| kind.is_dir())) {
+            let tail = tail.path();
+            let lock = File::open(&tail).and_then(|lock| Ok(lock.try_lock().map(|()| lock)?));
+            if lock.is_ok() && is_abandoned(&tail) {
+                // One that stays is there at the next start.
+                let _ = remove(&tail);
+            }
+        }
+    }
+}
+
+/// Whether nobody will recover a tail.
+fn is_abandoned(tail: &Path) -> bool {
+    let name = tail.file_name().unwrap_or_default();
+    if name.as_encoded_bytes().starts_with(b".") {
+        return true;
+    }
+    let is_lost = match Label::read(tail) {
+        Ok(label) => {
+            (label.capture.parent()).is_none_or(|home| matches!(home.try_exists(), Ok(false)))
+        }
+        Err(error) => error.kind() == ErrorKind::NotFound,
+    };
+    let files = std::fs::read_dir(tail).into_iter().flatten().flatten();
+    let changed = files.filter_map(|file| file.metadata().ok()?.modified().ok());
+    let age = changed.max().and_then(|last| last.elapsed().ok());
+    is_lost || age.is_some_and(|age| age > KEPT)
+}
+
+/// Removes a tail; last of all what says whose it is, without which nobody would come back for the rest.
+pub(super) fn remove(tail: &Path) -> io::Result<()> {
+    for entry in std::fs::read_dir(tail)? {
+        let path = entry?.path();
+        if !path.ends_with(LABEL) {
+            std::fs::remove_file(path)?;
+        }
+    }
+    std::fs::remove_dir_all(tail)
 }
 
 impl Label {
@@ -164,7 +218,7 @@ impl Label {
     }
 }
 
-impl Slot {
+impl Contents {
     /// What a slot has, and whose it is.
     fn of(bytes: Bytes) -> Option<(ExchangeId, Self)> {
         let mut records = records(bytes);
@@ -180,10 +234,16 @@ impl Slot {
                     // The order counts, whatever the clock says.
                     standing.last = standing.last.max(at);
                     standing.take(&told);
+                    match &told {
+                        Told::Kind(Kind::Upgraded) => slot.reach = 0,
+                        Told::Kind(Kind::Data { bytes, .. }) => slot.reach += bytes.len() as u64,
+                        _ => {}
+                    }
                     slot.told.push((standing.last, told));
                 }
                 Record::Rested(relayed, at, rest) => {
-                    slot.rested = Some((relayed, rest));
+                    slot.rested = Some(rest);
+                    slot.reach = relayed;
                     standing = Some(Standing {
                         phase: Phase::Relay,
                         ..Standing::new(at)
@@ -202,9 +262,8 @@ impl Slot {
     }
 
     /// Of two slots of an exchange the greater one counts.
-    fn rank(&self) -> (Option<u64>, usize) {
-        let relayed = self.rested.as_ref().map(|(relayed, _)| *relayed);
-        (relayed, self.told.len())
+    fn rank(&self) -> impl Ord + use<> {
+        (self.reach, self.rested.is_some(), self.told.len())
     }
 }
 
@@ -248,3 +307,6 @@ impl Standing {
         killed.into_iter().chain(open)
     }
 }
+
+/// How long a tail waits for somebody who names its capture.
+const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);

@@ -1,5 +1,7 @@
+use std::ffi::OsStr;
 use std::fs;
 use std::net::SocketAddr;
+use std::os::unix::ffi::OsStrExt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -224,6 +226,147 @@ fn what_one_exchange_has_shown_to_be_secret_stays_secret_in_all_others() {
     assert!(format!("{echo:?}").contains("<redacted:"), "{echo:?}");
 }
 
+/// Whether a credential that was learnt before is masked in what another exchange has.
+fn is_masked_elsewhere(run: &Run, other: &Exchange, inn: &Lane) -> bool {
+    other.response(200, Version::HTTP_11, [("x-echo", KEY)]);
+    inn.before([&Bytes::from_static(b"two")]);
+    let events = run.kill().read().unwrap().events;
+    let is_echo = |event: &&Event| matches!(event.kind, Kind::Response(_));
+    let echo = &events.iter().find(is_echo).unwrap().kind;
+    format!("{echo:?}").contains("<redacted:")
+}
+
+#[test]
+fn what_shows_a_credential_stays_until_the_label_has_that() {
+    let mut run = Run::new();
+    let (other, _out, inn) = run.open();
+    inn.before([&Bytes::from_static(b"one")]);
+    let (exchange, _out, own) = run.open();
+    exchange.request(b"GET", b"/", Version::HTTP_11, [("authorization", KEY)]);
+    own.before([&Bytes::from_static(b"one")]);
+    run.told();
+    let obstacle = run.home.path().join("run/label-new");
+    fs::create_dir(&obstacle).unwrap();
+    run.tail.settle(exchange.id());
+    let slot = run.home.path().join("run/1");
+    let has_key = || {
+        let slot = fs::read(&slot).unwrap();
+        slot.windows(KEY.len()).any(|bytes| bytes == KEY)
+    };
+    assert!(has_key());
+    fs::remove_dir(&obstacle).unwrap();
+    run.tail.settle(ExchangeId(99));
+    assert!(!has_key());
+    assert!(is_masked_elsewhere(&run, &other, &inn));
+}
+
+#[test]
+fn a_credential_is_known_even_if_its_exchange_goes_beyond_a_bound() {
+    let mut run = Run::with_room(1000);
+    let (other, _out, inn) = run.open();
+    let (exchange, _out, own) = run.open();
+    exchange.request(b"GET", b"/", Version::HTTP_11, [("authorization", KEY)]);
+    run.told();
+    own.before([&Bytes::from(vec![b'x'; 1000])]);
+    assert!(is_masked_elsewhere(&run, &other, &inn));
+}
+
+#[test]
+fn a_credential_is_known_even_if_its_exchange_has_no_slot() {
+    let mut run = Run::new();
+    let (other, _out, inn) = run.open();
+    lock(&run.tail.shared.pool).made = SLOTS;
+    let (exchange, ..) = run.open();
+    exchange.request(b"GET", b"/", Version::HTTP_11, [("authorization", KEY)]);
+    run.told();
+    run.tail.settle(exchange.id());
+    assert!(is_masked_elsewhere(&run, &other, &inn));
+}
+
+#[test]
+fn turns_that_are_not_to_be_captured_are_named_after_a_rest_too() {
+    let run = Run::new();
+    let (exchange, _out, mut inn) = run.open();
+    exchange.upgraded();
+    forward(&mut inn, b"answered");
+    run.tail.leave_out(exchange.id(), 3);
+    run.tail.rest(exchange.id(), [0, 8], b"resting");
+    let in_flight = run.kill().read().unwrap();
+    assert_eq!(in_flight.resting.len(), 1);
+    assert!(in_flight.left_out.contains(&(exchange.id(), 3)));
+}
+
+#[test]
+fn a_rest_keeps_to_the_bounds_too_and_is_not_taken_for_what_grew() {
+    let run = Run::with_room(1000);
+    let (exchange, _out, inn) = run.open();
+    exchange.upgraded();
+    inn.before([&Bytes::from(vec![b'x'; 600])]);
+    // Half of all the room.
+    assert!(run.tail.is_long(exchange.id()));
+    run.tail.rest(exchange.id(), [0, 600], &[b'r'; 900]);
+    assert!(run.kill().read().unwrap().resting.is_empty());
+    let run = Run::new();
+    let (exchange, _out, inn) = run.open();
+    exchange.upgraded();
+    inn.before([&Bytes::from(vec![b'x'; 600 << 10])]);
+    assert!(run.tail.is_long(exchange.id()));
+    run.tail
+        .rest(exchange.id(), [0, 600 << 10], &vec![b'r'; 600 << 10]);
+    assert!(!run.tail.is_long(exchange.id()));
+    inn.before([&Bytes::from(vec![b'x'; 500 << 10])]);
+    assert!(!run.tail.is_long(exchange.id()));
+    inn.before([&Bytes::from(vec![b'x'; 200 << 10])]);
+    assert!(run.tail.is_long(exchange.id()));
+}
+
+#[test]
+fn a_start_that_fails_leaves_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let capture = Path::new(OsStr::from_bytes(b"/home/me/\xff.jsonl"));
+    let started = At::from_micros(7);
+    let tail = Tail::start(home.path(), "run", 9, capture, started, Redactor::new());
+    assert!(tail.is_err());
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn what_nobody_will_recover_is_removed() {
+    let run = Run::new();
+    let tails = run.home.path();
+    let make = |name: &str, capture: &Path| {
+        let started = At::from_micros(7);
+        let tail = Tail::start(tails, name, 9, capture, started, Redactor::new()).unwrap();
+        drop(tail);
+        tails.join(name)
+    };
+    let is_here = tails.join("capture.jsonl");
+    let kept = make("kept", &is_here);
+    let gone = make("gone", Path::new("/nowhere/at/all/capture.jsonl"));
+    let nameless = make("nameless", &is_here);
+    fs::remove_file(nameless.join(LABEL)).unwrap();
+    fs::write(nameless.join("0"), "a credential").unwrap();
+    let nascent = tails.join(".nascent");
+    fs::rename(make("nascent", &is_here), &nascent).unwrap();
+    let old = make("old", &is_here);
+    let label = File::options().write(true).open(old.join(LABEL)).unwrap();
+    let week = Duration::from_secs(8 * 24 * 60 * 60);
+    let modified = label.metadata().unwrap().modified().unwrap();
+    label.set_modified(modified - week).unwrap();
+    Remains::sweep(tails);
+    for tail in [gone, nameless, nascent, old] {
+        assert!(!tail.exists(), "{}", tail.display());
+    }
+    // That of a program that lives stays whatever it says.
+    assert!(kept.exists() && run.home.path().join("run").exists());
+}
+
+#[test]
+fn slots_leave_most_descriptors_to_connections() {
+    let soft = [None, Some(1 << 20), Some(1024), Some(0)];
+    assert_eq!(soft.map(slots), [SLOTS, SLOTS, 128, 0]);
+}
+
 #[test]
 fn what_goes_beyond_a_bound_is_dropped_and_the_rest_stays() {
     let run = Run::with_room(1000);
@@ -293,10 +436,15 @@ fn what_is_at_rest_is_replaced_unless_more_has_passed() {
     assert_eq!(*last, Kind::Failed(Failure::killed(Phase::Relay)));
     // Killed before the slot that was replaced was wiped: the one that goes further counts.
     let left = run.home.path().join("killed");
-    let old = [record_of(exchange.id()), vec![0; 9]].concat();
+    let old = [record_of(exchange.id(), 4), vec![0; 9]].concat();
     fs::write(left.join("0"), old).unwrap();
     let again = Remains::take(run.home.path(), "killed").unwrap().unwrap();
     assert_eq!(again.read().unwrap().events, in_flight.events);
+    // Before it had its place: the old one has gone on.
+    fs::write(left.join("0"), record_of(exchange.id(), 9)).unwrap();
+    let longer = again.read().unwrap();
+    assert_eq!(bytes_of(&longer.events, exchange.id()).len(), 27);
+    assert!(longer.resting.is_empty());
     // And one that is about to end is left as it is.
     inn.end(End::Complete);
     run.tail.rest(exchange.id(), [5, 12], b"too late");
@@ -304,11 +452,11 @@ fn what_is_at_rest_is_replaced_unless_more_has_passed() {
     assert!(second.windows(7).any(|bytes| bytes == b"resting"));
 }
 
-/// The beginning of a slot, with some bytes to the client.
-fn record_of(exchange: ExchangeId) -> Vec<u8> {
+/// The beginning of a slot, with some portions of bytes to the client.
+fn record_of(exchange: ExchangeId, portions: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     record::begin(&mut bytes, exchange);
-    for _ in 0..9 {
+    for _ in 0..portions {
         record::data(&mut bytes, At::from_micros(9), Direction::In, b"old");
     }
     bytes
