@@ -28,11 +28,16 @@ struct Run {
 
 impl Run {
     fn new() -> Self {
+        Self::with_backlog(BACKLOG)
+    }
+
+    /// With so many bytes of lines that may wait for the disk.
+    fn with_backlog(backlog: u64) -> Self {
         let home = tempfile::tempdir().unwrap();
         let (clock, redactor) = (Clock::start(), Redactor::new());
         let (tap, events) = channel(Limits::default(), clock, redactor.clone());
         let capture = home.path().join("capture.jsonl");
-        let writer = Writer::open(&capture, BACKLOG).unwrap();
+        let writer = Writer::open(&capture, backlog).unwrap();
         let started = clock.now();
         let mut recording = Recording::new(started, redactor.clone(), Some(writer));
         recording.keep_journal().unwrap();
@@ -229,6 +234,46 @@ fn a_journal_that_was_torn_at_the_end_of_a_flow_is_no_match_for_the_tail() {
     let (_, flows) = run.kill();
     let ended = flows.iter().find(|flow| flow.name == name).unwrap();
     assert!(!ended.response.body.is_complete && ended.failures.len() == 1);
+}
+
+#[test]
+fn what_is_missing_from_the_capture_stays_in_the_tail() {
+    let mut run = Run::with_backlog(1);
+    let capture = run.home.path().join("capture.jsonl");
+    fs::remove_file(&capture).unwrap();
+    fs::create_dir(&capture).unwrap();
+    let (_one, mut inn) = run.stream();
+    forward(&mut inn, b"data: 1\n\n");
+    inn.end(End::Complete);
+    run.hear();
+    assert!(run.recording.error().is_some());
+    assert!(fs::read(run.slot(0)).unwrap().ends_with(b"data: 1\n\n\n"));
+    fs::remove_dir(&capture).unwrap();
+    assert_eq!(run.kill().0, 1);
+}
+
+#[test]
+fn a_tail_that_cannot_be_read_is_told_and_the_journal_is_recovered() {
+    let mut run = Run::new();
+    let (_one, mut inn) = run.stream();
+    forward(&mut inn, b"data: 1\n\n");
+    run.hear();
+    let name = format!("capture.jsonl.{}.journal", run.recording.run());
+    while !run.home.path().join(&name).exists() {
+        yield_now();
+    }
+    let left = tempfile::tempdir().unwrap();
+    copy(run.home.path(), left.path());
+    let tails = [left.path().join("tails")];
+    let label = tails[0].join(run.recording.run()).join("label");
+    fs::write(&label, "{").unwrap();
+    let journal = left.path().join(name);
+    let recovery = capture::recover(&journal, &tails).unwrap();
+    let Recovery::Recovered { flows, unread, .. } = recovery else {
+        panic!("in use")
+    };
+    assert_eq!(flows, 1);
+    assert!(unread.is_some() && label.exists() && !journal.exists());
 }
 
 #[test]

@@ -245,7 +245,8 @@ impl Recording {
             (None, Some(journal)) => journal.settled(id),
             (None, None) => {}
         }
-        if let Some(exchange) = exchange {
+        // What is missing from the file stays in the tail, until a bound takes it.
+        if let Some(exchange) = exchange.filter(|_| lost.is_none()) {
             if let Entry::Occupied(mut count) = self.unsettled.entry(exchange) {
                 *count.get_mut() -= 1;
                 if *count.get() == 0 {
@@ -392,7 +393,13 @@ impl Recording {
                         });
                     }
                 }
-                Err(error) => self.refused = Some(error.to_string()),
+                Err(error) => {
+                    self.refused = Some(error.to_string());
+                    // It is never settled.
+                    if let Some(exchange) = exchange.filter(|_| self.tail.is_some()) {
+                        *self.unsettled.entry(exchange).or_default() += 1;
+                    }
+                }
             }
         }
         // Only now: the line of a turn names its connection.

@@ -33,6 +33,8 @@ pub enum Recovery {
         flows: usize,
         /// Where its torn last line is now, if it had one.
         torn: Option<PathBuf>,
+        /// Why the tail could not be read, which has the last instant and stays then.
+        unread: Option<String>,
     },
 }
 
@@ -86,7 +88,7 @@ pub fn absolute(capture: &Path) -> io::Result<PathBuf> {
 ///
 /// # Errors
 /// What the operating system says where the journal cannot be read or the capture not be written: the
-/// journal and the tail stay then.
+/// journal and the tail stay then. A tail that cannot be read is told beside what the journal has.
 pub fn recover(journal: &Path, tails: &[PathBuf]) -> io::Result<Recovery> {
     let capture = capture_of(journal).ok_or(ErrorKind::InvalidInput)?;
     let file = match OpenOptions::new().read(true).write(true).open(journal) {
@@ -99,7 +101,7 @@ pub fn recover(journal: &Path, tails: &[PathBuf]) -> io::Result<Recovery> {
     }
     let tail = match take_tail(journal, tails) {
         Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(Recovery::InUse),
-        taken => taken?,
+        taken => taken,
     };
     let torn = match torn::set_aside(&capture) {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
@@ -109,19 +111,27 @@ pub fn recover(journal: &Path, tails: &[PathBuf]) -> io::Result<Recovery> {
     if let Some(file) = &file {
         left.read_journal(file)?;
     }
-    if let Some(tail) = &tail {
-        left.read_tail(tail, &capture)?;
-    }
+    let read = tail.and_then(|tail| {
+        if let Some(tail) = &tail {
+            left.read_tail(tail, &capture)?;
+        }
+        Ok(tail)
+    });
     let flows = left.write(&capture)?;
-    if let Some(tail) = tail {
-        tail.remove()?;
-    }
+    let unread = match read {
+        Ok(tail) => {
+            tail.map_or(Ok(()), Remains::remove)?;
+            None
+        }
+        Err(error) => Some(error.to_string()),
+    };
     match std::fs::remove_file(journal) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => Ok(Recovery::Recovered {
             capture,
             flows,
             torn,
+            unread,
         }),
     }
 }

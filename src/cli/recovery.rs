@@ -22,7 +22,15 @@ pub(super) fn recover(place: &Path) -> Vec<String> {
                 capture,
                 flows,
                 torn,
+                unread,
             }) => {
+                if let Some(problem) = unread {
+                    let capture = capture.display();
+                    say(format!(
+                        "{capture}: cannot read what a codextap that was killed had in memory: {problem}; what its journal \
+                         has is recovered"
+                    ));
+                }
                 if let Some(torn) = torn {
                     say(is_torn(&capture, &torn));
                 }

@@ -1,6 +1,6 @@
 //! Where a [tail](crate::tap::Tail) may stand: a directory of the user's own whose files are in memory.
 //!
-//! That is `$XDG_RUNTIME_DIR/codextap/tails`, or `/dev/shm/codextap-<uid>`, if it really is a tmpfs or ramfs that nobody
+//! That is `$XDG_RUNTIME_DIR/codextap/tails`, if that directory is the user's own, or `/dev/shm/codextap-<uid>`, if it really is a tmpfs or ramfs that nobody
 //! else can enter. What stands there survives the program and not the machine. Elsewhere than on Linux there is no such place.
 
 use std::path::PathBuf;
@@ -44,24 +44,44 @@ mod linux {
 
     /// The directories that tails of killed programs may be in.
     pub(in crate::cli) fn directories() -> Vec<PathBuf> {
-        let mut directories = candidates();
+        let mut directories = everywhere(paths::session());
         directories.retain(|directory| open(directory).is_some());
         directories
     }
 
     /// The best place there is.
     pub(in crate::cli) fn place() -> Option<Place> {
-        candidates().into_iter().find_map(|directory| {
-            private_directory(&directory).ok()?;
-            let room = room(&open(&directory)?)?;
-            Some(Place { directory, room })
-        })
+        candidates(paths::session())
+            .into_iter()
+            .find_map(|directory| {
+                private_directory(&directory).ok()?;
+                let room = room(&open(&directory)?)?;
+                Some(Place { directory, room })
+            })
     }
 
-    fn candidates() -> Vec<PathBuf> {
-        let session = paths::session().map(|directory| directory.join("tails"));
+    /// Where a tail may be made by a program with such a directory of the session's.
+    fn candidates(session: Option<PathBuf>) -> Vec<PathBuf> {
+        // Under sudo the environment may name another user's, where nothing of ours belongs.
+        let session = session.filter(|directory| directory.parent().is_some_and(is_own));
+        let session = session.map(|directory| directory.join(TAILS));
         let shared = Path::new(SHARED).join(format!("codextap-{}", geteuid().as_raw()));
         session.into_iter().chain([shared]).collect()
+    }
+
+    /// Where one may be that was made by a program with another environment, too.
+    fn everywhere(session: Option<PathBuf>) -> Vec<PathBuf> {
+        let mut directories = candidates(session);
+        let login = format!("{LOGINS}/{}/codextap/{TAILS}", geteuid().as_raw()).into();
+        if !directories.contains(&login) {
+            directories.push(login);
+        }
+        directories
+    }
+
+    fn is_own(directory: &Path) -> bool {
+        let owner = std::fs::metadata(directory).map(|metadata| metadata.uid());
+        owner.is_ok_and(|owner| owner == geteuid().as_raw())
     }
 
     /// The directory, if it is ours alone and in memory.
@@ -86,6 +106,10 @@ mod linux {
         Some(if status.f_blocks == 0 { u64::MAX } else { free })
     }
 
+    /// The directory of tails beside what else there is of a session.
+    const TAILS: &str = "tails";
+    /// Where `$XDG_RUNTIME_DIR` is of each user who is logged in (`pam_systemd(8)`).
+    const LOGINS: &str = "/run/user";
     /// Where POSIX's shared memory is, in a file system of that kind (`shm_overview(7)`).
     const SHARED: &str = "/dev/shm";
     /// `TMPFS_MAGIC` and `RAMFS_MAGIC` (`statfs(2)`).
@@ -98,6 +122,30 @@ mod linux {
         use std::os::unix::fs::PermissionsExt;
 
         use super::*;
+
+        #[test]
+        fn a_tail_is_found_whatever_the_environment() {
+            let login = format!("/run/user/{}/codextap", geteuid().as_raw());
+            let login = PathBuf::from(login);
+            let tails = login.join("tails");
+            assert!(everywhere(None).contains(&tails));
+            let all = everywhere(Some(login));
+            assert_eq!(all.iter().filter(|it| **it == tails).count(), 1);
+        }
+
+        #[test]
+        fn no_place_is_made_in_the_session_of_another_user() {
+            let session = tempfile::tempdir().unwrap();
+            let made = session.path().join("codextap");
+            assert_eq!(candidates(Some(made.clone()))[0], made.join("tails"));
+            let other = if geteuid().is_root() {
+                std::os::unix::fs::chown(session.path(), Some(1), None).unwrap();
+                made
+            } else {
+                PathBuf::from("/codextap")
+            };
+            assert_eq!(candidates(Some(other)), candidates(None));
+        }
 
         #[test]
         fn a_place_is_in_memory_and_private() {

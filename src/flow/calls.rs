@@ -7,6 +7,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Flow, FlowId, Store};
 use crate::responses::{ItemKind, Request, ToolCall, ToolOutput, Turn};
 use crate::tap::At;
@@ -43,7 +45,7 @@ pub struct Made {
 }
 
 /// The titles of the calls that a turn made: what goes on on its WebSocket brings their answers, and not the calls.
-#[derive(Clone, Default, Debug)]
+#[derive(Clone, Default, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Titles(HashMap<String, String>);
 
 impl Titles {

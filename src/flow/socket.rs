@@ -35,6 +35,8 @@ pub(super) struct Socket {
 pub struct Resting {
     /// Turns begun so far.
     turns: u32,
+    /// The calls of the last one.
+    made: Titles,
     /// From Codex, and to it.
     rests: [websocket::Rest; 2],
 }
@@ -68,6 +70,7 @@ impl Socket {
         let [out, inn] = resting.rests;
         Self {
             turns: resting.turns,
+            made: resting.made,
             out: websocket::Decoder::resumed(true, deflate, MESSAGES, out),
             inn: websocket::Decoder::resumed(false, deflate, MESSAGES, inn),
             ..Self::new(connection, None)
@@ -81,6 +84,7 @@ impl Socket {
         }
         Some(Resting {
             turns: self.turns,
+            made: self.made.clone(),
             rests: [self.out.rest()?, self.inn.rest()?],
         })
     }
@@ -393,5 +397,20 @@ fn store_frame(
         && let Ok(text) = std::str::from_utf8(payload)
     {
         flow.read_event(flow.frames.len() - 1, text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_goes_on_knows_the_calls_of_the_last_turn() {
+        let mut socket = Socket::new(FlowId(0), None);
+        socket.made = serde_json::from_str(r#"{"call_1":"ls -l"}"#).unwrap();
+        let resting = serde_json::to_string(&socket.resting().unwrap()).unwrap();
+        let resting = serde_json::from_str(&resting).unwrap();
+        let resumed = Socket::resumed(FlowId(0), None, resting);
+        assert_eq!(resumed.made.get("call_1"), Some("ls -l"));
     }
 }

@@ -13,6 +13,8 @@ mod tests;
 
 use std::collections::VecDeque;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
 use self::header::Header;
@@ -69,7 +71,26 @@ pub struct Rest {
     /// Messages since then.
     messages: u64,
     /// What compressed messages may refer to, [inflated](Inflater::context).
-    context: Option<Vec<u8>>,
+    context: Option<Context>,
+}
+
+/// The bytes of an inflater's context, in base64 where they are serialized (RFC 4648 §4).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+struct Context(Vec<u8>);
+
+impl From<Context> for String {
+    fn from(Context(bytes): Context) -> Self {
+        STANDARD.encode(bytes)
+    }
+}
+
+impl TryFrom<String> for Context {
+    type Error = base64::DecodeError;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        STANDARD.decode(text).map(Self)
+    }
 }
 
 /// What was found.
@@ -190,9 +211,9 @@ impl Decoder {
         rest: Rest,
     ) -> Self {
         let mut resumed = Self::with_limit(expect_masked, deflate, limit);
-        if let (Some(parameters), Some(context)) = (deflate, rest.context) {
+        if let (Some(parameters), Some(context)) = (deflate, &rest.context) {
             let has_takeover = parameters.has_takeover(expect_masked);
-            resumed.inflater = Some(Inflater::resumed(has_takeover, &context));
+            resumed.inflater = Some(Inflater::resumed(has_takeover, &context.0));
         }
         resumed.offset = rest.offset;
         resumed.messages = rest.messages;
@@ -212,7 +233,7 @@ impl Decoder {
             return None;
         }
         let context = match &self.inflater {
-            Some(inflater) => Some(inflater.context()?.to_vec()),
+            Some(inflater) => Some(Context(inflater.context()?.to_vec())),
             None => None,
         };
         Some(Rest {

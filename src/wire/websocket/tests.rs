@@ -265,3 +265,11 @@ fn after_missing_bytes_nothing_is_guessed() {
     assert_eq!(faults(&events), expected);
     assert_eq!(decoder.skipped(), 103);
 }
+
+#[test]
+fn a_context_takes_little_more_room_in_text() {
+    let context = Context((0..=255).cycle().take(32 << 10).collect());
+    let text = serde_json::to_string(&context).unwrap();
+    assert!(text.len() < 45_000, "{}", text.len());
+    assert_eq!(serde_json::from_str::<Context>(&text).unwrap(), context);
+}
