@@ -68,8 +68,8 @@ fn ask(path: &Path, size: (u16, u16), about: &str, cases: &[Case<'_>]) {
         window.until("the turn under the cursor", |screen| {
             let mut lines = screen.lines();
             // Until the filter has judged all, others that begin like it are there, too.
-            let about = format!("{about} ");
-            let found = lines.any(|line| line.contains('▌') && line.contains(&about));
+            let cell = format!("{about} ");
+            let found = lines.any(|line| line.contains('▌') && line.contains(&cell));
             found && screen.contains(&format!("/ ^{about}$"))
         });
         window.press(keys);
