@@ -379,6 +379,43 @@ fn a_turn_tells_its_cost_and_where_its_prompt_left_that_of_the_turn_before() {
 }
 
 #[test]
+fn an_incomplete_response_tells_its_reason() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = std::fs::read_to_string("tests/fixtures/demo.jsonl").unwrap();
+    let end = "event: response.incomplete\ndata: {\"type\":\"response.incomplete\",\"response\":{\"id\":\"r\",\
+        \"status\":\"incomplete\",\"incomplete_details\":{\"reason\":\"max_output_tokens\"}}}\n\n";
+    let changed = demo.lines().map(|line| {
+        let mut flow: Value = serde_json::from_str(line).unwrap();
+        if flow["id"].as_str().unwrap().ends_with("-5") {
+            let response = &mut flow["response"];
+            let body = response["body"].as_str().unwrap();
+            let (begin, _) = body.rsplit_once("event: response.completed").unwrap();
+            response["body"] = format!("{begin}{end}").into();
+            response["events"]
+                .as_array_mut()
+                .unwrap()
+                .last_mut()
+                .unwrap()[1] = end.len().into();
+        }
+        format!("{flow}\n")
+    });
+    let changed: String = changed.collect();
+    std::fs::write(directory.path().join(CAPTURE), changed).unwrap();
+    let partial = [CAPTURE, "--filter", "is:partial ~http !~c 426"];
+    let told = |what: &str, more: &[&str]| {
+        let done = run(directory.path(), &[&[what], &partial[..], more].concat());
+        String::from_utf8(done.stdout).unwrap()
+    };
+    assert!(told("show", &[]).contains("  (max_output_tokens)\n"));
+    assert!(told("events", &[]).contains("  max_output_tokens\n"));
+    let event: Value = serde_json::from_str(&told("events", &["--json"])).unwrap();
+    assert_eq!(
+        (&event["state"], &event["failure"]),
+        (&"partial".into(), &"max_output_tokens".into())
+    );
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_one_line() {
     let directory = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| std::fs::write(directory.path().join(name), text).unwrap();

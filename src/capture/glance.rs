@@ -159,6 +159,10 @@ impl Glance<'_> {
             None if kind.asks_for_a_turn(channel, method) => return None,
             None => None,
         };
+        // Why stands in its events.
+        if turn == Some(Status::Incomplete) {
+            return None;
+        }
         let is_told = turn.is_some() || channel == Channel::Compact;
         if is_told && self.context.is_none() {
             return None;

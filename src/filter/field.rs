@@ -210,6 +210,8 @@ pub enum Flag {
     Marked,
     /// `is:mismatch`
     Mismatch,
+    /// `is:partial`
+    Partial,
     /// `is:retry`
     Retry,
     /// `is:side`
@@ -505,6 +507,11 @@ pub const FLAGS: &[Choice<Flag>] = &[
         Flag::Mismatch,
         "mismatch",
         "answered by another model than the one asked for",
+    ),
+    choice(
+        Flag::Partial,
+        "partial",
+        "ended with less than was asked for: incomplete, cancelled, referred to HTTP",
     ),
     choice(
         Flag::Retry,

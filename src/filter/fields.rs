@@ -8,7 +8,7 @@ use super::field::{Flag, Key, Part};
 use super::matches::{Subject, is_status, said, thought};
 use super::pattern::Pattern;
 use crate::flow::sessions::{Purpose, cost};
-use crate::flow::{Flow, Summary};
+use crate::flow::{Flow, State, Summary};
 use crate::responses::{
     Agent, EventKind, Item, ItemKind, Patch, Request, Status, ToolKind, Turn, text as member,
 };
@@ -133,6 +133,7 @@ fn is(flag: Flag, subject: Subject<'_>) -> bool {
         Flag::Compact => is_for(Purpose::Compaction),
         Flag::Failed => summary.is_error(),
         Flag::Incomplete => summary.turn == Some(Status::Incomplete),
+        Flag::Partial => summary.state == State::Partial,
         Flag::Live => summary.is_live(),
         Flag::Marked => subject.standing.is_marked,
         Flag::Mismatch => {

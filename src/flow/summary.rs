@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Channel, Context, Flow, FlowId, FlowKind, STALL, State, Transport};
-use crate::responses::{Agent, Identity, Status, Turn, Usage};
+use crate::responses::{Agent, Failure, Identity, Status, Turn, Usage};
 use crate::tap::At;
 
 /// A flow without its heads, bodies, frames and items: under 1 KB, whatever the flow holds.
@@ -57,7 +57,8 @@ pub struct Summary {
     pub frames: u32,
     /// [`Flow::first_delta`].
     pub first_delta: Option<Duration>,
-    /// What failed, in a few words: the model response, or else the exchange.
+    /// What failed, in a few words: the model response, or else the exchange. Of a response that is incomplete the
+    /// reason (`max_output_tokens`), as far as it gives one.
     pub failure: Option<Box<str>>,
     /// The close frame's code.
     pub close: Option<u16>,
@@ -81,8 +82,11 @@ impl Summary {
     pub fn of(flow: &Flow) -> Self {
         let turn = flow.turn.as_ref();
         let failed_turn = turn.and_then(|turn| turn.failure.as_ref());
+        let reason = turn.and_then(|turn| turn.incomplete_reason.as_deref());
         let failure = failed_turn
-            .map(|failure| failure.name().into())
+            .map(Failure::name)
+            .or(reason)
+            .map(Into::into)
             .or_else(|| Some(flow.failures.first()?.to_string().into()));
         Self {
             id: flow.id,

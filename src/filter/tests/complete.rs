@@ -67,6 +67,7 @@ fn what_begins_as_it_was_typed_comes_first_and_what_many_flows_have_before_it() 
                 "live",
                 "marked",
                 "mismatch",
+                "partial",
                 "retry",
                 "side",
                 "subagent",

@@ -104,6 +104,7 @@ const TABLE: &[(&str, bool, bool)] = &[
     ("is:compact", false, false),
     ("is:side", false, true),
     ("is:incomplete", true, false),
+    ("is:partial", true, false),
     ("is:mismatch", true, false),
     ("is:subagent", true, false),
     ("is:marked", false, false),
