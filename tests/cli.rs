@@ -111,7 +111,18 @@ mod tests {
         ),
         ("open file --theme neon", 2, "--theme neon", "mono"),
         ("record --filter ~zz", 2, "--filter: ", "»~zz«"),
-        ("open file --filter (a", 2, "--filter: ", "»"),
+        (
+            "open file --filter (a",
+            2,
+            "--filter: ",
+            "at character 1: »(«a",
+        ),
+        (
+            "--split codex exec",
+            2,
+            "--split is an option of",
+            "codextap codex --split",
+        ),
         (
             "open file --filter mdoel:x",
             2,
@@ -303,7 +314,9 @@ mod tests {
                 .unwrap()
                 .read_to_string(&mut errors)
                 .unwrap();
-            assert_eq!(errors, "");
+            let file = file.display();
+            let told = format!("codextap: captured to {file} (1 flow): codextap open {file}\n");
+            assert_eq!(errors, told);
             assert_eq!(child.wait().unwrap().code(), Some(0));
         }
         let text = fs::read_to_string(&file).unwrap();

@@ -226,6 +226,68 @@ mod tests {
     }
 
     #[test]
+    fn one_with_the_same_upstreams_is_joined_and_no_other() {
+        let home = TempDir::new().unwrap();
+        let upstream = upstream();
+        let recorder = Recorder::start(home.path(), &upstream);
+        let base = |upstream: &str, more: &[&str]| {
+            let script = ["run", "--", "sh", "-c", "echo \"$OPENAI_BASE_URL\""];
+            let mut command = codextap(home.path(), &[more, &script[..]].concat());
+            let output = command.env("CODEXTAP_API_UPSTREAM", upstream).output();
+            let (out, err) = printed(&output.unwrap());
+            (out.trim().to_owned(), err)
+        };
+        let url = format!("http://{}/v1", recorder.address);
+        assert_eq!(base(&upstream, &[]).0, url);
+        let (own, err) = base("http://127.0.0.1:9", &[]);
+        assert_ne!(own, url);
+        let own = own.strip_prefix("http://").unwrap();
+        let says = format!(
+            "codextap: {} has other upstreams: started my own on {}\n",
+            recorder.address,
+            own.strip_suffix("/v1").unwrap()
+        );
+        assert!(err.starts_with(&says), "{err}");
+        // Who names it means it.
+        let address = recorder.address.to_string();
+        let (named, err) = base("http://127.0.0.1:9", &["--listen", &address]);
+        assert_eq!(named, url);
+        assert!(
+            err.contains("records this; CODEXTAP_API_UPSTREAM has no effect"),
+            "{err}"
+        );
+    }
+
+    #[test]
+    fn where_the_capture_is_is_told_at_the_end_and_where_a_file_is_missing() {
+        let home = TempDir::new().unwrap();
+        let upstream = upstream();
+        for (more, is_told) in [(None, true), (Some("-q"), false)] {
+            let mut command = codextap(home.path(), &["record", "--listen", "127.0.0.1:0"]);
+            command.args(["--api-upstream", &upstream]).args(more);
+            let child = command.spawn().unwrap();
+            let running = home.path().join(".local/state/codextap/running");
+            let address = loop {
+                let entry = fs::read_to_string(running.join(format!("{}.json", child.id())));
+                let entry = entry.unwrap_or_default();
+                if let Some((_, rest)) = entry.split_once("\"address\":\"") {
+                    break rest.split_once('"').unwrap().0.to_owned();
+                }
+                std::thread::yield_now();
+            };
+            ask(address.parse().unwrap(), "What is six by nine");
+            interrupt(&child);
+            let (_, err) = printed(&child.wait_with_output().unwrap());
+            let output = codextap(home.path(), &["open"]).output().unwrap();
+            let hint = printed(&output).1;
+            let (_, newest) = hint.split_once("the newest capture is ").unwrap();
+            let newest = newest.trim_end();
+            let told = format!("captured to {newest} (1 flow): codextap open {newest}\n");
+            assert_eq!(err.contains(&told), is_told, "{err}");
+        }
+    }
+
+    #[test]
     fn a_codex_that_goes_elsewhere_is_told() {
         let home = TempDir::new().unwrap();
         let codex = fake_codex(home.path(), "exit 0");

@@ -269,13 +269,6 @@ impl Common {
     pub(super) fn listen_given(&self) -> Option<SocketAddr> {
         self.settings.is_set("listen").then_some(self.listen)
     }
-
-    /// Whether this run asks for upstreams of its own.
-    pub(super) fn has_upstreams(&self) -> bool {
-        ["api-upstream", "chatgpt-upstream", "route"]
-            .iter()
-            .any(|key| self.settings.is_told(key))
-    }
 }
 
 /// An address with its port.

@@ -101,6 +101,7 @@ mod tests {
             token: token.map(|token| token.parse().unwrap()),
             key: Token::random().unwrap(),
             side_channels: true,
+            upstreams: Vec::new(),
             started: 1,
         }
     }

@@ -15,9 +15,10 @@ use super::error::Error;
 use super::presence;
 use super::runtime::{self, Running};
 use super::signals::Signals;
-use super::station::{Plan, Station};
+use super::station::{Plan, Station, routes};
 use super::{child, choice, record, report};
 use crate::config::{self, paths};
+use crate::proxy::Route;
 
 /// What is to be run.
 #[derive(Debug)]
@@ -206,15 +207,16 @@ impl Job {
 
 /// Runs `job` to its end; its exit code is ours.
 pub(super) async fn launch(common: &Common, job: &Job) -> Result<ExitCode, Error> {
-    let running = if common.has_upstreams() {
-        None
-    } else {
-        running(common).await
+    let upstreams = own_upstreams(common)?;
+    let proxy = match running(common, upstreams.as_deref()).await {
+        Found::Joined(proxy) => proxy,
+        Found::Other(address) => return record(common, job, Some(address)).await,
+        Found::None => return record(common, job, None).await,
     };
-    let Some(proxy) = running else {
-        return record(common, job).await;
-    };
-    let told = ["capture", "filter", "upstream-proxy"];
+    let mut told = vec!["capture", "filter", "upstream-proxy"];
+    if upstreams.is_some_and(|upstreams| upstreams != proxy.upstreams) {
+        told.extend(UPSTREAMS);
+    }
     let told = told.iter().filter(|key| common.settings.is_told(key));
     for key in told.filter(|_| !common.quiet) {
         let (address, name) = (proxy.address, common.settings.name(key));
@@ -228,10 +230,43 @@ pub(super) async fn launch(common: &Common, job: &Job) -> Result<ExitCode, Error
     Ok(child::exit_code(status))
 }
 
-/// The codextap that runs on the address of the command line if one was given, else the newest.
-pub(super) async fn running(common: &Common) -> Option<Running> {
-    let state = paths::state().ok()?;
-    let found = runtime::find(&state.join("running")).await.running;
+/// Which codextap is to record.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// One that runs.
+    Joined(Running),
+    /// None: the newest, on this address, has other upstreams than were asked for.
+    Other(SocketAddr),
+    /// None.
+    None,
+}
+
+/// What the options of this run say where the traffic goes to, if they do.
+fn own_upstreams(common: &Common) -> Result<Option<Vec<String>>, Error> {
+    if !UPSTREAMS.iter().any(|key| common.settings.is_told(key)) {
+        return Ok(None);
+    }
+    let routes = routes(common)?;
+    Ok(Some(routes.iter().map(Route::told).collect()))
+}
+
+/// The codextap that runs on the address of the command line if one was given, else the newest that has these
+/// `upstreams`.
+pub(super) async fn running(common: &Common, upstreams: Option<&[String]>) -> Found {
+    let Ok(state) = paths::state() else {
+        return Found::None;
+    };
+    let mut found = runtime::find(&state.join("running")).await.running;
+    // Who names an address means the one that is there. With upstreams that are told, the settings file's is no more
+    // than where one may run.
+    let is_named = common.settings.is_told("listen");
+    if let Some(upstreams) = upstreams.filter(|_| !is_named) {
+        let newest = found.first().map(|newest| newest.address);
+        found.retain(|running| running.upstreams == upstreams);
+        if let Some(newest) = newest.filter(|_| found.is_empty()) {
+            return Found::Other(newest);
+        }
+    }
     let count = found.len();
     let asked = common.listen_given();
     let mut chosen = found
@@ -248,11 +283,11 @@ pub(super) async fn running(common: &Common) -> Option<Running> {
         )),
         _ => {}
     }
-    newest
+    newest.map_or(Found::None, Found::Joined)
 }
 
-/// Records as long as `job` runs.
-async fn record(common: &Common, job: &Job) -> Result<ExitCode, Error> {
+/// Records as long as `job` runs; `other`: the address of a codextap that was not joined.
+async fn record(common: &Common, job: &Job, other: Option<SocketAddr>) -> Result<ExitCode, Error> {
     let choice = choice(common)?;
     let plan = Plan {
         listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -260,8 +295,14 @@ async fn record(common: &Common, job: &Job) -> Result<ExitCode, Error> {
     };
     let station = Station::start(common, plan).await?;
     station.tell_removed(common);
-    let (proxy, capture) = (station.running.clone(), station.capture.clone());
+    let (proxy, is_quiet) = (station.running.clone(), common.quiet);
     let (ended, child_ended) = tokio::sync::oneshot::channel::<()>();
+    if let Some(other) = other.filter(|_| !common.quiet) {
+        report(&format!(
+            "{other} has other upstreams: started my own on {}",
+            proxy.address
+        ));
+    }
     // The child owns standard output.
     let recording = tokio::spawn(async move {
         let ending = async {
@@ -269,7 +310,7 @@ async fn record(common: &Common, job: &Job) -> Result<ExitCode, Error> {
             // Those of before were the child's.
             Signals::listen()
         };
-        record::recording(station, ending, choice, |_| ()).await
+        record::recording(station, ending, choice, is_quiet, |_| ()).await
     });
     let status = job.run(&proxy, common).await;
     drop(ended);
@@ -278,12 +319,8 @@ async fn record(common: &Common, job: &Job) -> Result<ExitCode, Error> {
         .map_err(|error| Error::new(format!("recording: {error}")))?;
     let status = status?;
     recorded?;
-    // Without traffic there is none.
-    if let Some(capture) = capture.filter(|capture| !common.quiet && capture.exists()) {
-        report(&format!(
-            "captured to {0}; see it with `codextap open {0}`",
-            capture.display()
-        ));
-    }
     Ok(child::exit_code(status))
 }
+
+/// The options that say where traffic goes to.
+const UPSTREAMS: [&str; 3] = ["api-upstream", "chatgpt-upstream", "route"];

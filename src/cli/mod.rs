@@ -51,6 +51,7 @@ use std::process::ExitCode;
 use jiff::tz::TimeZone;
 
 use crate::capture::{Choice, Recording, Stream, Written};
+use crate::content::format;
 use crate::filter::{Basis, Filter, Flag, Standing};
 use crate::tap::Clock;
 use crate::text::Clean;
@@ -172,6 +173,12 @@ async fn run(
             let beside = Beside::new(words, has_screen)?;
             screen::live(&common, Plan::new(&common)?, Some(beside), log).await?
         }
+        Command::Codex { .. } if split => {
+            return Err(
+                Error::usage("--split is an option of the command codex here")
+                    .hint("codextap codex --split …"),
+            );
+        }
         _ if split => return Err(Error::usage("--split is for the screen and for codex")),
         Command::Tui if has_screen => screen::live(&common, Plan::new(&common)?, None, log).await?,
         Command::Tui | Command::Record => record::record(&common, Plan::new(&common)?).await?,
@@ -278,17 +285,28 @@ fn choice(common: &Common) -> Result<Option<Choice>, Error> {
     })))
 }
 
-/// The filter's text with the part marked that the error is about.
+/// Where in the filter's text the part stands that the error is about, and the text with it marked.
 fn pointer(text: &str, span: &std::ops::Range<usize>) -> String {
     let (before, rest) = text.split_at_checked(span.start).unwrap_or((text, ""));
     let (wrong, after) = rest.split_at_checked(span.len()).unwrap_or((rest, ""));
-    format!("{before}»{wrong}«{after}")
+    let number = before.chars().count() + 1;
+    format!("at character {number}: {before}»{wrong}«{after}")
 }
 
-/// Writes what is waiting; fails when flows are missing from the file.
-fn close(mut recording: Recording) -> Result<(), Error> {
+/// Writes what is waiting, and tells where the flows are; fails when some are missing from the file.
+fn close(mut recording: Recording, is_quiet: bool) -> Result<(), Error> {
     let stream = recording.stream_to(None).map(Stream::finish);
-    let mut closed = recording.finish().map_or(Ok(()), written);
+    let mut closed = Ok(());
+    if let Some(file) = recording.finish() {
+        let (path, lines) = (file.path.clone(), file.status.lines);
+        closed = written(file);
+        if closed.is_ok() && lines > 0 && !is_quiet {
+            let (path, flows) = (path.display(), format::counted(lines, "flow"));
+            report(&format!(
+                "captured to {path} ({flows}): codextap open {path}"
+            ));
+        }
+    }
     if let Some(Err(error)) = stream.map(written) {
         match closed {
             Ok(()) => closed = Err(error),

@@ -31,7 +31,7 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
         signals.next().await;
         signals
     };
-    let recorded = recording(station, ending, choice, |summary| {
+    let recorded = recording(station, ending, choice, common.quiet, |summary| {
         if !common.quiet {
             printer.print(FlowLine(summary).to_string());
         }
@@ -48,6 +48,7 @@ pub(super) async fn recording(
     station: Station,
     ending: impl Future<Output = Signals>,
     choice: Option<Choice>,
+    is_quiet: bool,
     mut finished: impl FnMut(&Summary),
 ) -> Result<Option<Signal>, Error> {
     let clock = station.clock;
@@ -74,6 +75,6 @@ pub(super) async fn recording(
     let cut = record
         .end(proxy, Stage::Draining, &mut signals, clock)
         .await;
-    super::close(recording)?;
+    super::close(recording, is_quiet)?;
     Ok(cut)
 }

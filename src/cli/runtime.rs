@@ -1,7 +1,7 @@
 //! Where a running codextap can be found by another one.
 //!
 //! Each listening codextap keeps a small file `<pid>.json` in the directory `running` of its state
-//! directory: its address, the token it asks for, when it began, and a key made for this run. It
+//! directory: its address, the token it asks for, its upstreams, when it began, and a key made for this run. It
 //! holds a lock on it, so a file whose lock can be taken was left by a process that is gone; it is
 //! removed. That the process which holds the lock is also the one that listens on the address is
 //! for it to [prove](super::presence) with the key.
@@ -32,6 +32,8 @@ pub(super) struct Running {
     pub(super) key: Token,
     /// Whether it takes side channels.
     pub(super) side_channels: bool,
+    /// Which path goes where: [`Route::told`](crate::proxy::Route::told).
+    pub(super) upstreams: Vec<String>,
     /// When it began, in microseconds since the Unix epoch.
     pub(super) started: u64,
 }
@@ -44,6 +46,8 @@ struct Entry {
     key: String,
     #[serde(default)]
     side_channels: bool,
+    #[serde(default)]
+    upstreams: Vec<String>,
     started: u64,
 }
 
@@ -130,6 +134,7 @@ impl Announcement {
             token: running.token.as_ref().map(|it| it.as_str().to_owned()),
             key: running.key.as_str().to_owned(),
             side_channels: running.side_channels,
+            upstreams: running.upstreams.clone(),
             started: running.started,
         };
         let mut text = serde_json::to_vec(&entry)?;
@@ -202,6 +207,7 @@ fn read(path: &Path) -> io::Result<Option<Running>> {
         token: token.map_err(invalid)?,
         key: entry.key.parse().map_err(invalid)?,
         side_channels: entry.side_channels,
+        upstreams: entry.upstreams,
         started: entry.started,
     }))
 }
@@ -254,6 +260,7 @@ mod tests {
             token,
             key,
             side_channels: false,
+            upstreams: Vec::new(),
             started,
         };
         (running, stage)
@@ -323,6 +330,7 @@ mod tests {
             token: None,
             key,
             side_channels: false,
+            upstreams: Vec::new(),
             started: 1,
         };
         let (_stage, stages) = watch::channel(Stage::Serving);
@@ -340,6 +348,7 @@ mod tests {
             token: None,
             key: Token::random().unwrap(),
             side_channels: false,
+            upstreams: Vec::new(),
             started: 1,
         };
         for url in [

@@ -174,7 +174,7 @@ async fn watch(
         }
         cut = record.end(proxy, stage, &mut signals, clock).await;
     }
-    super::close(session.recording)?;
+    super::close(session.recording, common.quiet)?;
     result(end)?;
     Ok(cut)
 }

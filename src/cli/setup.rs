@@ -9,7 +9,7 @@ use super::args::Common;
 use super::aside;
 use super::codex::{self, Login};
 use super::error::Error;
-use super::launch;
+use super::launch::{self, Found};
 use super::output;
 use super::runtime::Running;
 use crate::config;
@@ -74,7 +74,10 @@ pub(super) async fn setup(common: &Common, shell: Option<Shell>) -> Result<(), E
         quiet: true,
         ..common.clone()
     };
-    let running = launch::running(&silent).await;
+    let running = match launch::running(&silent, None).await {
+        Found::Joined(running) => Some(running),
+        Found::Other(_) | Found::None => None,
+    };
     let text = lines(shell, common, running.as_ref());
     output::print(text)
 }

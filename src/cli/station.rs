@@ -138,7 +138,7 @@ impl Station {
         let key = Token::random().map_err(|error| Error::new(error.to_string()))?;
         let config = proxy::Config {
             listen: plan.listen,
-            routes: plan.routes,
+            routes: plan.routes.clone(),
             token: plan.token.clone(),
             key: Some(key.clone()),
             hosts: common.access.allow_host.clone(),
@@ -186,6 +186,7 @@ impl Station {
             token: plan.token,
             key,
             side_channels: common.side_channels,
+            upstreams: plan.routes.iter().map(Route::told).collect(),
             started: clock.now().as_micros(),
         };
         let children = proxy.children();

@@ -92,6 +92,12 @@ impl Route {
         format!("{}/", self.prefix)
     }
 
+    /// Which prefix leads where, as `--route` takes it.
+    #[must_use]
+    pub fn told(&self) -> String {
+        format!("{}={}{}", self.prefix, self.origin, self.base)
+    }
+
     /// Scheme and authority of the upstream.
     #[must_use]
     pub fn origin(&self) -> &Arc<str> {

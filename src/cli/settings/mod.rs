@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use clap::builder::BoolishValueParser;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
@@ -258,8 +259,34 @@ fn refused(error: clap::Error, settings: &[Setting]) -> Stop {
     let blamed = settings.iter().find(|setting| setting.is_blamed(&error));
     Stop::Failed(match blamed {
         Some(setting) => renamed(&error, &setting.variable()),
-        None => Error::of_arguments(&error),
+        None => misused(&error),
     })
+}
+
+/// What the parser says of the command line; where a capture is missing on it, with the newest one as the hint.
+fn misused(error: &clap::Error) -> Error {
+    let failure = Error::of_arguments(error);
+    match newest_capture().filter(|_| lacks_a_file(error)) {
+        Some(path) => failure.hint(format!("the newest capture is {}", path.display())),
+        None => failure,
+    }
+}
+
+fn lacks_a_file(error: &clap::Error) -> bool {
+    let lacking = match error.get(ContextKind::InvalidArg) {
+        Some(ContextValue::Strings(lacking)) => lacking.as_slice(),
+        _ => &[],
+    };
+    error.kind() == ErrorKind::MissingRequiredArgument
+        && lacking.iter().any(|argument| argument == "<FILE>...")
+}
+
+/// The capture of the state directory that began last: their names begin with the date.
+fn newest_capture() -> Option<PathBuf> {
+    let entries = std::fs::read_dir(paths::state().ok()?).ok()?;
+    let paths = entries.flatten().map(|entry| entry.path());
+    let captures = paths.filter(|path| path.extension().is_some_and(|it| it == "jsonl"));
+    captures.max()
 }
 
 /// Where the settings file is looked for, and the file, if it is there.
