@@ -27,15 +27,20 @@ pub(super) struct Away {
 }
 
 impl Away {
-    /// Starts the user's shell (`SHELL`) on a terminal that was given back.
+    /// Starts the user's shell (`SHELL`) on a terminal that was given back; `has_capture`: what passes is recorded.
     ///
     /// # Errors
     /// When it cannot be started.
-    pub(super) fn shell() -> io::Result<Self> {
+    pub(super) fn shell(has_capture: bool) -> io::Result<Self> {
         let name = config::environment("SHELL").filter(|name| !name.is_empty());
         let name = name.unwrap_or_else(|| "/bin/sh".to_owned());
         // What is not written is not missed.
-        let _ = writeln!(io::stdout(), "{GREETING}");
+        let going = if has_capture {
+            "recording"
+        } else {
+            "without a capture"
+        };
+        let _ = writeln!(io::stdout(), "codextap goes on {going}. {BACK}");
         let child = Command::new(&name).spawn();
         let child =
             child.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
@@ -137,7 +142,6 @@ impl Drop for Away {
 }
 
 /// What the user is told.
-const GREETING: &str =
-    "codextap goes on recording. Leave this shell (exit, Ctrl-D) to see it again.";
+const BACK: &str = "Leave this shell (exit, Ctrl-D) to see it again.";
 /// How long until it is asked again whose the terminal is.
 const PATIENCE: Duration = Duration::from_millis(250);

@@ -119,7 +119,7 @@ fn leave(session: &mut Session, front: Front<'_>, effect: Effect) -> io::Result<
     terminal.release();
     let away = match effect {
         Effect::View { viewer, text } => Away::view(viewer, &text),
-        _ if session.app.options().is_proxy => Away::shell(),
+        _ if session.app.options().is_proxy => Away::shell(session.app.options().capture.is_some()),
         _ => {
             #[cfg(unix)]
             rustix::process::kill_current_process_group(rustix::process::Signal::TSTP)?;

@@ -41,6 +41,18 @@ fn ctrl_z_stops_the_screen_and_nothing_else() {
 }
 
 #[test]
+fn behind_a_shell_it_does_not_say_that_it_records_what_it_does_not() {
+    let home = TempDir::new().unwrap();
+    let mut window = Window::codextap(["demo"], (120, 40), home.path());
+    window.shows(&["Can `Pol"]);
+    window.press("\x1a");
+    window.shows(&["codextap goes on without a capture"]);
+    window.press("exit\n");
+    window.takes();
+    leave(window);
+}
+
+#[test]
 fn a_signal_ends_it_behind_a_shell_too() {
     let home = TempDir::new().unwrap();
     let capture = home.path().join("live.jsonl");
