@@ -2,7 +2,7 @@
 
 use codextap::content::Role;
 use codextap::view::{Depth, Theme, ThemeError, Ui};
-use ratatui::style::{Color, Style};
+use ratatui::style::{Color, Modifier, Style};
 
 #[test]
 fn every_theme_loads() {
@@ -160,6 +160,18 @@ fn without_colour_there_is_none() {
     for style in roles.chain(parts) {
         assert_eq!((style.fg, style.bg), (None, None));
     }
+}
+
+#[test]
+fn without_colour_what_is_shown_and_what_has_the_keys_is_marked() {
+    let theme = Theme::load("mono", &[]).unwrap();
+    // Many terminals show bold and dim as the rest.
+    let sure = Modifier::UNDERLINED | Modifier::REVERSED;
+    let marks = [Ui::TitleFocused, Ui::Title, Ui::Tab].map(|ui| theme.ui(ui).add_modifier & sure);
+    assert_eq!(
+        marks,
+        [Modifier::REVERSED, Modifier::UNDERLINED, Modifier::empty()]
+    );
 }
 
 #[test]
