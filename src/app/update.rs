@@ -236,6 +236,9 @@ impl App {
             Action::Copy => return self.begin_copy(),
             Action::Pager => return self.view(Viewer::Pager),
             Action::Editor => return self.view(Viewer::Editor),
+            Action::Wrap if self.focus() == Pane::Frames => {
+                self.note("frames are one line each".to_owned());
+            }
             Action::Wrap => self.display.is_wrapped = !self.display.is_wrapped,
             Action::CopyFlow => return self.copy_flow(),
             Action::Follow => self.toggle_follow(),

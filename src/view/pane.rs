@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::app::focus::Pane;
 use crate::app::layout::Placed;
 use crate::app::leaf::{Row, cut_line, text_of};
-use crate::content::Line;
+use crate::content::{Line, Role};
 use crate::text::width;
 
 /// Draws a detail pane.
@@ -149,7 +149,7 @@ impl<'a> Matches<'a> {
     }
 }
 
-/// Draws a row of a line.
+/// Draws a row of a line; where it is cut it ends with `…`.
 pub(super) fn draw_row(
     line: &Line,
     row: &Row,
@@ -169,7 +169,12 @@ pub(super) fn draw_row(
         if from < to
             && let Some(piece) = text.get(from - start..to - start)
         {
+            let is_cut = width(piece.trim_end()) > usize::from(end.saturating_sub(x));
             x = put(buf, x, y, end, piece, theme.role(span.role));
+            if is_cut {
+                put(buf, end - 1, y, end, "…", theme.role(Role::Dim));
+                break;
+            }
         }
         start += text.len();
     }
@@ -229,8 +234,34 @@ pub(super) fn scrollbar(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::content::{Role, Span};
+    use crate::content::Span;
     use crate::text::Clean;
+
+    /// The cells of a row that is drawn between columns 1 and 13.
+    fn drawn(line: &Line, row: &Row) -> String {
+        let theme = Theme::load("default-dark", &[]).unwrap().loaded();
+        let mut buf = Buffer::empty(Rect::new(0, 0, 14, 1));
+        draw_row(line, row, 1, 0, 13, &theme, &mut buf);
+        let cells = buf.content.iter();
+        cells.map(ratatui::buffer::Cell::symbol).collect()
+    }
+
+    #[test]
+    fn a_row_that_is_cut_says_so() {
+        for (text, cells) in [
+            ("twelve cells", " twelve cells "),
+            ("thirteen cells", " thirteen ce… "),
+        ] {
+            let line = Line {
+                spans: vec![Span {
+                    text: Clean::new(text),
+                    role: Role::Text,
+                }],
+                ..Line::default()
+            };
+            assert_eq!(drawn(&line, &cut_line(0, &line)), cells);
+        }
+    }
 
     #[test]
     fn blanks_beyond_the_edge_do_not_move_the_colours() {
@@ -248,14 +279,6 @@ mod tests {
             range: 0..text.len(),
             indent: 2,
         };
-        let theme = Theme::load("default-dark", &[]).unwrap().loaded();
-        let mut buf = Buffer::empty(Rect::new(0, 0, 14, 1));
-        draw_row(&line, &row, 1, 0, 13, &theme, &mut buf);
-        let cells: String = buf
-            .content
-            .iter()
-            .map(ratatui::buffer::Cell::symbol)
-            .collect();
-        assert_eq!(cells, "   let x = 1; ");
+        assert_eq!(drawn(&line, &row), "   let x = 1; ");
     }
 }

@@ -251,6 +251,14 @@ fn said(scene: &Scene) -> &str {
 }
 
 #[test]
+fn frames_are_not_wrapped_and_that_is_said() {
+    let mut scene = Scene::finished();
+    scene.app.prepare((160, 50));
+    scene.press("5b");
+    assert_eq!(said(&scene), "frames are one line each");
+}
+
+#[test]
 fn what_the_list_is_sorted_by_is_said() {
     let mut scene = Scene::finished();
     scene.app.prepare((120, 40));
