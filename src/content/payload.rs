@@ -15,6 +15,9 @@ pub fn payload(flow: &Flow, around: &Around<'_>, tab: Tab, folds: &Folds) -> Doc
     match tab {
         Tab::Request => {
             problems(&mut document, flow);
+            if let Some(turn) = &flow.turn {
+                response::failed(&mut document, turn);
+            }
             request::request(&mut document, flow, around, folds);
             rest(&mut document, &flow.request.body);
         }

@@ -53,7 +53,9 @@ fn side(document: &mut Document, title: &str, body: &Body, key: &str, folds: &Fo
 
 fn frames(document: &mut Document, flow: &Flow, folds: &Folds) {
     if flow.frames.is_empty() {
-        let text = if flow.is_live() {
+        let text = if flow.kind == FlowKind::Ws {
+            "The frames of a connection stand in its turns, below it in the list."
+        } else if flow.is_live() {
             "no frames yet"
         } else {
             "no frames"

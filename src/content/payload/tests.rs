@@ -10,6 +10,23 @@ fn tab(flow: &Flow, tab: Tab) -> String {
 }
 
 #[test]
+fn a_request_begins_with_why_its_turn_failed() {
+    let failed = r#"{"type":"response.failed","response":{"id":"r","status":"failed","error":{"code":"rate_limit_exceeded","message":"slow down"}}}"#;
+    let flow = streamed(&[failed]);
+    let first = |flow: &Flow| tab(flow, Tab::Request).lines().next().unwrap().to_owned();
+    assert!(first(&flow).starts_with("✗ "), "{}", first(&flow));
+    assert!(first(&flow).contains("slow down"), "{}", first(&flow));
+    assert!(!first(&streamed(&TURN)).starts_with('✗'));
+}
+
+#[test]
+fn the_frames_of_a_connection_stand_in_its_turns() {
+    let ws = answered(flow(FlowKind::Ws, "/v1/responses"), 101, "text/plain");
+    let told = "The frames of a connection stand in its turns, below it in the list.";
+    assert_eq!(tab(&ws, Tab::Raw).trim_end(), told);
+}
+
+#[test]
 fn a_response_is_told_errors_first() {
     let mut flow = streamed(&TURN);
     flow.failures.push(Failure {
