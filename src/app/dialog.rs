@@ -87,6 +87,8 @@ pub struct Preview {
 /// The dialog.
 #[derive(Clone, Debug)]
 pub struct Dialog {
+    /// Whether it began as an export.
+    is_export: bool,
     form: Form,
     /// The flows to choose from.
     choices: Vec<(Which, Vec<FlowId>)>,
@@ -177,6 +179,16 @@ impl Which {
 }
 
 impl Dialog {
+    /// What it is for.
+    #[must_use]
+    pub fn title(&self) -> &'static str {
+        if self.is_export {
+            "Export flows"
+        } else {
+            "Save flows"
+        }
+    }
+
     /// The form.
     #[must_use]
     pub fn form(&self) -> Form {
@@ -300,7 +312,12 @@ impl Dialog {
     fn take_form(&mut self, form: Form) {
         let old = self.form.extension();
         if let Some(stem) = self.path.text().strip_suffix(old) {
-            self.path = Edit::new(format!("{stem}{}", form.extension()));
+            let path = format!("{stem}{}", form.extension());
+            self.path = if self.path.is_selected() {
+                Edit::selected(path)
+            } else {
+                Edit::new(path)
+            };
         }
         self.form = form;
         self.note = None;
@@ -396,11 +413,12 @@ impl App {
         };
         let chosen = choices.iter().position(|(which, _)| *which == wanted);
         Ok(Dialog {
+            is_export: !is_save,
             form,
             choices,
             chosen: chosen.unwrap_or(0),
-            path: Edit::new(format!("{}{}", self.file_stem(), form.extension())),
-            field: Field::Path,
+            path: Edit::selected(format!("{}{}", self.file_stem(), form.extension())),
+            field: if is_save { Field::Path } else { Field::Form },
             note: None,
             round: 0,
             preview: None,

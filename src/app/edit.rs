@@ -9,6 +9,8 @@ use tui_input::{Input, InputRequest};
 #[derive(Clone, Default, Debug)]
 pub struct Edit {
     input: Input,
+    /// Whether the whole text is selected, so that what is typed first replaces it.
+    is_selected: bool,
 }
 
 impl Edit {
@@ -17,7 +19,23 @@ impl Edit {
     pub fn new(text: String) -> Self {
         Self {
             input: Input::new(text),
+            is_selected: false,
         }
+    }
+
+    /// The same, with the whole text selected: what is typed or pasted first replaces it, as in the dialogs of
+    /// desktops, and a key that moves keeps it.
+    pub(super) fn selected(text: String) -> Self {
+        Self {
+            is_selected: true,
+            ..Self::new(text)
+        }
+    }
+
+    /// Whether the whole text is selected.
+    #[must_use]
+    pub fn is_selected(&self) -> bool {
+        self.is_selected
     }
 
     /// What was typed.
@@ -45,6 +63,7 @@ impl Edit {
         let whole = format!("{before}{part}{after}");
         Self {
             input: Input::new(whole).with_cursor(cursor),
+            is_selected: false,
         }
     }
 
@@ -55,6 +74,7 @@ impl Edit {
             return false;
         };
         let is_insert = matches!(request, InputRequest::InsertChar(_));
+        self.replace_selected(is_insert);
         if !is_insert || self.text().len() < MAX_TEXT {
             self.input.handle(request);
         }
@@ -63,6 +83,7 @@ impl Edit {
 
     /// Takes pasted text, as much as fits; line breaks and other control characters become spaces.
     pub(super) fn paste(&mut self, text: &str) {
+        self.replace_selected(true);
         let (before, after) = self.text().split_at(self.cursor());
         let room = MAX_TEXT.saturating_sub(self.text().len());
         let mut ends = (0..=room.min(text.len())).rev();
@@ -71,6 +92,13 @@ impl Edit {
         let cursor = self.input.cursor() + pasted.chars().count();
         let whole = format!("{before}{pasted}{after}");
         self.input = Input::new(whole).with_cursor(cursor);
+    }
+
+    /// Ends the selection, with the text if something `is_inserted` in its place.
+    fn replace_selected(&mut self, is_inserted: bool) {
+        if std::mem::take(&mut self.is_selected) && is_inserted {
+            self.input = Input::default();
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::style::Modifier;
+use ratatui::style::{Modifier, Style};
 
 use super::overlay::frame;
 use super::pane::{draw_row, scrollbar};
@@ -22,7 +22,7 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
         app.place(Overlay::Dialog),
         app.place_of_text(Overlay::Dialog),
     );
-    frame("Save flows", area, theme, buf);
+    frame(dialog.title(), area, theme, buf);
     let row = |number: u16| Rect::new(text.x, area.y + 1 + number, text.width, 1);
     let forms = Form::ALL.map(|form| (form.title().to_owned(), form == dialog.form()));
     choice(
@@ -52,7 +52,15 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
     );
     let place = label("file", dialog.field() == Field::Path, row(2), theme, buf);
     let path = dialog.path();
-    line(path.text(), path.cursor(), None, place, theme, buf);
+    let end = line(path.text(), path.cursor(), None, place, theme, buf);
+    if path.is_selected() {
+        let columns = end.saturating_sub(place.x + 1);
+        let selected = Rect {
+            width: columns,
+            ..place
+        };
+        buf.set_style(selected, Style::new().add_modifier(Modifier::UNDERLINED));
+    }
     note(dialog, row(3), theme, buf);
     preview(app, dialog, area, text, theme, buf);
 }

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use codextap::app::{Effect, Form, Msg, Note, Outcome, Overlay, Preview, Question, Save, Which};
+use codextap::app::{
+    Effect, Field, Form, Msg, Note, Outcome, Overlay, Preview, Question, Save, Which,
+};
 use codextap::capture::Existing;
 
 use super::scene::Scene;
@@ -46,8 +48,8 @@ fn the_dialog_shows_what_is_written_and_what_of_it_is_masked() {
     for size in SIZES {
         check("export", previewed("kkmx"), size, "");
     }
-    check("export-form", previewed("x"), (80, 24), "<up><up>");
-    check("export-flows", previewed("x"), (60, 24), "<up>");
+    check("export-form", previewed("x"), (80, 24), "");
+    check("export-flows", previewed("x"), (60, 24), "<down>");
     let mut scene = previewed("w");
     let path = Path::new("/home/me/a-very-long-directory/of-captures/kept.jsonl").to_owned();
     scene.press("<enter>");
@@ -75,7 +77,7 @@ fn rows_choose_the_form_the_flows_and_the_file() {
         path.extension().unwrap().to_owned()
     };
     assert_eq!(ends_in(&scene), "md");
-    let effects = scene.press("<up><up><left>");
+    let effects = scene.press("<left>");
     assert!(matches!(
         effects[..],
         [Effect::Preview {
@@ -89,7 +91,7 @@ fn rows_choose_the_form_the_flows_and_the_file() {
     let (choices, chosen) = dialog(&scene).choices();
     assert_eq!(choices[chosen], (Which::Shown, 8));
     // What is typed is a name, whatever the row.
-    let save = saved(&mut scene, "<c-u>~/x.har<enter>");
+    let save = saved(&mut scene, "~/x.har<enter>");
     assert_eq!((save.form, save.flows.len()), (Form::Har, 8));
     assert_eq!(save.path, Path::new("~/x.har"));
     assert_eq!(save.existing, Existing::Keep);
@@ -97,6 +99,36 @@ fn rows_choose_the_form_the_flows_and_the_file() {
     // Esc always leaves.
     scene.press("w<up><esc>");
     assert!(scene.app.overlay().is_none() && scene.app.dialog().is_none());
+}
+
+#[test]
+fn what_is_typed_first_replaces_the_name_and_a_key_that_moves_keeps_it() {
+    let name = |scene: &Scene| scene.app.dialog().unwrap().path().text().to_owned();
+    let mut scene = Scene::finished();
+    scene.press("w");
+    let given = name(&scene);
+    scene.press("new");
+    assert_eq!(name(&scene), "new");
+    scene.press("<esc>w<end>x");
+    assert_eq!(name(&scene), format!("{given}x"));
+    scene.press("<esc>w<backspace>x");
+    assert_eq!(name(&scene), format!("{}x", &given[..given.len() - 1]));
+    // The form of an export changes the end of the name, and no more.
+    scene.press("<esc>x<right>y");
+    assert_eq!(name(&scene), "y");
+}
+
+#[test]
+fn an_export_begins_with_its_form_and_a_save_with_its_file() {
+    let mut scene = Scene::finished();
+    for (key, title, field) in [
+        ("x", "Export flows", Field::Form),
+        ("<esc>w", "Save flows", Field::Path),
+    ] {
+        scene.press(key);
+        let dialog = scene.app.dialog().unwrap();
+        assert_eq!((dialog.title(), dialog.field()), (title, field));
+    }
 }
 
 #[test]
