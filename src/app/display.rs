@@ -1,6 +1,7 @@
 //! What the reader chose about the display.
 
 use super::App;
+use super::action::Action;
 use super::focus::Pane;
 use super::order::Sort;
 use crate::content::Tab;
@@ -74,8 +75,12 @@ impl App {
     /// Tells keys in the bottom line, or no longer.
     pub(super) fn toggle_hints(&mut self) {
         self.display.has_hints = !self.display.has_hints;
-        if !self.display.has_hints {
-            self.note("the keys are hidden: the same command shows them again".to_owned());
-        }
+        let chord = self.options.keymap.chords(Action::Hints).first();
+        let how = chord.map_or_else(|| "`:hints`".to_owned(), ToString::to_string);
+        self.note(if self.display.has_hints {
+            format!("the keys are shown: {how} hides them")
+        } else {
+            format!("the keys are hidden: {how} shows them again")
+        });
     }
 }

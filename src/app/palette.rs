@@ -218,6 +218,10 @@ impl App {
                 }
             };
         }
+        if action == Action::Goto {
+            self.palette.problem = Some(GOTO.to_owned());
+            return Vec::new();
+        }
         self.palette.remember(action);
         self.close();
         if let Some(effects) = self.act_on_top(action, None) {
@@ -233,7 +237,7 @@ impl App {
         match action {
             Action::Goto => {
                 let row = argument.parse::<usize>().ok().filter(|row| *row > 0);
-                let row = row.ok_or("expected the number of a row, as in `goto 12`")?;
+                let row = row.ok_or(GOTO)?;
                 self.close();
                 let effects = self.act_on_top(Action::First, Some(row));
                 Ok(effects.unwrap_or_default())
@@ -285,3 +289,5 @@ pub(super) fn motion(key: KeyEvent) -> Option<Motion> {
 
 /// What a match of the name is worth more than one of the description.
 const NAMED: u32 = 40;
+/// What `goto` is to have.
+const GOTO: &str = "expected the number of a row, as in `goto 12`";

@@ -98,7 +98,14 @@ fn arguments_stand_behind_the_name() {
     scene.press(":filter<enter><up>");
     assert_eq!(scene.app.prompt().unwrap().text(), "parser");
     scene.press("<esc>:goto<enter>");
-    assert!(scene.app.toast().unwrap().text.contains("number"));
+    assert_eq!(
+        scene.app.overlay(),
+        Some(Overlay::Palette),
+        "it can be typed"
+    );
+    assert!(scene.app.palette().problem().unwrap().contains("number"));
+    scene.press(" 2<enter>");
+    assert_eq!(scene.app.list().scroll().cursor, 1);
 }
 
 #[test]
@@ -170,9 +177,12 @@ fn hints_can_be_hidden() {
     assert!(shown.contains("? help"), "{shown}");
     let hidden = last(&screen(&mut scene, (80, 24), "H", "default-dark"));
     assert!(!hidden.contains("? help"), "{hidden}");
+    let said = |scene: &Scene| scene.app.toast().unwrap().text.to_string();
+    assert_eq!(said(&scene), "the keys are hidden: H shows them again");
     screen(&mut scene, (80, 24), "d", "default-dark");
     let again = last(&screen(&mut scene, (80, 24), "H", "default-dark"));
     assert!(again.contains("Esc back"), "{again}");
+    assert_eq!(said(&scene), "the keys are shown: H hides them");
 }
 
 /// A program that has logged something.
