@@ -213,17 +213,17 @@ impl Tail {
         }
     }
 
-    /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`]: much in itself, or
-    /// more than its last rest while there is little room left.
+    /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`]: much more than
+    /// after its last rest, or more while half of all room is taken.
     #[must_use]
     pub fn is_long(&self, exchange: ExchangeId) -> bool {
         let shared = &self.shared;
         let is_scarce = shared.bytes.load(Ordering::Relaxed) > shared.most / 2;
-        let least = if is_scarce { 0 } else { LONG };
+        let least = if is_scarce { LONG / 4 } else { LONG };
         let slot = lock(&shared.live).get(&exchange).cloned();
         slot.is_some_and(|slot| {
             let state = lock(&slot.state);
-            state.len - state.rested > least.max(state.rested)
+            state.file.is_some() && state.len - state.rested > least.max(state.rested)
         })
     }
 

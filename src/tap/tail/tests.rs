@@ -298,13 +298,16 @@ fn turns_that_are_not_to_be_captured_are_named_after_a_rest_too() {
 
 #[test]
 fn a_rest_keeps_to_the_bounds_too_and_is_not_taken_for_what_grew() {
-    let run = Run::with_room(1000);
+    let run = Run::with_room(300 << 10);
     let (exchange, _out, inn) = run.open();
     exchange.upgraded();
-    inn.before([&Bytes::from(vec![b'x'; 600])]);
+    inn.before([&Bytes::from(vec![b'x'; 100 << 10])]);
+    assert!(!run.tail.is_long(exchange.id()));
+    inn.before([&Bytes::from(vec![b'x'; 100 << 10])]);
     // Half of all the room.
     assert!(run.tail.is_long(exchange.id()));
-    run.tail.rest(exchange.id(), [0, 600], &[b'r'; 900]);
+    run.tail
+        .rest(exchange.id(), [0, 200 << 10], &vec![b'r'; 200 << 10]);
     assert!(run.kill().read().unwrap().resting.is_empty());
     let run = Run::new();
     let (exchange, _out, inn) = run.open();

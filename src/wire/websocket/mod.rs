@@ -211,9 +211,9 @@ impl Decoder {
         rest: Rest,
     ) -> Self {
         let mut resumed = Self::with_limit(expect_masked, deflate, limit);
-        if let (Some(parameters), Some(context)) = (deflate, &rest.context) {
+        if let (Some(parameters), Some(Context(context))) = (deflate, rest.context) {
             let has_takeover = parameters.has_takeover(expect_masked);
-            resumed.inflater = Some(Inflater::resumed(has_takeover, &context.0));
+            resumed.inflater = Some(Inflater::resumed(has_takeover, &context));
         }
         resumed.offset = rest.offset;
         resumed.messages = rest.messages;
