@@ -177,7 +177,7 @@ fn hints_can_be_hidden() {
     assert!(shown.contains("? help"), "{shown}");
     let hidden = last(&screen(&mut scene, (80, 24), "H", "default-dark"));
     assert!(!hidden.contains("? help"), "{hidden}");
-    let said = |scene: &Scene| scene.app.toast().unwrap().text.to_string();
+    let said = |scene: &Scene| scene.app.toast().unwrap().text.clone();
     assert_eq!(said(&scene), "the keys are hidden: H shows them again");
     screen(&mut scene, (80, 24), "d", "default-dark");
     let again = last(&screen(&mut scene, (80, 24), "H", "default-dark"));
