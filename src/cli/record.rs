@@ -31,7 +31,9 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
         signals.next().await;
         signals
     };
-    let recorded = recording(station, ending, choice, common.quiet, |summary| {
+    // Whoever names the file knows where it is.
+    let is_known = common.quiet || common.settings.is_told("capture");
+    let recorded = recording(station, ending, choice, is_known, |summary| {
         if !common.quiet {
             printer.print(FlowLine(summary).to_string());
         }

@@ -174,7 +174,8 @@ async fn watch(
         }
         cut = record.end(proxy, stage, &mut signals, clock).await;
     }
-    super::close(session.recording, common.quiet)?;
+    let is_known = common.quiet || common.settings.is_told("capture");
+    super::close(session.recording, is_known)?;
     result(end)?;
     Ok(cut)
 }

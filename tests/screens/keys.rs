@@ -26,7 +26,8 @@ fn each_digit_goes_to_its_pane_whatever_was_typed_before() {
         scene.press(keys);
         assert_eq!(scene.app.focus(), pane, "{keys}");
     }
-    scene.press("g2j");
+    scene.press("G2j");
+    scene.app.prepare((160, 50));
     let row = scene.app.sheet(Pane::Payload).unwrap().scroll().cursor;
     assert_eq!(row, 1, "the digit of a pane is no count");
 }
@@ -99,7 +100,7 @@ fn tab_goes_through_what_may_be_written_and_esc_takes_it_back() {
     scene.press("<c-u>is:<tab><tab>");
     assert_eq!(
         (text(&scene), offers(&scene)),
-        ("is:failed".into(), Some((1, 10)))
+        ("is:failed".into(), Some((1, 11)))
     );
     assert_eq!(scene.app.filter(), "is:failed", "shown while it is chosen");
     scene.press("<shift-tab><shift-tab>");

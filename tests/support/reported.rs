@@ -144,5 +144,4 @@ const SECTIONS: [&str; 9] = [
     "## Conversation",
 ];
 /// [`USAGE`] of one turn.
-const USED: &str =
-    "Usage: 4,321 tokens in (4,096 cached, 95 %), 123 out (45 reasoning), 4,444 in all.";
+const USED: &str = "Usage: 4,321 tokens in (4,096 cached, 95 %), 123 out (45 reasoning).";
