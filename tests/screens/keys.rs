@@ -106,7 +106,7 @@ fn tab_goes_through_what_may_be_written_and_esc_takes_it_back() {
     scene.press("<shift-tab><shift-tab>");
     assert_eq!(
         (text(&scene), offers(&scene)),
-        ("is:warmup".into(), Some((9, 10)))
+        ("is:warmup".into(), Some((10, 11)))
     );
     scene.press("<esc>");
     assert_eq!((text(&scene), offers(&scene)), ("is:".into(), None));
