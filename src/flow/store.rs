@@ -335,7 +335,7 @@ impl Store {
     }
 
     /// Forgets a flow that ended, because a recording of a week must not grow with what passed: it is in no row
-    /// any more. Its summary is kept until [`NEAR`] others were forgotten, for whoever asks whether a flow is one
+    /// any more. Its summary is kept until two hundred others were forgotten, for whoever asks whether a flow is one
     /// more attempt.
     pub fn forget(&mut self, id: FlowId) {
         self.let_go(id);

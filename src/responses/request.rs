@@ -211,7 +211,7 @@ impl Request {
         self.gist_after(|_| None)
     }
 
-    /// The same of a request that continues others: `title` gives the [`ToolCall::title`] of the call with an id, if
+    /// The same of a request that continues others: `title` gives the title of the call with an id, if
     /// they made it.
     #[must_use]
     pub fn gist_after<'a>(&self, title: impl Fn(&str) -> Option<&'a str>) -> String {
