@@ -17,7 +17,7 @@ use super::record::Text;
 use super::row::{Part, Row, Span};
 use super::writer::Entry as Line;
 use super::{BACKLOG, Lines, Spillway, Writer, rest, torn};
-use crate::flow::{Body, Flow, FlowKind, Frame, Op, Recorder, Store};
+use crate::flow::{Body, Flow, FlowKind, Frame, Recorder, Store};
 use crate::tap::{At, Backlog, Direction, Failure, InFlight, KILLED, Phase, Remains};
 
 /// What became of a journal.
@@ -442,18 +442,12 @@ fn phase(flow: &Flow) -> Phase {
 
 /// A row for the beginning of a message or event.
 fn begun(dir: Direction, at: At, span: std::ops::Range<usize>) -> Frame {
+    let len = span.len() as u64;
+    let fault = "the rest was not recorded: codextap was killed".to_owned();
     Frame {
-        at,
-        dir,
-        op: Op::Gap,
-        wire: span.len() as u64,
-        len: span.len() as u64,
+        len,
         span,
-        is_compressed: false,
-        is_final: true,
-        event: None,
-        ordinal: None,
-        fault: Some("the rest was not recorded: codextap was killed".to_owned()),
+        ..Frame::gap(dir, at, len, fault)
     }
 }
 

@@ -34,6 +34,25 @@ pub struct Frame {
     pub fault: Option<String>,
 }
 
+impl Frame {
+    /// A row for so many bytes of the wire that are in no frame; `fault` says why.
+    pub(crate) fn gap(dir: Direction, at: At, bytes: u64, fault: String) -> Self {
+        Self {
+            at,
+            dir,
+            op: Op::Gap,
+            wire: bytes,
+            len: 0,
+            span: 0..0,
+            is_compressed: false,
+            is_final: true,
+            event: None,
+            ordinal: None,
+            fault: Some(fault),
+        }
+    }
+}
+
 /// What a row of the timeline is.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Op {
@@ -152,17 +171,8 @@ impl Flow {
             (None, None) => (Direction::In, "how is not known".to_owned()),
         };
         Some(Frame {
-            at,
-            dir,
             op: Op::Close(code.unwrap_or(Some(ABNORMAL))),
-            wire: 0,
-            len: 0,
-            span: 0..0,
-            is_compressed: false,
-            is_final: true,
-            event: None,
-            ordinal: None,
-            fault: Some(how),
+            ..Frame::gap(dir, at, 0, how)
         })
     }
 }

@@ -382,24 +382,7 @@ pub(super) fn miss(flow: &mut Flow, dir: Direction, bytes: u64, at: At) -> Frame
     body.wire_len += bytes;
     let offset = body.wire_len;
     flow.note(dir, offset, &message);
-    gap(dir, at, bytes, message)
-}
-
-/// A row for bytes that are missing.
-pub(super) fn gap(dir: Direction, at: At, bytes: u64, fault: String) -> Frame {
-    Frame {
-        at,
-        dir,
-        op: Op::Gap,
-        wire: bytes,
-        len: 0,
-        span: 0..0,
-        is_compressed: false,
-        is_final: true,
-        event: None,
-        ordinal: None,
-        fault: Some(fault),
-    }
+    Frame::gap(dir, at, bytes, message)
 }
 
 /// The body of one direction.

@@ -525,7 +525,7 @@ mod tests {
             number: 1,
         };
         assert_eq!(stall(&flow, at(61)), Some(Duration::from_secs(61)));
-        let row = http::gap(Direction::In, at(61), 0, String::new());
+        let row = Frame::gap(Direction::In, at(61), 0, String::new());
         flow.frames.push(row);
         assert_eq!(stall(&flow, at(62)), None);
         assert_eq!(stall(&flow, at(121)), Some(STALL));

@@ -6,7 +6,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::http::{body, gap, leave_out, miss};
+use super::http::{body, leave_out, miss};
 use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store, Titles};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, GOING_AWAY, Phase, Redactor, Side};
@@ -230,7 +230,8 @@ impl Socket {
                 websocket::Event::Frame(frame) => frame,
                 websocket::Event::Fault(fault) => {
                     store.change(self.owner(), |flow| {
-                        flow.frames.push(gap(dir, at, 0, fault.message.clone()));
+                        flow.frames
+                            .push(Frame::gap(dir, at, 0, fault.message.clone()));
                         flow.note(dir, fault.offset, fault.message);
                     });
                     continue;
