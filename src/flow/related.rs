@@ -39,7 +39,7 @@ impl Related {
             other.is_some_and(|it| it.thread == own.thread && it.session == own.session)
         };
         let earlier = rows[row.saturating_sub(BEFORE)..row].iter();
-        let later = rows[row..].iter().take(AFTER);
+        let later = rows[row..].iter().take(NEAR);
         let thread = earlier.clone().rev().filter(is_same).take(TURNS);
         let thread = thread.chain(later.clone().filter(is_same).take(TURNS));
         let thread = thread.filter_map(|id| store.summary(*id));
@@ -214,10 +214,7 @@ impl Link<'_> {
 /// Rows before the flow's that are looked at.
 const BEFORE: usize = 2_000;
 
-/// Rows after it: attempts follow each other.
-const AFTER: usize = NEAR;
-
-/// How many flows there may be between two attempts.
+/// How many flows there may be between two attempts, which follow each other.
 pub(super) const NEAR: usize = 200;
 
 /// Flows of the thread among which the attempts before one are looked for.
