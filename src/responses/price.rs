@@ -240,6 +240,14 @@ impl Dollars {
     pub fn plus(self, other: Self) -> Self {
         Self(self.0.saturating_add(other.0))
     }
+
+    /// With four decimals: `0.0085`.
+    #[must_use]
+    pub fn rounded(self) -> String {
+        const UNIT: u128 = PICO / 10_000;
+        let units = self.0.saturating_add(UNIT / 2) / UNIT;
+        format!("{}.{:04}", units / 10_000, units % 10_000)
+    }
 }
 
 /// As a decimal, with all its digits and no more: `0.0085`.

@@ -8,7 +8,7 @@ use crate::content::format;
 use crate::flow::State;
 use crate::flow::lineage::Break;
 use crate::flow::sessions::{Attempt, Inferred, LogicalTurn, Session, Sessions, Tally, Thread};
-use crate::responses::{Confidence, Dollars, Usage};
+use crate::responses::Usage;
 use crate::tap::At;
 use crate::text::Clean;
 
@@ -254,36 +254,20 @@ fn tokens(usage: &Usage) -> String {
     counts.join("/")
 }
 
-/// `$0.0123`; `~` where it is no list price for just that, `+?` where the price of some is not known.
+/// `$0.0123`; see [`Tally::price`].
 fn cost(tally: &Tally) -> String {
-    cost_of_all(tally.confidence, tally.cost, tally.unpriced)
-}
-
-fn cost_of_all(confidence: Option<Confidence>, dollars: Dollars, unpriced: u64) -> String {
-    let about = match confidence {
-        None if unpriced > 0 => return "?".to_owned(),
-        None => return NONE.to_owned(),
-        Some(Confidence::Listed) => "",
-        Some(Confidence::Equivalent | Confidence::Assumed) => "~",
-    };
-    let more = if unpriced > 0 { "+?" } else { "" };
-    format!("{about}${}{more}", rounded(dollars))
+    tally.price().unwrap_or_else(|| NONE.to_owned())
 }
 
 /// The same of one attempt.
 fn cost_of(attempt: &Attempt) -> String {
     let cost = attempt.cost;
-    cost_of_all(
-        cost.map(|cost| cost.confidence),
-        cost.map_or(Dollars::default(), |cost| cost.dollars),
-        u64::from(cost.is_none() && attempt.usage.is_some()),
-    )
-}
-
-/// With four decimals.
-fn rounded(dollars: Dollars) -> String {
-    let units = dollars.0.saturating_add(PICO_OF_UNIT / 2) / PICO_OF_UNIT;
-    format!("{}.{:04}", units / 10_000, units % 10_000)
+    self::cost(&Tally {
+        confidence: cost.map(|cost| cost.confidence),
+        cost: cost.map(|cost| cost.dollars).unwrap_or_default(),
+        unpriced: u64::from(cost.is_none() && attempt.usage.is_some()),
+        ..Tally::default()
+    })
 }
 
 fn name(session: &Session) -> String {
@@ -397,12 +381,11 @@ const EVENTS: &[Column] = &[
 const NONE: &str = "—";
 /// Behind what was inferred.
 const INFERRED: &str = "?";
-/// Picodollars of the last decimal of a rounded amount.
-const PICO_OF_UNIT: u128 = 100_000_000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::responses::{Confidence, Dollars};
 
     #[test]
     fn costs_say_how_sure_they_are() {

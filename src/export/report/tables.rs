@@ -7,7 +7,6 @@ use super::{Statistics, Structure};
 use crate::export::markdown::text::{END_OF_DETAILS, code, details, duration, inline, share};
 use crate::export::time::rfc3339;
 use crate::flow::sessions::{LogicalTurn, Purpose, Session, Sessions, Tally};
-use crate::responses::Confidence;
 use crate::text::{count, counted};
 
 impl Statistics {
@@ -208,18 +207,9 @@ fn users<'a>(
     out.push('\n');
 }
 
-/// What the tokens cost by list prices, in hundredths of a cent: `~` where traffic is not billed so, or the price of its
-/// tier is not known; `+?` where attempts have none.
+/// What the tokens cost by list prices; see [`Tally::price`].
 fn cost(tally: &Tally) -> String {
-    let more = if tally.unpriced > 0 { "+?" } else { "" };
-    let about = match tally.confidence {
-        None => return more.trim_start_matches('+').to_owned(),
-        Some(Confidence::Listed) => "",
-        Some(Confidence::Equivalent | Confidence::Assumed) => "~",
-    };
-    let parts = tally.cost.0.saturating_add(50_000_000) / 100_000_000;
-    let (dollars, parts) = (parts / 10_000, parts % 10_000);
-    format!("{about}${dollars}.{parts:04}{more}")
+    tally.price().unwrap_or_default()
 }
 
 fn paths(title: &str, structure: &Structure, out: &mut String) {
@@ -267,7 +257,7 @@ const NOBODY: &str = "(not told)";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::responses::Dollars;
+    use crate::responses::{Confidence, Dollars};
 
     #[test]
     fn a_cost_says_how_sure_it_is() {

@@ -60,6 +60,20 @@ impl Tally {
         }
     }
 
+    /// What it cost, in dollars with four decimals: `~` in front where that is no list price for just that, `+?`
+    /// behind where the price of some is not known, `?` where that of none is. `None` where nothing has a price.
+    #[must_use]
+    pub fn price(&self) -> Option<String> {
+        let is_lacking = self.unpriced > 0;
+        let about = match self.confidence {
+            None => return is_lacking.then(|| "?".to_owned()),
+            Some(Confidence::Listed) => "",
+            Some(Confidence::Equivalent | Confidence::Assumed) => "~",
+        };
+        let more = if is_lacking { "+?" } else { "" };
+        Some(format!("{about}${}{more}", self.cost.rounded()))
+    }
+
     /// Adds what was summed up elsewhere.
     pub fn merge(&mut self, other: &Self) {
         self.turns += other.turns;
