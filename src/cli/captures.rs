@@ -12,6 +12,7 @@ use super::opening;
 use super::progress::Progress;
 use crate::app::Loading as Taken;
 use crate::capture::Shelf;
+use crate::config::paths;
 use crate::filter::Filter;
 use crate::flow::{Flow, FlowId, Place, Store};
 use crate::responses::Request;
@@ -231,3 +232,14 @@ const LONGEST_SECRET: usize = 4 << 20;
 const MOST_THREADS: usize = 8;
 /// How many flows a thread may have ready.
 const AHEAD: usize = 2;
+
+/// The captures in the state directory, the newest last: their names are the times at which they begin.
+pub(super) fn kept() -> Vec<PathBuf> {
+    let state = paths::state().ok().and_then(|state| state.read_dir().ok());
+    let paths = state.into_iter().flatten().flatten().map(|it| it.path());
+    let mut kept: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|it| it == "jsonl"))
+        .collect();
+    kept.sort();
+    kept
+}

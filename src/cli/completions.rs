@@ -4,7 +4,6 @@
 //! captures are those of the moment.
 
 use std::ffi::{OsStr, OsString};
-use std::path::PathBuf;
 
 use clap::ValueEnum;
 use clap::builder::ValueHint;
@@ -12,11 +11,11 @@ use clap_complete::env::Shells;
 use clap_complete::{ArgValueCandidates, ArgValueCompleter, CompleteEnv, CompletionCandidate};
 use clap_complete::{PathCompleter, engine::ValueCompleter as _};
 
+use super::captures::kept;
 use super::error::Error;
 use super::output::Output;
 use super::screen;
 use super::settings::{self, BINARY};
-use crate::config::paths;
 use crate::view::Theme;
 
 /// The shells that are known.
@@ -121,21 +120,11 @@ fn captures(current: &OsStr) -> Vec<CompletionCandidate> {
     let Some(typed) = current.to_str().filter(|typed| !typed.contains('/')) else {
         return found;
     };
-    let kept = paths::state().ok().and_then(|state| state.read_dir().ok());
-    let kept = kept.into_iter().flatten().flatten();
-    let mut kept: Vec<PathBuf> = kept
-        .map(|entry| entry.path())
-        .filter(|path| {
-            let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
-            let is_capture = path
-                .extension()
-                .is_some_and(|extension| extension == "jsonl");
-            is_capture && name.starts_with(typed)
-        })
-        .collect();
-    // Their names are the times at which they begin.
-    kept.sort();
-    let newest = kept.into_iter().rev().take(MOST_CAPTURES);
+    let kept = kept().into_iter().filter(|path| {
+        let name = path.file_name().and_then(OsStr::to_str).unwrap_or_default();
+        name.starts_with(typed)
+    });
+    let newest = kept.rev().take(MOST_CAPTURES);
     found.extend(newest.map(CompletionCandidate::new));
     found
 }

@@ -18,6 +18,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, CommandFactory as _, FromArgMatches as _};
 
 use super::args::{Cli, Command, Common};
+use super::captures::kept;
 use super::error::Error;
 use super::output::Output;
 use super::station;
@@ -266,7 +267,7 @@ fn refused(error: clap::Error, settings: &[Setting]) -> Stop {
 /// What the parser says of the command line; where a capture is missing on it, with the newest one as the hint.
 fn misused(error: &clap::Error) -> Error {
     let failure = Error::of_arguments(error);
-    match newest_capture().filter(|_| lacks_a_file(error)) {
+    match kept().pop().filter(|_| lacks_a_file(error)) {
         Some(path) => failure.hint(format!("the newest capture is {}", path.display())),
         None => failure,
     }
@@ -279,14 +280,6 @@ fn lacks_a_file(error: &clap::Error) -> bool {
     };
     error.kind() == ErrorKind::MissingRequiredArgument
         && lacking.iter().any(|argument| argument == "<FILE>...")
-}
-
-/// The capture of the state directory that began last: their names begin with the date.
-fn newest_capture() -> Option<PathBuf> {
-    let entries = std::fs::read_dir(paths::state().ok()?).ok()?;
-    let paths = entries.flatten().map(|entry| entry.path());
-    let captures = paths.filter(|path| path.extension().is_some_and(|it| it == "jsonl"));
-    captures.max()
 }
 
 /// Where the settings file is looked for, and the file, if it is there.
