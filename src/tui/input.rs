@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use crossterm::event::{self, Event};
 use futures_util::{Stream, stream};
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -137,14 +137,20 @@ fn read(events: &UnboundedSender<io::Result<Event>>, gate: &Gate) -> io::Result<
             // What was there was for the other program.
             continue;
         }
-        // What was read at once may be more than one event.
-        while !gate.is_closed() && event::poll(patience(&sieve, gate.is_asked()))? {
-            let (passed, ground) = sieve.take(event::read()?, gate.is_asked());
-            if let Some(ground) = ground {
-                gate.answer(ground);
+        loop {
+            // What was read at once may be more than one event.
+            while !gate.is_closed() && has_event()? {
+                let (passed, ground) = sieve.take(event::read()?, gate.is_asked());
+                if let Some(ground) = ground {
+                    gate.answer(ground);
+                }
+                if !send(events, passed) {
+                    return Ok(());
+                }
             }
-            if !send(events, passed) {
-                return Ok(());
+            let patience = patience(&sieve, gate.is_asked());
+            if gate.is_closed() || !comes(&keys, patience)? {
+                break;
             }
         }
         if !send(events, sieve.release()) {
@@ -153,6 +159,26 @@ fn read(events: &UnboundedSender<io::Result<Event>>, gate: &Gate) -> io::Result<
         gate.leave();
     }
     Ok(())
+}
+
+/// Whether crossterm has an event, or bytes that make one.
+///
+/// It turns round and round in the last millisecond of whatever time it is given, and may see that it has none
+/// left before it has looked at all: so it gets little, twice.
+fn has_event() -> io::Result<bool> {
+    Ok(event::poll(AT_ONCE)? || event::poll(AT_ONCE)?)
+}
+
+/// Whether there is more to read within so long.
+fn comes(keys: &OwnedFd, patience: Duration) -> io::Result<bool> {
+    let patience = Timespec::try_from(patience).map_err(io::Error::other)?;
+    let mut keys = [PollFd::new(keys, PollFlags::IN)];
+    match poll(&mut keys, Some(&patience)) {
+        // That it is gone is seen by [`wait`].
+        Ok(_) => Ok(keys[0].revents() == PollFlags::IN),
+        Err(rustix::io::Errno::INTR) => Ok(true),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Passes events on; says whether anybody wants them.
@@ -212,6 +238,8 @@ fn watch(events: &UnboundedSender<io::Result<Event>>) {
 }
 
 /// Long enough for crossterm to look at what it has read before: without time it does not.
+const AT_ONCE: Duration = Duration::from_micros(50);
+/// How long what belongs to a key may take to come.
 const BRIEFLY: Duration = Duration::from_millis(20);
 /// How long an answer may take, and the rest of one that has begun.
 const ANSWER: Duration = Duration::from_millis(300);

@@ -29,11 +29,13 @@ impl Timeline {
             start.plus(Duration::from_micros(micros as u64))
         };
         let mut line = Line::of(first, Role::Dim);
+        // Bars of one colour are one piece of the line.
+        let (mut piece, mut role) = (String::new(), Role::FrameIn);
         let mut from = 0;
         for column in 0..bars {
             let end = begin(column + 1);
             let count = self.entries[from..].partition_point(|entry| entry.0 < end);
-            let (bar, role) = match count.checked_ilog2() {
+            let (bar, its) = match count.checked_ilog2() {
                 Some(doubled) => (
                     BARS[BARS.len().min(doubled as usize + 1) - 1],
                     Role::FrameIn,
@@ -41,9 +43,14 @@ impl Timeline {
                 None if self.is_in_gap(from, start) => ("┄", Role::FrameGap),
                 None => (" ", Role::FrameIn),
             };
-            line.add(bar, role);
+            if its != role {
+                line.add(&std::mem::take(&mut piece), role);
+                role = its;
+            }
+            piece.push_str(bar);
             from += count;
         }
+        line.add(&piece, role);
         let column = at.filter(|_| bars > 0).map(|at| {
             let column = at.since(start).as_micros() * bars as u128 / micros;
             width(first) + (column as usize).min(bars - 1)
