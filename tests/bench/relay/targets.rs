@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::client;
 use crate::window::Window;
 
@@ -83,7 +85,8 @@ impl Target {
 impl Drop for Target {
     fn drop(&mut self) {
         for process in &mut self.processes {
-            let _ = process.kill();
+            // A master that is killed would leave its workers behind.
+            let _ = kill_process(Pid::from_child(process), Signal::TERM);
             let _ = process.wait();
         }
     }
