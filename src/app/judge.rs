@@ -56,9 +56,11 @@ impl Judge {
         !self.due.is_empty() || self.rest > 0
     }
 
-    /// Flows that must be read back from the capture to be looked at, the newest first.
+    /// Flows that must be read back from the capture to be looked at, the newest first; none before a new filter has
+    /// come to all flows: what they find would not count yet, and takes the processors from that.
     pub(super) fn unread(&self) -> impl Iterator<Item = FlowId> {
-        self.unread.iter().rev().copied()
+        let unread = (!self.is_round).then_some(&self.unread);
+        unread.into_iter().flatten().rev().copied()
     }
 
     /// The filter that they are to be judged by, and its round, which the answers must name.
