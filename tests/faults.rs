@@ -20,6 +20,8 @@ mod play;
 mod support;
 #[path = "ends/table.rs"]
 mod table;
+#[path = "ends/turns.rs"]
+mod turns;
 
 use std::time::Duration;
 

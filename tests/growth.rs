@@ -45,6 +45,7 @@ impl Record {
         self.tell(
             exchange,
             Kind::Opened {
+                connection: 1,
                 client: "127.0.0.1:50000".parse().unwrap(),
                 upstream: "https://api.openai.com".into(),
             },

@@ -41,6 +41,7 @@ fn flows(asked: &[u8], kind: &'static str, parts: impl IntoIterator<Item = Bytes
         fields: head(&[("content-type", kind)]),
     };
     let opened = Kind::Opened {
+        connection: 1,
         client: "127.0.0.1:50000".parse().unwrap(),
         upstream: Arc::from("https://api.openai.com"),
     };

@@ -497,6 +497,7 @@ fn exchange(recording: &mut Recording, store: &mut Store, number: u64, body: &st
     };
     let kinds = [
         Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:5000".parse().unwrap(),
             upstream: "https://api.openai.com".into(),
         },

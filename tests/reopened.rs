@@ -136,6 +136,7 @@ impl Tap {
     fn begin(&mut self, headers: &[(&'static str, &'static str)]) {
         self.exchange += 1;
         self.tell(Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:50000".parse().unwrap(),
             upstream: Arc::from("https://upstream.example"),
         });

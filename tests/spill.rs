@@ -44,6 +44,7 @@ impl Exchange<'_> {
         };
         let mut kinds = vec![
             Kind::Opened {
+                connection: 1,
                 client: "127.0.0.1:50000".parse().unwrap(),
                 upstream: Arc::from("https://api.openai.com"),
             },

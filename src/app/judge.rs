@@ -256,6 +256,7 @@ mod tests {
                 exchange: ExchangeId(1),
                 at: At::default(),
                 kind: Kind::Opened {
+                    connection: 1,
                     client: "127.0.0.1:5".parse().unwrap(),
                     upstream: "https://x".into(),
                 },

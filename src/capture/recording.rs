@@ -167,6 +167,9 @@ impl Recording {
         let exchange = event.exchange;
         let may_be_over = matches!(event.kind, Kind::Ended { .. });
         self.recorder.apply(store, event);
+        for (parties, failure) in self.recorder.take_judged() {
+            parties.log(&failure);
+        }
         let finished = self.write(store, Some(exchange));
         if may_be_over {
             self.release(exchange, store);

@@ -274,6 +274,7 @@ mod tests {
         let mut store = Store::default();
         let (dir, how) = (Direction::Out, End::Complete);
         let opened = Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:50000".parse().unwrap(),
             upstream: Arc::from("https://api.openai.com"),
         };

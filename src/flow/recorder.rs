@@ -12,7 +12,7 @@ use super::socket::{Resting, Socket};
 use super::{Flow, FlowId, FlowKind, Pending, Spills, Store};
 use crate::responses::Status;
 use crate::tap::{
-    At, Direction, End, Event, ExchangeId, Failure, Kind, Phase, Redactor, RequestHead,
+    At, Direction, End, Event, ExchangeId, Failure, Kind, Parties, Phase, Redactor, RequestHead,
     ResponseHead, Side, field,
 };
 
@@ -27,6 +27,8 @@ pub struct Recorder {
     exchanges: HashMap<ExchangeId, Exchange>,
     /// Flows that ended and were not taken yet.
     finished: Vec<FlowId>,
+    /// Failures that only what was exchanged tells, and that were not taken yet.
+    judged: Vec<(Parties, Failure)>,
     /// Where bodies go that are too long for the memory.
     spills: Option<Arc<dyn Spills>>,
 }
@@ -36,6 +38,8 @@ pub struct Recorder {
 struct Exchange {
     /// The flow it is: an HTTP exchange or a connection.
     flow: FlowId,
+    /// Between whom it is; unknown to a recorder that goes on with it.
+    parties: Option<Parties>,
     /// Decodes what Codex sends.
     request: HttpBody,
     /// Decodes what comes back; made when the response's head tells how.
@@ -55,6 +59,7 @@ impl Recorder {
             run: base36(started.as_micros()),
             exchanges: HashMap::new(),
             finished: Vec::new(),
+            judged: Vec::new(),
             spills: None,
         }
     }
@@ -71,10 +76,22 @@ impl Recorder {
             at,
             kind,
         } = event;
-        if let Kind::Opened { client, upstream } = kind {
+        if let Kind::Opened {
+            connection,
+            client,
+            upstream,
+        } = kind
+        {
             let name = self.name(id);
+            let parties = Parties {
+                connection,
+                exchange: id,
+                client,
+                upstream: Arc::clone(&upstream),
+            };
             let flow = store.push(Flow::new(name, client.to_string(), upstream, at));
-            self.exchanges.insert(id, Exchange::new(flow));
+            self.exchanges
+                .insert(id, Exchange::new(flow, Some(parties)));
             return;
         }
         let Some(exchange) = self.exchanges.get_mut(&id) else {
@@ -127,10 +144,16 @@ impl Recorder {
                 if exchange.is_over == [true, true]
                     && let Some(exchange) = self.exchanges.remove(&id)
                 {
-                    exchange.conclude(store, at, &mut self.finished);
+                    exchange.conclude(store, at, &mut self.finished, &mut self.judged);
                 }
             }
         }
+    }
+
+    /// Failures since this was last called that the proxy could not tell from what is normal, and
+    /// between whom they were.
+    pub fn take_judged(&mut self) -> Vec<(Parties, Failure)> {
+        std::mem::take(&mut self.judged)
     }
 
     /// The flows that ended since this was last called, in the order in which they ended.
@@ -169,7 +192,7 @@ impl Recorder {
         let extensions = extensions(&flow);
         let flow = store.push(flow);
         let socket = Socket::resumed(flow, extensions.as_deref(), resting);
-        let mut exchange = Exchange::new(flow);
+        let mut exchange = Exchange::new(flow, None);
         exchange.socket = Some(Box::new(socket));
         self.exchanges.insert(id, exchange);
     }
@@ -219,15 +242,16 @@ impl Recorder {
                     &mut self.finished,
                 );
             }
-            exchange.conclude(store, at, &mut self.finished);
+            exchange.conclude(store, at, &mut self.finished, &mut self.judged);
         }
     }
 }
 
 impl Exchange {
-    fn new(flow: FlowId) -> Self {
+    fn new(flow: FlowId, parties: Option<Parties>) -> Self {
         Self {
             flow,
+            parties,
             request: HttpBody::plain(Direction::Out),
             response: HttpBody::plain(Direction::In),
             socket: None,
@@ -345,11 +369,17 @@ impl Exchange {
     }
 
     /// Both directions are over.
-    fn conclude(self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
-        if let Some(socket) = self.socket {
-            socket.conclude(store, at, finished);
-        }
-        store.change(self.flow, |flow| {
+    fn conclude(
+        self,
+        store: &mut Store,
+        at: At,
+        finished: &mut Vec<FlowId>,
+        judged: &mut Vec<(Parties, Failure)>,
+    ) {
+        let cut = self
+            .socket
+            .and_then(|socket| socket.conclude(store, at, finished));
+        let left = store.change(self.flow, |flow| {
             flow.ended = Some(at);
             flow.conclude();
             if flow.response.head.is_none() && flow.failures.is_empty() {
@@ -379,7 +409,13 @@ impl Exchange {
             if has_all {
                 flow.failures.retain(|failure| failure.side != Side::Client);
             }
+            let mut failures = flow.failures.iter();
+            failures.find(|failure| failure.is_departure()).cloned()
         });
+        if let Some(parties) = self.parties {
+            let told = cut.into_iter().chain(left.flatten());
+            judged.extend(told.map(|failure| (parties.clone(), failure)));
+        }
         finished.push(self.flow);
     }
 }

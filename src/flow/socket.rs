@@ -186,15 +186,23 @@ impl Socket {
         });
     }
 
-    /// Both directions are over: a turn in progress will not be completed, and says why.
-    pub(super) fn conclude(mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
+    /// Both directions are over: a turn in progress will not be completed, and says why. Gives that if
+    /// nobody has told it.
+    pub(super) fn conclude(
+        mut self,
+        store: &mut Store,
+        at: At,
+        finished: &mut Vec<FlowId>,
+    ) -> Option<Failure> {
         let connection = store.get(self.connection);
         let connection = connection.filter(|flow| !flow.is_closed_by_proxy());
         let close = connection.and_then(|flow| flow.close.clone());
+        let mut cut = None;
         if let (Some(turn), Some(close)) = (self.turn, close)
             && (close.is_framed || !self.is_broken)
         {
             let failure = cut_short(&close);
+            cut = Some(failure.clone());
             // A Codex that leaves in the middle was interrupted by its user.
             if close.dir == Direction::In {
                 store.change(self.connection, |flow| flow.failures.push(failure.clone()));
@@ -202,6 +210,7 @@ impl Socket {
             store.change(turn, |flow| flow.failures.push(failure));
         }
         self.end_turn(store, at, finished);
+        cut
     }
 
     fn decoder(&mut self, dir: Direction) -> &mut websocket::Decoder {

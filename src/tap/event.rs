@@ -53,6 +53,8 @@ pub struct Event {
 pub enum Kind {
     /// A request arrived: always the first event of an exchange.
     Opened {
+        /// The number of the client's connection, as log lines tell it.
+        connection: u64,
         /// The address of the client's end of the connection.
         client: SocketAddr,
         /// Scheme and authority of the upstream the route leads to; empty when no route matched.
@@ -161,6 +163,15 @@ impl Failure {
         self.phase == Phase::Relay && how.is_some_and(|how| !how.starts_with(CUT_INSIDE))
     }
 
+    /// Whether the client went away from an exchange. Who has all it wants leaves, too: what was
+    /// exchanged tells whether that is a failure.
+    #[must_use]
+    pub fn is_departure(&self) -> bool {
+        self.side == Side::Client
+            && matches!(self.phase, Phase::Head | Phase::Body)
+            && !self.message.starts_with(ENDED)
+    }
+
     /// The failure in words, for the screen. [`fmt::Display`] has the names that captures hold.
     #[must_use]
     pub fn in_words(&self) -> String {
@@ -182,10 +193,13 @@ impl Failure {
         Self {
             side: Side::Client,
             phase,
-            message: format!("cut: {why}"),
+            message: format!("{ENDED}{why}"),
         }
     }
 }
+
+/// How the message of a failure begins that is the end of the program.
+const ENDED: &str = "cut: ";
 
 /// Why what a journal holds goes no further: the program ended without a chance to say so.
 pub const KILLED: &str = "codextap was killed while this was live";

@@ -15,18 +15,42 @@ use crate::text::Clean;
 
 /// Writes a failure to the log, at a level that must be known when this is compiled.
 macro_rules! log {
-    ($level:ident, $exchange:expr, $failure:expr) => {
+    ($level:ident, $parties:expr, $failure:expr) => {
         tracing::$level!(
-            connection = $exchange.inner.connection,
-            exchange = $exchange.inner.id.0,
-            client = %$exchange.inner.client,
-            upstream = %$exchange.inner.upstream,
+            connection = $parties.connection,
+            exchange = $parties.exchange.0,
+            client = %$parties.client,
+            upstream = %$parties.upstream,
             side = $failure.side.as_str(),
             phase = $failure.phase.as_str(),
             "{}",
             $failure.message
         )
     };
+}
+
+/// Between whom an exchange is, as log lines tell it.
+#[derive(Clone, Debug)]
+pub struct Parties {
+    /// The number of the client's connection.
+    pub connection: u64,
+    /// The number of the exchange.
+    pub exchange: ExchangeId,
+    /// The address of the client's end of the connection.
+    pub client: SocketAddr,
+    /// Scheme and authority of the upstream; empty when there is none.
+    pub upstream: Arc<str>,
+}
+
+impl Parties {
+    /// Logs a failure that only what was exchanged tells, in the line that the proxy would have
+    /// written: an upstream's as an error; a client's for information, because leaving is its right.
+    pub fn log(&self, failure: &Failure) {
+        match failure.side {
+            Side::Upstream => log!(error, self, failure),
+            Side::Client => log!(info, self, failure),
+        }
+    }
 }
 
 /// The proxy's hold on one exchange. Clones tell about the same one.
@@ -39,11 +63,7 @@ pub struct Exchange {
 #[derive(Debug)]
 struct Inner {
     shared: Arc<Shared>,
-    id: ExchangeId,
-    /// The client's connection, for log lines.
-    connection: u64,
-    client: SocketAddr,
-    upstream: Arc<str>,
+    parties: Parties,
     /// Where it outlives the program.
     slot: Option<Arc<Slot>>,
 }
@@ -57,6 +77,7 @@ impl Exchange {
         upstream: Arc<str>,
     ) -> Self {
         let opened = Kind::Opened {
+            connection,
             client,
             upstream: Arc::clone(&upstream),
         };
@@ -65,10 +86,12 @@ impl Exchange {
             inner: Arc::new(Inner {
                 slot: tail.and_then(|tail| tail.open(id)),
                 shared,
-                id,
-                connection,
-                client,
-                upstream,
+                parties: Parties {
+                    connection,
+                    exchange: id,
+                    client,
+                    upstream,
+                },
             }),
         };
         exchange.send(opened);
@@ -78,13 +101,13 @@ impl Exchange {
     /// The number that all events of this exchange carry.
     #[must_use]
     pub fn id(&self) -> ExchangeId {
-        self.inner.id
+        self.inner.parties.exchange
     }
 
     /// Scheme and authority of the upstream; empty when there is none.
     #[must_use]
     pub fn upstream(&self) -> &str {
-        &self.inner.upstream
+        &self.inner.parties.upstream
     }
 
     /// Tells the request's head, as the client sent it.
@@ -136,28 +159,28 @@ impl Exchange {
     /// Tells a failure, to the channel and to the log: the same text to both, in one line of bounded
     /// length without control characters, whatever the peers put into it.
     pub fn failed(&self, failure: Failure) {
-        self.tell(failure, |exchange, failure| log!(error, exchange, failure));
+        self.tell(failure, |parties, failure| log!(error, parties, failure));
     }
 
     /// Tells that the proxy ended it, because the program ends. That is nobody's fault.
     pub fn cut(&self, failure: Failure) {
-        self.tell(failure, |exchange, failure| log!(info, exchange, failure));
+        self.tell(failure, |parties, failure| log!(info, parties, failure));
     }
 
-    /// Tells that the client went away during `phase`. Who has all it wants leaves, too, so the log
-    /// has it for information.
+    /// Tells that the client went away during `phase`, to the channel alone: whoever reads that knows
+    /// whether the client had all it wants, and logs what is a failure.
     pub fn left(&self, phase: Phase, message: String) {
         let failure = Failure {
             side: Side::Client,
             phase,
             message,
         };
-        self.tell(failure, |exchange, failure| log!(info, exchange, failure));
+        self.tell(failure, |_, _| {});
     }
 
-    fn tell(&self, mut failure: Failure, log: impl FnOnce(&Self, &Failure)) {
+    fn tell(&self, mut failure: Failure, log: impl FnOnce(&Parties, &Failure)) {
         failure.message = one_line(&failure.message);
-        log(self, &failure);
+        log(&self.inner.parties, &failure);
         self.send(Kind::Failed(failure));
     }
 
@@ -182,7 +205,7 @@ impl Exchange {
         if let Some(slot) = self.slot() {
             slot.tell(at, &told);
         }
-        shared.send(self.inner.id, at, told);
+        shared.send(self.id(), at, told);
     }
 }
 

@@ -31,7 +31,7 @@ pub use event::{
     CLOSED, CUT, CUT_INSIDE, Connection, Direction, End, Event, ExchangeId, Failure, GOING_AWAY,
     KILLED, Kind, Phase, Side,
 };
-pub use exchange::{Exchange, error_chain};
+pub use exchange::{Exchange, Parties, error_chain};
 pub use head::{CHANGED, Field, RequestHead, ResponseHead, Value, field, fields, is_form};
 pub use lane::Lane;
 pub use partial::Partial;

@@ -55,6 +55,7 @@ impl Observed {
     /// A request for a model response.
     pub(crate) fn request(&mut self, pairs: &[(&'static str, &str)], body: &[u8]) {
         self.tell(Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:50000".parse().unwrap(),
             upstream: Arc::from("https://upstream.example"),
         });

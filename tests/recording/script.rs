@@ -60,6 +60,7 @@ impl Script {
     pub(crate) fn request(&mut self, method: &str, target: &str, pairs: &[(&'static str, &str)]) {
         self.exchange += 1;
         self.tell(Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:50000".parse().unwrap(),
             upstream: Arc::from("https://api.openai.com"),
         });

@@ -401,6 +401,7 @@ impl Scene {
 
     fn tell_opened(&mut self) {
         self.tell(Kind::Opened {
+            connection: 1,
             client: "127.0.0.1:50000".parse().unwrap(),
             upstream: Arc::from("https://api.openai.com"),
         });

@@ -65,9 +65,14 @@ pub(super) fn told(out: &mut Vec<u8>, at: At, told: &Told) {
 
 fn add(out: &mut Vec<u8>, at: At, kind: &Kind) {
     match kind {
-        Kind::Opened { client, upstream } => timed(out, OPENED, at, |out| {
+        Kind::Opened {
+            connection,
+            client,
+            upstream,
+        } => timed(out, OPENED, at, |out| {
             put(out, client.to_string().as_bytes());
             put(out, upstream.as_bytes());
+            put_u64(out, *connection);
         }),
         Kind::Connected(connection) => timed(out, CONNECTED, at, |out| {
             out.push(u8::from(connection.is_reused));
@@ -205,7 +210,13 @@ impl Fields {
             OPENED => {
                 let client: SocketAddr = self.text()?.parse().ok()?;
                 let upstream = Arc::from(self.text()?);
-                Kind::Opened { client, upstream }.into()
+                let opened = Kind::Opened {
+                    // Older ones end before it.
+                    connection: self.u64().unwrap_or_default(),
+                    client,
+                    upstream,
+                };
+                opened.into()
             }
             REQUEST => {
                 let (method, target) = (self.text()?, self.text()?);

@@ -36,7 +36,14 @@ pub(crate) fn exchange(number: u64) -> Vec<Event> {
     };
     let client = std::net::SocketAddr::from(([127, 0, 0, 1], 50_000));
     let upstream = Arc::from("https://chatgpt.com");
-    add(0, Kind::Opened { client, upstream });
+    add(
+        0,
+        Kind::Opened {
+            connection: 1,
+            client,
+            upstream,
+        },
+    );
     add(0, Kind::Request(request_head()));
     let bytes = Bytes::from(request(number));
     add(
@@ -128,6 +135,7 @@ fn talk(
     add(
         0,
         Kind::Opened {
+            connection: 1,
             client,
             upstream: Arc::from("https://chatgpt.com"),
         },
