@@ -17,7 +17,7 @@ mod tests {
     use std::io::{BufRead, BufReader, Read, Write};
     use std::net::{SocketAddr, TcpListener, TcpStream};
     use std::path::Path;
-    use std::process::Command;
+    use std::process::{Command, Output};
     use std::sync::Arc;
     use std::thread;
 
@@ -62,13 +62,7 @@ mod tests {
             assert_eq!((status.code(), err.as_str()), (Some(0), ""));
             let capture = home.path().join("c.jsonl");
             let read = |name: &str| fs::read_to_string(home.path().join(name)).unwrap();
-            let opened = Command::new(env!("CARGO_BIN_EXE_codextap"))
-                .args(["open", "c.jsonl"])
-                .env_clear()
-                .env("HOME", home.path())
-                .current_dir(home.path())
-                .output()
-                .unwrap();
+            let opened = open(home.path());
             let is_redacted = !flags.contains(&"--no-redact");
             let (screen, copies) = screens(&capture, is_redacted);
             let texts = vec![
@@ -193,6 +187,17 @@ mod tests {
         texts
     }
 
+    /// What `codextap open` puts out of the capture in `home` without a terminal.
+    fn open(home: &Path) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_codextap"))
+            .args(["open", "c.jsonl"])
+            .env_clear()
+            .env("HOME", home)
+            .current_dir(home)
+            .output()
+            .unwrap()
+    }
+
     /// The flows of a capture as `w` saves them.
     fn save(capture: &Path, home: &Path) -> String {
         let store = capture::load(capture).unwrap().store;
@@ -282,13 +287,7 @@ mod tests {
         }
         recorder.kill();
         let killed = files(home.path());
-        let opened = Command::new(env!("CARGO_BIN_EXE_codextap"))
-            .args(["open", "c.jsonl"])
-            .env_clear()
-            .env("HOME", home.path())
-            .current_dir(home.path())
-            .output()
-            .unwrap();
+        let opened = open(home.path());
         assert!(opened.status.success(), "{opened:?}");
         let capture = fs::read_to_string(home.path().join("c.jsonl")).unwrap();
         let lines = capture.lines().count();

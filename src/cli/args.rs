@@ -269,6 +269,11 @@ impl Common {
     pub(super) fn listen_given(&self) -> Option<SocketAddr> {
         self.settings.is_set("listen").then_some(self.listen)
     }
+
+    /// Whether nobody is to be told where the capture is: whoever named the file knows.
+    pub(super) fn has_known_capture(&self) -> bool {
+        self.quiet || self.settings.is_told("capture")
+    }
 }
 
 /// An address with its port.

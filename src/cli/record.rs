@@ -31,8 +31,7 @@ pub(super) async fn record(common: &Common, plan: Plan) -> Result<Option<Signal>
         signals.next().await;
         signals
     };
-    // Whoever names the file knows where it is.
-    let is_known = common.quiet || common.settings.is_told("capture");
+    let is_known = common.has_known_capture();
     let recorded = recording(station, ending, choice, is_known, |summary| {
         if !common.quiet {
             printer.print(FlowLine(summary).to_string());

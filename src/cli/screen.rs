@@ -174,7 +174,7 @@ async fn watch(
         }
         cut = record.end(proxy, stage, &mut signals, clock).await;
     }
-    let is_known = common.quiet || common.settings.is_told("capture");
+    let is_known = common.has_known_capture();
     super::close(session.recording, is_known)?;
     result(end)?;
     Ok(cut)

@@ -1,10 +1,12 @@
 //! A client and an upstream that put hostile text wherever HTTP, SSE, WebSockets and the Responses API let
 //! them.
 
+#[path = "../support/serve.rs"]
+mod serve;
+
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::thread;
+use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -17,14 +19,7 @@ pub(crate) const HOSTILE: &str = "\x1b[3J\x1b[5nred\x1b]1;pwned\x07\x1b]8;;http:
 
 /// Starts the upstream; gives its origin.
 pub(crate) fn upstream() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            thread::spawn(move || answer(&mut stream).ok());
-        }
-    });
-    origin
+    serve::serve(answer)
 }
 
 /// Has all the conversations with it through the proxy, one after the other.

@@ -1,23 +1,17 @@
 //! An upstream on loopback that answers every request with the same small turn, a client for it,
 //! and codextap between the two.
 
+#[path = "serve.rs"]
+mod serve;
+
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::thread;
 
 /// Starts an upstream; gives its origin.
 pub(crate) fn upstream() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let origin = format!("http://{}", listener.local_addr().unwrap());
-    thread::spawn(move || {
-        for mut stream in listener.incoming().map_while(Result::ok) {
-            // A client may leave whenever it likes.
-            thread::spawn(move || answer(&mut stream).ok());
-        }
-    });
-    origin
+    serve::serve(answer)
 }
 
 /// Reads one request and answers it.
