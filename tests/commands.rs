@@ -199,6 +199,31 @@ fn a_failure_is_one_line_and_leaves_no_file() {
             2,
             "--theme means nothing to codextap sessions",
         ),
+        (
+            "demo --listen 127.0.0.1:0",
+            2,
+            "--listen means nothing to codextap demo, which has a proxy and an upstream of its own",
+        ),
+        (
+            "doctor --theme dark",
+            2,
+            "--theme means nothing to codextap doctor, which sees no traffic",
+        ),
+        (
+            "setup --upstream-ca x",
+            2,
+            "--upstream-ca means nothing to codextap setup",
+        ),
+        (
+            "man --listen 127.0.0.1:0",
+            2,
+            "--listen means nothing to codextap man",
+        ),
+        (
+            "--quiet completions bash",
+            2,
+            "--quiet means nothing to codextap completions, which prints a script",
+        ),
         ("export demo.jsonl --format pdf", 2, "invalid value 'pdf'"),
         (
             "export demo.jsonl --format har --filter ~zz",

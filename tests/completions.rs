@@ -96,7 +96,7 @@ fn bash_completes_every_command_and_option() {
         .filter(|name| !["codex", "run"].contains(&name.as_str()))
     {
         let known = options(&codextap(home, &[name, "--help"]));
-        assert!(known.len() > 10, "{name}: {known:?}");
+        assert!(known.contains(&"--help".to_owned()), "{name}: {known:?}");
         let found = offered(home, &["codextap", name, "--"]);
         for option in known {
             let has = found

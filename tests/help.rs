@@ -32,6 +32,26 @@ fn each_command_tells_what_it_takes() {
     insta::assert_snapshot!("commands", told);
 }
 
+/// Commands that run no proxy of the user's, and the settings that their help has.
+#[test]
+fn no_command_offers_what_does_nothing_there() {
+    let settings = |command: &str| help(&[command]).matches("[env:").count();
+    let all = settings("record");
+    assert!(all > 30, "{all}");
+    for (command, count) in [
+        ("completions", 0),
+        ("man", 0),
+        ("config", 1),
+        ("setup", 5),
+        ("doctor", 15),
+    ] {
+        assert_eq!(settings(command), count, "{command}");
+    }
+    for command in ["demo", "open", "report", "sessions", "export"] {
+        assert!(!help(&[command]).contains("--api-upstream"), "{command}");
+    }
+}
+
 #[test]
 fn examples_of_the_readme_print_what_they_say() {
     trycmd::TestCases::new().case("README.md");

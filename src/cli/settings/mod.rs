@@ -142,11 +142,14 @@ fn whole() -> clap::Command {
     let Some(config) = config.cloned() else {
         return command;
     };
-    // Codex has an option of this name, so that it cannot be a global one.
+    // Codex has an option of this name, so that it cannot be a global one; and some ask no settings.
     let names = command
         .get_subcommands()
         .map(|sub| sub.get_name().to_owned());
-    for name in names.filter(|name| name != "codex").collect::<Vec<_>>() {
+    for name in names
+        .filter(|name| !matches!(&name[..], "codex" | "completions" | "man"))
+        .collect::<Vec<_>>()
+    {
         command = command.mut_subcommand(name, |sub| sub.arg(config.clone()));
     }
     command
