@@ -205,6 +205,11 @@ fn a_failure_is_one_line_and_leaves_no_file() {
             "--listen means nothing to codextap demo, which has a proxy and an upstream of its own",
         ),
         (
+            "config --config .",
+            2,
+            "cannot read .: Is a directory (os error 21)\nhint: mend that file, or go without one: codextap --config none",
+        ),
+        (
             "doctor --theme dark",
             2,
             "--theme means nothing to codextap doctor, which sees no traffic",

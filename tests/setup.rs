@@ -159,6 +159,34 @@ mod tests {
             "chmod 600",
         ),
         (
+            "login",
+            |place| {
+                let file = place.path(".codex/auth.json");
+                fs::remove_file(&file).unwrap();
+                fs::create_dir(file).unwrap();
+            },
+            "fault",
+            "auth.json: Is a directory",
+            "codex login",
+        ),
+        (
+            "login",
+            |place| place.set("CODEX_HOME", "/dev/null/x"),
+            "fault",
+            "CODEX_HOME is /dev/null/x, which is no directory",
+            "unset CODEX_HOME",
+        ),
+        (
+            "provider",
+            |place| {
+                let file = place.path(".codex/config.toml");
+                fs::write(file, b"model = \"\xFF\"\n").unwrap();
+            },
+            "fault",
+            "config.toml: stream did not contain valid UTF-8",
+            "UTF-8",
+        ),
+        (
             "provider",
             |place| place.write(".codex/config.toml", "model_provider = \"azure\"\n"),
             "fault",

@@ -26,6 +26,14 @@ pub(super) async fn look(common: &Common, running: &[Running]) -> Vec<Finding> {
         ));
         return findings;
     };
+    if config::environment("CODEX_HOME").is_some() && !home.is_dir() {
+        findings.push(Finding::fault(
+            "login",
+            format!("CODEX_HOME is {}, which is no directory", home.display()),
+            "make it, or unset CODEX_HOME: Codex does not start without it",
+        ));
+        return findings;
+    }
     let arguments = Arguments::default();
     let settings = Settings::read(&arguments, Some(&home));
     findings.push(login(&home, program, &settings).await);
@@ -89,6 +97,13 @@ async fn login(home: &Path, program: &str, settings: &Settings) -> Finding {
             );
         }
         Ok(_) => {}
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Finding::fault(
+                "login",
+                format!("cannot read {}: {error}", file.display()),
+                "make it a file that you can read, or remove it and log in with `codex login`",
+            );
+        }
         Err(_) if has_key => {
             return Finding::ok(
                 "login",
@@ -160,9 +175,17 @@ fn provider(
     is_own: impl Fn(&str) -> bool,
 ) -> Finding {
     let file = home.join("config.toml");
-    if let Ok(text) = fs::read_to_string(&file)
-        && let Err(error) = text.parse::<Table>()
-    {
+    let text = match fs::read_to_string(&file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            return Finding::fault(
+                "provider",
+                format!("cannot read {}: {error}", file.display()),
+                "make it a file of UTF-8 text that you can read",
+            );
+        }
+        text => text.unwrap_or_default(),
+    };
+    if let Err(error) = text.parse::<Table>() {
         let line = error.span().map_or(1, |span| {
             1 + text
                 .bytes()

@@ -308,7 +308,10 @@ fn find(matches: &ArgMatches) -> Result<(Option<PathBuf>, Option<File>), Error> 
     let Some(path) = told.cloned().or_else(usual) else {
         return Ok((None, None));
     };
-    let file = File::read(&path).map_err(|error| Error::usage(error.to_string()))?;
+    let file = File::read(&path).map_err(|error| {
+        Error::usage(error.to_string())
+            .hint("mend that file, or go without one: codextap --config none")
+    })?;
     if file.is_none() && told.is_some() {
         let path = path.display();
         return Err(Error::usage(format!("{name} {path}: no such file")));
