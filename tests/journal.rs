@@ -12,7 +12,7 @@ use std::fs;
 use std::path::Path;
 
 use codextap::capture::{self, Recovery, load};
-use codextap::flow::{Flow, FlowKind, State};
+use codextap::flow::{Flow, FlowKind, LIMIT, State};
 use codextap::tap::{Direction, KILLED};
 use proptest::prelude::*;
 use run::Run;
@@ -142,6 +142,41 @@ fn what_was_spilled_of_a_flow_that_is_not_in_the_capture_is_missed() {
     let body = &flow.response.body;
     assert!(body.missed > 0);
     assert_eq!(body.bytes().len() as u64 + body.missed, data.len() as u64);
+}
+
+#[test]
+fn frames_that_were_spilled_are_missed_after_a_kill() {
+    let mut run = Run::new();
+    run.socket(None);
+    let create = br#"{"type":"response.create","model":"m","input":"hi"}"#;
+    run.data(Direction::Out, &frame(Direction::Out, TEXT, create));
+    let delta = format!(
+        r#"{{"type":"response.output_text.delta","delta":"{}"}}"#,
+        "d".repeat(60_000)
+    );
+    let delta = frame(Direction::In, TEXT, delta.as_bytes());
+    let count = (3 * LIMIT).div_ceil(delta.len());
+    for _ in 0..count {
+        run.data(Direction::In, &delta);
+    }
+    run.data(Direction::In, &delta[..1000]);
+    run.hear_together();
+    let home = run.kill();
+    assert_eq!(recovered(home.path()), 2);
+    let loaded = load(&home.path().join("capture.jsonl")).unwrap();
+    let flows = loaded.store.flows();
+    let is_turn = |flow: &&&Flow| matches!(flow.kind, FlowKind::WsTurn { .. });
+    let turn = flows.iter().find(is_turn).unwrap();
+    let body = &turn.response.body;
+    assert!((LIMIT - delta.len()..LIMIT + delta.len()).contains(&body.bytes().len()));
+    let known = body.bytes().len() as u64 + body.missed;
+    // What the last row that tells of it did not know yet aside.
+    assert!(known > 2 * LIMIT as u64 && known <= (count * delta.len()) as u64);
+    assert!(
+        turn.failures
+            .iter()
+            .any(|failure| failure.message.contains(KILLED))
+    );
 }
 
 #[test]

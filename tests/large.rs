@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use codextap::capture;
-use codextap::flow::{Flow, Frame, LIMIT, MESSAGES, Recorder, Store};
+use codextap::flow::{Flow, Frame, LIMIT, Recorder, Store};
 use codextap::responses::Status;
 use codextap::tap::{
     At, Direction, End, Event, ExchangeId, Kind, Redactor, RequestHead, ResponseHead, fields,
@@ -177,7 +177,7 @@ fn floods_of_small_events_and_frames_are_bounded_too() {
     let pings = Bytes::from(b"\x89\x00".repeat(PART / 2));
     let store = flows(b"", "websocket", vec![pings; 2]);
     let flow = only(&store);
-    assert!(size(flow) <= MESSAGES + 1000);
+    assert!(size(flow) <= LIMIT + 1000);
     assert!(flow.response.body.missed > 0);
     assert_eq!(flow.response.body.wire_len, 2 * PART as u64);
 }
@@ -200,12 +200,12 @@ fn a_turn_on_a_websocket_ends_however_long_it_is() {
     let completed = frame(
         r#"{"type":"response.completed","response":{"id":"r","status":"completed","output":[]}}"#,
     );
-    let deltas = vec![delta.clone(); (MESSAGES + PART) / delta.len()];
+    let deltas = vec![delta.clone(); (LIMIT + PART) / delta.len()];
     let store = flows(&asked, "websocket", deltas.into_iter().chain([completed]));
     let [_, turn] = store.flows()[..] else {
         panic!("{} flows", store.flows().len())
     };
     assert_eq!(turn.turn.as_ref().unwrap().status, Status::Completed);
-    assert!(size(turn) <= MESSAGES + delta.len() + 1000);
+    assert!(size(turn) <= LIMIT + delta.len() + 1000);
     assert!(turn.response.body.missed > 0);
 }

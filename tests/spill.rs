@@ -4,6 +4,8 @@
 
 #[path = "support/brief.rs"]
 mod brief;
+#[path = "spill/sockets.rs"]
+mod sockets;
 
 use std::fs;
 use std::io;

@@ -11,6 +11,7 @@ use http::{HeaderValue, Version};
 use serde::Deserialize;
 
 use super::VERSION;
+use super::frames::Frames;
 use super::payload::{self, decoded};
 use super::record::{
     Close, Connection, Event, Failure, Frame, Header, Kind, Message, Record, Text,
@@ -50,8 +51,12 @@ pub(super) fn entry(line: &[u8]) -> Result<Entry, String> {
     for event in record.response.iter().flat_map(|response| &response.events) {
         flow.frames.push(block(flow.started, event)?);
     }
-    for frame in record.frames.take().unwrap_or_default() {
+    for frame in record.frames.take().into_iter().flat_map(Frames::into_read) {
         add_frame(flow, frame)?;
+    }
+    if record.kind != Kind::Http {
+        leave(&mut flow.request.body, Some(&record.request));
+        leave(&mut flow.response.body, record.response.as_ref());
     }
     entry.request = interpret(flow, &record);
     Ok(entry)
@@ -237,10 +242,19 @@ fn fill(body: &mut Body, message: Option<&Message<'_>>) -> Result<(), String> {
     if let Some(message) = message {
         let bytes = payload::bytes(message.body_kind, &message.body, message.base64.as_ref())?;
         body.push(&bytes);
-        let length = message.length.unwrap_or_default();
-        body.leave(length.saturating_sub(bytes.len() as u64));
     }
+    leave(body, message);
     Ok(())
+}
+
+/// Takes note of what a message has beside the bytes that are in its body.
+fn leave(body: &mut Body, message: Option<&Message<'_>>) {
+    let length = message.and_then(|message| message.length);
+    body.leave(
+        length
+            .unwrap_or_default()
+            .saturating_sub(body.bytes().len() as u64),
+    );
 }
 
 /// A row for a block of an SSE body.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use super::frames::Frames;
 use super::payload::{Content, Payload, text_or_base64};
 use super::record::{
     Close, Connection, Context, Event, Failure, Fault, Frame, Header, Kind, Message, Outcome,
@@ -69,7 +70,7 @@ fn record<'a>(flow: &'a Flow, connection: &'a str) -> Record<'a> {
     Record {
         request: request(flow),
         response: response(flow),
-        frames: is_socket.then(|| flow.frames.iter().map(|row| frame(flow, row)).collect()),
+        frames: is_socket.then_some(Frames::Of(flow)),
         ..heads(flow, connection)
     }
 }
@@ -252,7 +253,7 @@ fn refusal(flow: &Flow, dir: Direction) -> Payload<'_> {
         Direction::In => &flow.response.body,
     };
     let has_frames = flow.frames.iter().any(|frame| frame.dir == dir);
-    if has_frames {
+    if has_frames || flow.spilled.is_some() {
         Payload::of(b"")
     } else {
         Payload::body(body)
@@ -303,22 +304,6 @@ fn event(started: At, frame: &flow::Frame) -> Event<'_> {
         None if frame.op == Op::Event => Event::Sound(offset, len, t),
         None => Event::Other(offset, len, t, op),
         Some(fault) => Event::Faulty(offset, len, t, op, fault.as_str().into()),
-    }
-}
-
-fn frame<'a>(flow: &'a Flow, frame: &'a flow::Frame) -> Frame<'a> {
-    let payload = flow.frame_bytes(frame);
-    // A fragment has no text of its own; an empty message has an empty one.
-    let has_text = !payload.is_empty() || (frame.is_final && frame.op != Op::Gap);
-    let (text, base64) = if has_text {
-        text_or_base64(payload)
-    } else {
-        (None, None)
-    };
-    Frame {
-        text,
-        base64,
-        ..frame_head(flow.started, frame)
     }
 }
 

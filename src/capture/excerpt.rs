@@ -1,8 +1,9 @@
-//! A line that may be very long, without more of its bodies than stays in memory.
+//! A line that may be very long, without more of its bodies and frames than stays in memory.
 //!
 //! Up to [`WHOLE`] bytes a line is taken as it is. Of a longer one, the strings that are members of its
 //! messages (a body, as text or in base64) are cut behind [`STRING`] bytes, where no character, escape or group
-//! of base64 is cut in two; it is JSON still. How long such a body was stands beside it, in `length`.
+//! of base64 is cut in two; it is JSON still. Of its lists (the frames of a turn) what is behind [`LIST`] bytes is
+//! left out, but for the last element, which tells how a turn ended. How long a body or all texts of frames were stands in `length`.
 
 use std::io::{self, BufRead, ErrorKind};
 
@@ -25,6 +26,8 @@ struct Bounds {
     whole: u64,
     /// [`STRING`].
     string: usize,
+    /// [`LIST`].
+    list: usize,
 }
 
 /// A place in a JSON text.
@@ -33,6 +36,16 @@ struct Scanner {
     /// How many objects and arrays are open.
     depth: usize,
     string: Option<Quoted>,
+    list: Option<List>,
+}
+
+/// A place in a list that is a member of the line.
+#[derive(Debug)]
+struct List {
+    /// Where it begins in what is kept.
+    start: usize,
+    /// Once that is enough, the latest element, and the comma before it.
+    latest: Option<Vec<u8>>,
 }
 
 /// A place in a string.
@@ -53,6 +66,7 @@ impl Default for Excerpt {
         Self::new(Bounds {
             whole: WHOLE,
             string: STRING,
+            list: LIST,
         })
     }
 }
@@ -70,16 +84,16 @@ impl Excerpt {
     /// Takes the next bytes of the line.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.len += bytes.len() as u64;
-        let Bounds { whole, string } = self.bounds;
+        let bounds = self.bounds;
         match &mut self.scanner {
-            Some(scanner) => scanner.copy(bytes, string, &mut self.bytes),
-            None if self.len <= whole => self.bytes.extend_from_slice(bytes),
+            Some(scanner) => scanner.copy(bytes, bounds, &mut self.bytes),
+            None if self.len <= bounds.whole => self.bytes.extend_from_slice(bytes),
             None => {
                 let mut scanner = Scanner::default();
                 let whole = std::mem::take(&mut self.bytes);
-                scanner.copy(&whole, string, &mut self.bytes);
+                scanner.copy(&whole, bounds, &mut self.bytes);
                 drop(whole);
-                scanner.copy(bytes, string, &mut self.bytes);
+                scanner.copy(bytes, bounds, &mut self.bytes);
                 self.scanner = Some(scanner);
             }
         }
@@ -92,7 +106,9 @@ impl Excerpt {
 
     /// How many bytes of it are kept.
     pub(super) fn kept(&self) -> u64 {
-        self.bytes.len() as u64
+        let list = self.scanner.as_ref().and_then(|it| it.list.as_ref());
+        let latest = list.and_then(|list| list.latest.as_ref());
+        (self.bytes.len() + latest.map_or(0, Vec::len)) as u64
     }
 
     /// What is kept of it.
@@ -132,28 +148,65 @@ impl Excerpt {
 
 impl Scanner {
     /// Copies the next bytes, those aside that are left out.
-    fn copy(&mut self, mut bytes: &[u8], most: usize, out: &mut Vec<u8>) {
+    fn copy(&mut self, mut bytes: &[u8], bounds: Bounds, out: &mut Vec<u8>) {
         while let Some(byte) = bytes.first() {
             let mut passed = 1;
             if let Some(string) = &mut self.string {
-                let is_body = self.depth == MESSAGE;
-                passed = string.copy(bytes, if is_body { most } else { usize::MAX }, out);
+                let is_body = self.depth == MEMBER && self.list.is_none();
+                let most = if is_body { bounds.string } else { usize::MAX };
+                let kept = List::kept(self.list.as_mut(), out);
+                passed = string.copy(bytes, most, kept);
                 if passed == 0 {
-                    out.push(b'"');
+                    kept.push(b'"');
                     self.string = None;
                     passed = 1;
                 }
             } else {
-                match byte {
-                    b'"' => self.string = Some(Quoted::default()),
-                    b'{' | b'[' => self.depth += 1,
-                    b'}' | b']' => self.depth = self.depth.saturating_sub(1),
-                    _ => {}
-                }
-                out.push(*byte);
+                self.take(*byte, bounds, out);
             }
             bytes = &bytes[passed..];
         }
+    }
+
+    /// Copies a byte outside strings.
+    fn take(&mut self, byte: u8, bounds: Bounds, out: &mut Vec<u8>) {
+        match byte {
+            b'"' => self.string = Some(Quoted::default()),
+            b'{' | b'[' => {
+                self.depth += 1;
+                if byte == b'[' && self.depth == MEMBER {
+                    let start = out.len();
+                    self.list = Some(List {
+                        start,
+                        latest: None,
+                    });
+                }
+            }
+            b'}' | b']' => {
+                self.depth = self.depth.saturating_sub(1);
+                if self.depth < MEMBER
+                    && let Some(list) = self.list.take()
+                {
+                    out.extend(list.latest.unwrap_or_default());
+                }
+            }
+            b',' if self.depth == MEMBER => {
+                if let Some(list) = &mut self.list
+                    && out.len() - list.start >= bounds.list
+                {
+                    list.latest.get_or_insert_default().clear();
+                }
+            }
+            _ => {}
+        }
+        List::kept(self.list.as_mut(), out).push(byte);
+    }
+}
+
+impl List {
+    /// Where to keep what comes, of which no list may be.
+    fn kept<'a>(list: Option<&'a mut Self>, out: &'a mut Vec<u8>) -> &'a mut Vec<u8> {
+        list.and_then(|list| list.latest.as_mut()).unwrap_or(out)
     }
 }
 
@@ -222,8 +275,11 @@ pub(super) const WHOLE: u64 = 24 << 20;
 /// How much of a string is kept: what [`crate::flow::LIMIT`] takes in base64, and a little more.
 const STRING: usize = 12 << 20;
 
-/// How deep the members of a message stand in a line.
-const MESSAGE: usize = 2;
+/// How much of a list is kept: at least what versions without [`crate::flow::Spilled`] wrote of one direction of a turn.
+const LIST: usize = 40 << 20;
+
+/// How deep the members of the line's members stand.
+const MEMBER: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -235,6 +291,7 @@ mod tests {
     const SMALL: Bounds = Bounds {
         whole: 2000,
         string: 1000,
+        list: 1500,
     };
 
     /// An excerpt of the line, given in parts of these sizes.
@@ -286,6 +343,29 @@ mod tests {
             prop_assert_eq!(read["request"]["length"].as_u64(), Some(body.len() as u64));
             prop_assert_eq!(read["frames"][0]["text"].as_str(), Some(frame.as_str()));
             prop_assert!(kept.len() < 2 * SMALL.string + 200);
+        }
+    }
+
+    #[test]
+    fn of_a_long_list_the_beginning_and_the_last_element_are_kept() {
+        let frames: Vec<String> = (0..100)
+            .map(|number| format!(r#"{{"t":{number},"text":"[{{\",]{}"}}"#, "x".repeat(40)))
+            .collect();
+        let line = format!(
+            r#"{{"request":{{"headers":[["a","b"]]}},"frames":[{}],"close":{{"code":1000}}}}"#,
+            frames.join(",")
+        );
+        for sizes in [[1], [7], [9999]] {
+            let kept = excerpt(&line, &sizes).0;
+            assert!((SMALL.list..SMALL.list + 300).contains(&kept.len()));
+            let read: Value = serde_json::from_slice(&kept).unwrap();
+            assert_eq!(read["close"]["code"], 1000);
+            let times = read["frames"].as_array().unwrap().iter();
+            let times: Vec<u64> = times.filter_map(|frame| frame["t"].as_u64()).collect();
+            let (last, first) = times.split_last().unwrap();
+            assert_eq!(*last, 99);
+            assert!(first.len() > 10 && first.len() < 30, "{first:?}");
+            assert!(first.iter().copied().eq(0..first.len() as u64));
         }
     }
 

@@ -23,7 +23,7 @@ use super::encode::{frame_head, heads, name_of_connection};
 use super::payload::text_or_base64;
 use super::record::Stamp;
 use super::row::{Part, Row, Span};
-use crate::flow::{Flow, FlowId, FlowKind, Pending, Recorder, Store};
+use crate::flow::{Flow, FlowId, FlowKind, LIMIT, Pending, Recorder, Store};
 use crate::tap::{At, Direction, ExchangeId, Redactor};
 
 /// Writes a journal.
@@ -99,6 +99,8 @@ struct Shape {
     times: [Option<At>; 2],
     ended: Option<At>,
     counts: [usize; 4],
+    /// How much is not in memory, in [`LIMIT`].
+    rests: [u64; 2],
     is_complete: [bool; 2],
     is_closed: bool,
 }
@@ -117,6 +119,7 @@ impl Shape {
                 request.trailers.len(),
                 response.trailers.len(),
             ],
+            rests: [&request.body, &response.body].map(|body| body.rest() / LIMIT as u64),
             is_complete: [request.body.is_complete, response.body.is_complete],
             is_closed: flow.close.is_some(),
         }
@@ -295,26 +298,14 @@ impl Journal {
         let connection = name_of_connection(flow, store);
         let has_frames = flow.frames.len() > known.frames;
         let [out, inn] = &mut known.halves;
-        let [out_pending, in_pending] = pending;
+        let [pend_out, pend_in] = pending;
         let mut masked = [Vec::new(), Vec::new()];
-        let [out_masked, in_masked] = &mut masked;
+        let [mask_out, mask_in] = &mut masked;
         let is_same = !has_frames;
-        let out = out.part(
-            flow,
-            Direction::Out,
-            out_pending,
-            is_same,
-            redactor,
-            out_masked,
-        );
-        let inn = inn.part(
-            flow,
-            Direction::In,
-            in_pending,
-            is_same,
-            redactor,
-            in_masked,
-        );
+        let dir = Direction::Out;
+        let out = out.part(flow, dir, pend_out, is_same, redactor, mask_out);
+        let dir = Direction::In;
+        let inn = inn.part(flow, dir, pend_in, is_same, redactor, mask_in);
         let bodies = [&flow.request.body, &flow.response.body];
         let new_frames = flow.frames.get(known.frames..).unwrap_or_default();
         let new_frames = &new_frames[..new_frames.len().min(FRAMES)];

@@ -13,6 +13,7 @@ mod counted;
 mod decode;
 mod encode;
 mod excerpt;
+mod frames;
 mod glance;
 mod intake;
 mod journal;

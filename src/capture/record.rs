@@ -10,6 +10,7 @@ use serde::de::Error as _;
 use serde::ser::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::frames::Frames;
 use super::payload::{Base64, Content};
 use crate::responses::Usage;
 use crate::tap::{At, Direction};
@@ -85,7 +86,7 @@ pub(super) struct Record<'a> {
     pub(super) connection: Option<Connection<'a>>,
     /// On sockets only.
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
-    pub(super) frames: Option<Vec<Frame<'a>>>,
+    pub(super) frames: Option<Frames<'a>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) close: Option<Close<'a>>,
     /// What the user noted. The last member, so that a line can be copied with another one.

@@ -16,6 +16,12 @@ struct Rest<'a> {
 
 /// What is kept of a connection; `None` where it cannot be told.
 pub(super) fn write(flow: &Flow, store: &Store, resting: Resting) -> Option<Vec<u8>> {
+    // What is on the disk goes with the program.
+    let flow = if flow.rest() > 0 {
+        &flow.without_rest()
+    } else {
+        flow
+    };
     let line = line(flow, store).ok()?;
     let line = serde_json::from_slice(&line).ok()?;
     serde_json::to_vec(&Rest { line, resting }).ok()

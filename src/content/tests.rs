@@ -42,6 +42,7 @@ pub(super) fn flow(kind: FlowKind, target: &str) -> Flow {
         },
         response: Response::default(),
         frames: Vec::new(),
+        spilled: None,
         turn: None,
         identity: Identity::default(),
         model: Some("gpt-x".into()),

@@ -160,6 +160,21 @@ impl Body {
         }
     }
 
+    /// Takes note that `len` bytes more than are in memory stand where `rows` do, each message behind its row.
+    pub(super) fn follow(&mut self, len: u64, rows: &Self) {
+        self.rest.len += len;
+        self.rest.spill.clone_from(&rows.rest.spill);
+    }
+
+    /// Takes note that `len` of the bytes that are not in memory, which had `wire` bytes on the wire, are not kept.
+    pub(super) fn lose(&mut self, len: u64, wire: u64) {
+        self.rest.len -= len;
+        self.missed += wire;
+        if self.rest.len == 0 {
+            self.rest.spill = None;
+        }
+    }
+
     /// Waits until what was spilled is on the disk; gives how much is.
     pub(super) fn spilled(&self) -> u64 {
         let rest = &self.rest;

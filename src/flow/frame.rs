@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use serde::{Deserialize, Serialize};
+
 use super::{Flow, FlowKind};
 use crate::responses::EventKind;
 use crate::tap::{At, Direction, GOING_AWAY, Side};
@@ -54,7 +56,7 @@ impl Frame {
 }
 
 /// What a row of the timeline is.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize)]
 pub enum Op {
     /// A text frame.
     Text,

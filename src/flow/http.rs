@@ -310,20 +310,29 @@ impl Flow {
     /// kept, the rest counted as missed.
     #[must_use]
     pub fn settled(&self) -> Option<Self> {
+        if self.spilled.is_some() {
+            return self.settled_frames();
+        }
         let (out, inn) = (self.request.body.spilled(), self.response.body.spilled());
         let is_whole = (out, inn) == (self.request.body.rest(), self.response.body.rest());
         (!is_whole).then(|| self.cut([out, inn]))
     }
 
-    /// How many bytes of its bodies are not in memory.
+    /// How many bytes of its bodies or frames are not in memory.
     #[must_use]
     pub fn rest(&self) -> u64 {
+        if let Some(spilled) = &self.spilled {
+            return spilled.size();
+        }
         self.request.body.rest() + self.response.body.rest()
     }
 
     /// The flow as far as it is in memory, the rest counted as missed.
     #[must_use]
     pub fn without_rest(&self) -> Self {
+        if self.spilled.is_some() {
+            return self.cut_frames(0);
+        }
         self.cut([0, 0])
     }
 
@@ -360,18 +369,6 @@ fn ends_turn(flow: &Flow, block: &sse::Block) -> bool {
     };
     flow.turn.as_ref().is_some_and(|turn| !turn.is_over())
         && super::dissect::event_kind(&event.data).is_some_and(EventKind::is_terminal)
-}
-
-/// Counts bytes that a full flow does not keep, and says so once.
-pub(super) fn leave_out(flow: &mut Flow, dir: Direction, bytes: u64) {
-    let body = body(flow, dir);
-    body.missed += bytes;
-    let offset = body.wire_len;
-    let message = format!(
-        "what follows is not kept: there are {} MiB already",
-        MESSAGES >> 20
-    );
-    flow.note_bound(dir, offset, &message);
 }
 
 /// Counts bytes that passed without a copy and says so on the flow; gives the row for the timeline.

@@ -21,6 +21,7 @@ mod related;
 pub mod sessions;
 mod slots;
 mod socket;
+mod spilled;
 mod store;
 mod summary;
 
@@ -38,6 +39,7 @@ pub use phases::Phases;
 pub use recorder::Recorder;
 pub use related::{Related, is_retry};
 pub use socket::Resting;
+pub use spilled::Spilled;
 pub use store::{Place, Store};
 pub use summary::{Summary, tools_of};
 
@@ -75,6 +77,8 @@ pub struct Flow {
     pub response: Response,
     /// WebSocket frames, or the events of an SSE body, in order of arrival.
     pub frames: Vec<Frame>,
+    /// The WebSocket frames that are not in memory, until the flow's line is written.
+    pub spilled: Option<Spilled>,
     /// The model response, where the flow is one.
     pub turn: Option<Turn>,
     /// Codex's own identifiers.
@@ -282,6 +286,7 @@ impl Flow {
             request: Request::default(),
             response: Response::default(),
             frames: Vec::new(),
+            spilled: None,
             turn: None,
             identity: Identity::default(),
             model: None,
@@ -303,11 +308,7 @@ impl Flow {
             Direction::Out => &self.request.body,
             Direction::In => &self.response.body,
         };
-        let most = match self.kind {
-            FlowKind::Http => LIMIT,
-            FlowKind::Ws | FlowKind::WsTurn { .. } => MESSAGES,
-        };
-        body.bytes().len() + self.frames.len() * size_of::<Frame>() >= most
+        body.bytes().len() + self.frames.len() * size_of::<Frame>() >= LIMIT
     }
 
     /// Notes what is wrong in the bytes of one direction. The first [`MOST_FAULTS`] are kept.
@@ -462,6 +463,7 @@ impl Flow {
             return None;
         }
         let last = self.frames.last().map(|frame| frame.at);
+        let last = last.max(self.spilled.as_ref().map(Spilled::last));
         let last = last.or(self.response.head_at).unwrap_or(self.started);
         Some(last.max(self.started))
     }
@@ -493,13 +495,11 @@ impl Flow {
 /// What heads, names and allocations take beside the rest, in bytes: a rough average.
 const HEADS: usize = 4 << 10;
 
-/// How many bytes of one direction of an HTTP exchange a flow keeps in memory, the rows of its timeline
-/// counted: more than nearly all bodies have, and little enough that no stream takes the machine's memory.
-/// What is behind is spilled.
+/// How many bytes of one direction a flow keeps in memory, the rows of its timeline counted: more than nearly
+/// all bodies and turns have, and little enough that no stream takes the machine's memory. What is behind is spilled.
 pub const LIMIT: usize = 8 << 20;
 
-/// How many bytes of one direction of a WebSocket's turn a flow keeps, rows counted, and how long a message or
-/// event may be: more than Codex ever sends. Of what is behind only the event that ends the turn is kept.
+/// How many bytes a message or an event may have: more than Codex ever sends. What is longer is not decoded.
 pub const MESSAGES: usize = 32 << 20;
 
 /// Faults of a flow that are kept.

@@ -109,7 +109,7 @@ impl Recorder {
             Kind::Response(head) => {
                 exchange.begin_response(store, head, at, self.spills.clone());
             }
-            Kind::Upgraded => exchange.upgrade(store),
+            Kind::Upgraded => exchange.upgrade(store, self.spills.clone()),
             Kind::Data { dir, bytes } => {
                 if let Some(socket) = &mut exchange.socket {
                     socket.push(store, dir, &bytes, at, &self.redactor, &mut self.finished);
@@ -191,7 +191,8 @@ impl Recorder {
     pub fn resume(&mut self, store: &mut Store, id: ExchangeId, flow: Flow, resting: Resting) {
         let extensions = extensions(&flow);
         let flow = store.push(flow);
-        let socket = Socket::resumed(flow, extensions.as_deref(), resting);
+        let spills = self.spills.clone();
+        let socket = Socket::resumed(flow, extensions.as_deref(), resting, spills);
         let mut exchange = Exchange::new(flow, None);
         exchange.socket = Some(Box::new(socket));
         self.exchanges.insert(id, exchange);
@@ -323,9 +324,10 @@ impl Exchange {
         });
     }
 
-    fn upgrade(&mut self, store: &Store) {
+    fn upgrade(&mut self, store: &Store, spills: Option<Arc<dyn Spills>>) {
         let extensions = store.get(self.flow).and_then(extensions);
-        self.socket = Some(Box::new(Socket::new(self.flow, extensions.as_deref())));
+        let socket = Socket::new(self.flow, extensions.as_deref(), spills);
+        self.socket = Some(Box::new(socket));
         self.is_over = [false, false];
     }
 

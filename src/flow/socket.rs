@@ -2,12 +2,17 @@
 //!
 //! A turn begins with a `response.create` (or Codex 0.98's `response.append`) from Codex and ends with
 //! the terminal event. Frames in between are the turn's; close frames and all others are the
-//! connection's. Each frame is stored once.
+//! connection's. Each frame is stored once: in memory as long as there is room, then on the disk.
+
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use super::http::{body, leave_out, miss};
-use super::{Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Store, Titles};
+use super::http::{body, miss};
+use super::spilled::Outbox;
+use super::{
+    Channel, Close, Flow, FlowId, FlowKind, Frame, MESSAGES, Op, Pending, Spills, Store, Titles,
+};
 use crate::responses::{EventKind, Turn};
 use crate::tap::{At, Direction, Failure, GOING_AWAY, Phase, Redactor, Side};
 use crate::wire::{deflate, websocket};
@@ -27,6 +32,8 @@ pub(super) struct Socket {
     is_broken: bool,
     out: websocket::Decoder,
     inn: websocket::Decoder,
+    /// Frames for which there is no room in memory.
+    outbox: Outbox,
 }
 
 /// A connection at rest, as far as it matters to what follows: no turn is in progress, and both directions are
@@ -50,8 +57,13 @@ impl Resting {
 }
 
 impl Socket {
-    /// A socket on `connection` whose handshake was answered with these extensions.
-    pub(super) fn new(connection: FlowId, extensions: Option<&str>) -> Self {
+    /// A socket on `connection` whose handshake was answered with these extensions. What is too long for the memory
+    /// goes to `spills`.
+    pub(super) fn new(
+        connection: FlowId,
+        extensions: Option<&str>,
+        spills: Option<Arc<dyn Spills>>,
+    ) -> Self {
         let deflate = extensions.and_then(deflate::Parameters::parse);
         Self {
             connection,
@@ -61,11 +73,17 @@ impl Socket {
             is_broken: false,
             out: websocket::Decoder::with_limit(true, deflate, MESSAGES),
             inn: websocket::Decoder::with_limit(false, deflate, MESSAGES),
+            outbox: Outbox::new(spills),
         }
     }
 
     /// A socket on `connection` that goes on from where one was at rest.
-    pub(super) fn resumed(connection: FlowId, extensions: Option<&str>, resting: Resting) -> Self {
+    pub(super) fn resumed(
+        connection: FlowId,
+        extensions: Option<&str>,
+        resting: Resting,
+        spills: Option<Arc<dyn Spills>>,
+    ) -> Self {
         let deflate = extensions.and_then(deflate::Parameters::parse);
         let [out, inn] = resting.rests;
         Self {
@@ -73,7 +91,7 @@ impl Socket {
             made: resting.made,
             out: websocket::Decoder::resumed(true, deflate, MESSAGES, out),
             inn: websocket::Decoder::resumed(false, deflate, MESSAGES, inn),
-            ..Self::new(connection, None)
+            ..Self::new(connection, None, spills)
         }
     }
 
@@ -106,15 +124,19 @@ impl Socket {
     /// Takes note of bytes that were relayed without a copy: the direction is out of step from here on.
     pub(super) fn missed(&mut self, store: &mut Store, dir: Direction, bytes: u64, at: At) {
         self.decoder(dir).missed(bytes);
+        self.make_way(store, self.owner());
         store.change(self.owner(), |flow| {
             let row = miss(flow, dir, bytes, at);
-            flow.frames.push(row);
+            add_gap(flow, row, &mut self.outbox);
         });
     }
 
     /// The flow that what comes next belongs to, and what has come of its messages in progress: from
-    /// Codex, and to it.
+    /// Codex, and to it. Nothing once they would not stand behind what is in memory.
     pub(super) fn pending(&self) -> (FlowId, [Pending<'_>; 2]) {
+        if self.outbox.is_of(self.owner()) {
+            return (self.owner(), Default::default());
+        }
         let pending = [&self.out, &self.inn].map(|decoder| {
             let (bytes, origin) = decoder.pending();
             Pending {
@@ -210,6 +232,7 @@ impl Socket {
             store.change(turn, |flow| flow.failures.push(failure));
         }
         self.end_turn(store, at, finished);
+        store.change(self.connection, |flow| self.outbox.flush(flow));
         cut
     }
 
@@ -225,6 +248,13 @@ impl Socket {
         self.turn.unwrap_or(self.connection)
     }
 
+    /// Has frames of another flow go to the disk.
+    fn make_way(&mut self, store: &mut Store, owner: FlowId) {
+        if let Some(other) = self.outbox.owner().filter(|other| *other != owner) {
+            store.change(other, |flow| self.outbox.flush(flow));
+        }
+    }
+
     /// Gives each complete frame to the flow it belongs to.
     fn sort(
         &mut self,
@@ -238,9 +268,10 @@ impl Socket {
             let frame = match event {
                 websocket::Event::Frame(frame) => frame,
                 websocket::Event::Fault(fault) => {
+                    self.make_way(store, self.owner());
                     store.change(self.owner(), |flow| {
-                        flow.frames
-                            .push(Frame::gap(dir, at, 0, fault.message.clone()));
+                        let row = Frame::gap(dir, at, 0, fault.message.clone());
+                        add_gap(flow, row, &mut self.outbox);
                         flow.note(dir, fault.offset, fault.message);
                     });
                     continue;
@@ -269,10 +300,14 @@ impl Socket {
             } else {
                 self.owner()
             };
-            let control = redactor.bytes(&frame.payload, false);
+            let control = match &frame.close {
+                Some(close) => redactor.bytes(close.reason.as_bytes(), false),
+                None => redactor.bytes(&frame.payload, false),
+            };
             let payload = text.as_deref().unwrap_or(&control);
+            self.make_way(store, owner);
             let is_over = store.change(owner, |flow| {
-                store_frame(flow, dir, &frame, payload, at, event, redactor);
+                store_frame(flow, dir, &frame, payload, at, event, &mut self.outbox);
                 if begins {
                     flow.read_request_after(&self.made);
                 }
@@ -310,6 +345,7 @@ impl Socket {
     fn end_turn(&mut self, store: &mut Store, at: At, finished: &mut Vec<FlowId>) {
         let Some(turn) = self.turn.take() else { return };
         store.change(turn, |flow| {
+            self.outbox.flush(flow);
             flow.ended = Some(at);
             flow.conclude();
         });
@@ -337,7 +373,17 @@ fn cut_short(close: &Close) -> Failure {
     }
 }
 
-/// Stores one frame: its payload, its row in the timeline, and what it says.
+/// Adds a row that stands for bytes in no frame.
+fn add_gap(flow: &mut Flow, row: Frame, outbox: &mut Outbox) {
+    if flow.is_spilling() {
+        outbox.add(flow, &row, b"");
+    } else {
+        flow.frames.push(row);
+    }
+}
+
+/// Stores one frame: its payload, its row in the timeline, and what it says. What is behind [`LIMIT`](super::LIMIT) goes to
+/// the disk, but for what ends the turn or the connection.
 fn store_frame(
     flow: &mut Flow,
     dir: Direction,
@@ -345,44 +391,42 @@ fn store_frame(
     payload: &[u8],
     at: At,
     event: Option<EventKind>,
-    redactor: &Redactor,
+    outbox: &mut Outbox,
 ) {
     body(flow, dir).wire_len += frame.wire;
     let ends_turn = dir == Direction::In
         && event.is_some_and(EventKind::is_terminal)
         && flow.turn.as_ref().is_some_and(|turn| !turn.is_over());
     let is_close = matches!(frame.op, websocket::Opcode::Close);
-    if flow.is_full(dir) && !ends_turn && !is_close {
-        leave_out(flow, dir, frame.wire);
-        return;
-    }
-    let close = frame.close.as_ref();
-    let (code, reason) = close.map_or((None, ""), |close| (close.code, &close.reason));
-    let reason = redactor.json(reason);
-    let (op, payload) = match &frame.op {
-        websocket::Opcode::Text => (Op::Text, payload),
-        websocket::Opcode::Binary => (Op::Binary, payload),
-        websocket::Opcode::Continuation => (Op::Continuation, payload),
-        websocket::Opcode::Ping => (Op::Ping, payload),
-        websocket::Opcode::Pong => (Op::Pong, payload),
-        websocket::Opcode::Reserved(code) => (Op::Reserved(*code), payload),
+    let code = frame.close.as_ref().and_then(|close| close.code);
+    let op = match &frame.op {
+        websocket::Opcode::Text => Op::Text,
+        websocket::Opcode::Binary => Op::Binary,
+        websocket::Opcode::Continuation => Op::Continuation,
+        websocket::Opcode::Ping => Op::Ping,
+        websocket::Opcode::Pong => Op::Pong,
+        websocket::Opcode::Reserved(code) => Op::Reserved(*code),
         websocket::Opcode::Close => {
-            let close = Close {
+            flow.close.get_or_insert_with(|| Close {
                 code,
-                reason: reason.to_string(),
+                reason: String::from_utf8_lossy(payload).into_owned(),
                 dir,
                 is_framed: true,
-            };
-            flow.close.get_or_insert(close);
-            (Op::Close(code), reason.as_bytes())
+            });
+            Op::Close(code)
         }
     };
     let is_text = matches!(op, Op::Text | Op::Continuation);
-    let span = self::body(flow, dir).push(payload);
     for fault in &frame.faults {
         flow.note(dir, fault.offset, &fault.message);
     }
-    flow.frames.push(Frame {
+    let is_spilled = !ends_turn && !is_close && (flow.spilled.is_some() || flow.is_full(dir));
+    let span = if is_spilled {
+        0..0
+    } else {
+        self::body(flow, dir).push(payload)
+    };
+    let row = Frame {
         at,
         dir,
         op,
@@ -400,7 +444,12 @@ fn store_frame(
         event: event.filter(|_| is_text && dir == Direction::Out),
         ordinal: None,
         fault: frame.faults.first().map(|fault| fault.message.clone()),
-    });
+    };
+    if is_spilled {
+        outbox.add(flow, &row, payload);
+        return;
+    }
+    flow.frames.push(row);
     if dir == Direction::In
         && is_text
         && !payload.is_empty()
@@ -416,11 +465,11 @@ mod tests {
 
     #[test]
     fn one_that_goes_on_knows_the_calls_of_the_last_turn() {
-        let mut socket = Socket::new(FlowId(0), None);
+        let mut socket = Socket::new(FlowId(0), None, None);
         socket.made = serde_json::from_str(r#"{"call_1":"ls -l"}"#).unwrap();
         let resting = serde_json::to_string(&socket.resting().unwrap()).unwrap();
         let resting = serde_json::from_str(&resting).unwrap();
-        let resumed = Socket::resumed(FlowId(0), None, resting);
+        let resumed = Socket::resumed(FlowId(0), None, resting, None);
         assert_eq!(resumed.made.get("call_1"), Some("ls -l"));
     }
 }

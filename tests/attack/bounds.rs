@@ -153,7 +153,7 @@ fn a_message_that_inflates_too_far_is_cut_and_leaves_no_room() {
         }
     });
     seen.assert_marked("message inflates to more than 32 MiB");
-    seen.assert_marked("what follows is not kept: there are 32 MiB already");
+    seen.assert_marked("what follows is not kept: behind 8 MiB frames need room on the disk");
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn what_has_no_end_is_kept_up_to_a_limit() {
             observed.data(Direction::In, &large);
         }
     });
-    seen.assert_marked("what follows is not kept: there are 32 MiB already");
+    seen.assert_marked("what follows is not kept: behind 8 MiB frames need room on the disk");
     let chunk = vec![b' '; 4 * MIB];
     let seen = attacked(120, |observed| {
         observed.answered(&[]);
@@ -217,7 +217,7 @@ fn more_events_than_can_be_kept_are_counted() {
 
 #[test]
 fn more_frames_than_can_be_kept_are_counted() {
-    const MARK: &str = "what follows is not kept: there are 32 MiB already";
+    const MARK: &str = "what follows is not kept: behind 8 MiB frames need room on the disk";
     let flood = |observed: &mut Observed, frame: &[u8]| {
         let frames = frame.repeat(10_000);
         for _ in 0..52 {

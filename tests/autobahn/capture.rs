@@ -21,7 +21,7 @@ pub(crate) struct Recorded {
     gaps: usize,
     /// What was said to be wrong in the client's frames, and in the server's.
     faults: [Vec<String>; 2],
-    /// Bytes were too many to keep (only the beginning of 32 MiB is).
+    /// Bytes are not kept.
     is_cut: bool,
     /// Lines with this key; one.
     lines: usize,

@@ -175,6 +175,7 @@ fn flow() -> Flow {
             ..Response::default()
         },
         frames: Vec::new(),
+        spilled: None,
         turn: Some(turn),
         identity: Identity {
             session: Some("session.1".to_owned()),
