@@ -131,6 +131,12 @@ impl List {
         self.order.sort()
     }
 
+    /// Bytes on the wire of a flow: of a connection, those of its turns too.
+    #[must_use]
+    pub fn volume(&self, flow: &Summary) -> u64 {
+        self.order.volume(flow)
+    }
+
     /// How many flows of side channels are hidden with the others of their kind.
     #[must_use]
     pub fn hidden_side_channels(&self) -> usize {

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::columns::Column;
-use crate::flow::{FlowId, State, Store, Summary, Transport, sessions};
+use crate::flow::{FlowId, FlowKind, State, Store, Summary, Transport, sessions};
 use crate::responses::Prices;
 
 /// By which column, and which way.
@@ -84,6 +84,7 @@ pub(super) struct Order {
     is_busy: bool,
     names: Names,
     prices: Arc<Prices>,
+    volumes: Volumes,
 }
 
 impl Order {
@@ -114,18 +115,40 @@ impl Order {
         self.is_busy
     }
 
-    /// Takes in a new or changed flow. Says whether it may stand elsewhere now.
+    /// Bytes on the wire of a flow: of a connection, those of its turns too.
+    pub(super) fn volume(&self, flow: &Summary) -> u64 {
+        self.volumes.of(flow)
+    }
+
+    /// Takes in a new or changed flow. Says whether it, or its connection, may stand elsewhere now.
     pub(super) fn take(&mut self, flow: &Summary) -> bool {
+        let grew = self.volumes.take(flow);
         let index = flow.id.0 as usize;
         if self.sort.is_natural() || index > self.ranks.len() {
             return false;
+        }
+        let has_moved = self.sort.column == Column::Size
+            && grew.is_some_and(|(connection, by)| self.raise(connection, by));
+        if index > self.ranks.len() {
+            return has_moved;
         }
         let rank = self.rank(flow);
         let Some(old) = self.ranks.get_mut(index) else {
             self.ranks.push(rank);
             return true;
         };
-        std::mem::replace(old, rank) != rank
+        std::mem::replace(old, rank) != rank || has_moved
+    }
+
+    /// Raises the rank of a connection, if it has one. Says whether that made a difference.
+    fn raise(&mut self, connection: FlowId, by: u64) -> bool {
+        match self.ranks.get_mut(connection.0 as usize) {
+            Some(rank) if *rank != NONE && by > 0 => {
+                *rank = rank.saturating_add(by).min(NONE - 1);
+                true
+            }
+            _ => false,
+        }
     }
 
     /// Finds some ranks. Says whether those were the last ones.
@@ -185,7 +208,7 @@ impl Order {
                 let code = flow.status.or(flow.close).map_or(0, u64::from);
                 Some(gravity(flow.state) << 16 | code)
             }
-            Column::Size => Some(flow.wire_len),
+            Column::Size => Some(self.volumes.of(flow)),
             Column::Input => usage.map(|usage| usage.input),
             Column::Cached => usage.map(|usage| usage.cached),
             Column::Output => usage.map(|usage| usage.output),
@@ -213,6 +236,34 @@ const fn gravity(state: State) -> u64 {
         State::Waiting | State::Streaming => 1,
         State::Partial => 2,
         State::Failed => 3,
+    }
+}
+
+/// Bytes on the wire: what a connection carries is counted with the turns on it, and is a sum here.
+#[derive(Default, Debug)]
+struct Volumes {
+    /// Bytes of each turn on a connection as of when it was last taken in.
+    turns: HashMap<FlowId, u64>,
+    /// Bytes of all turns of each connection.
+    connections: HashMap<FlowId, u64>,
+}
+
+impl Volumes {
+    /// Takes in a new or changed flow. Of a turn, gives its connection and by how much that grew.
+    fn take(&mut self, flow: &Summary) -> Option<(FlowId, u64)> {
+        let FlowKind::WsTurn { connection, .. } = flow.kind else {
+            return None;
+        };
+        let before = self.turns.insert(flow.id, flow.wire_len).unwrap_or(0);
+        let by = flow.wire_len.saturating_sub(before);
+        *self.connections.entry(connection).or_default() += by;
+        Some((connection, by))
+    }
+
+    /// Bytes of a flow and of the turns on it.
+    fn of(&self, flow: &Summary) -> u64 {
+        let turns = self.connections.get(&flow.id).copied().unwrap_or(0);
+        flow.wire_len.saturating_add(turns)
     }
 }
 

@@ -242,7 +242,7 @@ impl Line<'_> {
                 let (text, role) = status(flow);
                 (text, self.theme.role(role))
             }
-            Column::Size => (format::bytes(flow.wire_len), dim),
+            Column::Size => (format::bytes(self.app.list().volume(flow)), dim),
             Column::Input => (tokens(usage.map(|usage| usage.input)), self.text()),
             Column::Cached => (tokens(usage.map(|usage| usage.cached)), dim),
             Column::Output => (tokens(usage.map(|usage| usage.output)), self.text()),

@@ -175,6 +175,31 @@ fn the_list_is_sorted_by_the_next_column_or_the_one_that_is_clicked() {
 }
 
 #[test]
+fn a_connection_is_as_large_as_what_it_carries() {
+    let mut scene = Scene::finished();
+    let store = scene.app.store();
+    let is_of = |kind: FlowKind| matches!(kind, FlowKind::Ws | FlowKind::WsTurn { .. });
+    let flows: Vec<_> = store.summaries().filter(|flow| is_of(flow.kind)).collect();
+    let all: u64 = flows.iter().map(|flow| flow.wire_len).sum();
+    let connection = flows.iter().find(|flow| flow.kind == FlowKind::Ws).unwrap();
+    let (own, id) = (connection.wire_len, connection.id);
+    assert!(flows.len() == 3 && all > 2 * own, "{all} {own}");
+    let shown = rows(&mut scene, "");
+    let row = shown.iter().find(|row| row.contains("▾ GET")).unwrap();
+    let size = codextap::content::format::bytes(all);
+    assert!(row.contains(&size), "{size}: {row}");
+    // By size, it stands before its turns.
+    rows(&mut scene, "ooooooo");
+    let place = |id| {
+        let mut rows = scene.app.list().rows().iter();
+        rows.position(|row| *row == id).unwrap()
+    };
+    for turn in scene.app.store().turns(id) {
+        assert!(place(id) < place(*turn));
+    }
+}
+
+#[test]
 fn a_hundred_thousand_flows_are_sorted_between_keys() {
     let mut scene = Scene::finished();
     let flow = scene.app.selected().unwrap().clone();
