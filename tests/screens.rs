@@ -30,6 +30,8 @@ mod scene;
 mod search;
 #[path = "screens/table.rs"]
 mod table;
+#[path = "screens/trail.rs"]
+mod trail;
 
 use std::fmt::Write as _;
 

@@ -50,6 +50,7 @@ mod status;
 mod text_search;
 mod themes;
 pub mod toast;
+mod trail;
 pub mod tree;
 mod update;
 
@@ -98,6 +99,7 @@ use recall::Recall;
 use relations::Relations;
 use text_search::Finders;
 use toast::{Toast, Toasts};
+use trail::Step;
 use tree::Tree;
 
 /// The program's state.
@@ -143,6 +145,8 @@ pub struct App {
     frames_filter: Box<FramesFilter>,
     /// Where the panes are to go, because another one went there.
     picks: Box<Picks>,
+    /// The places that were left by opening a line, the latest last.
+    trail: Vec<Step>,
     /// The searches in the detail panes.
     finders: Box<Finders>,
     /// The filter in force, as text; empty for none.
@@ -213,6 +217,7 @@ impl App {
             axis: None,
             frames_filter: Box::default(),
             picks: Box::default(),
+            trail: Vec::new(),
             finders: Box::default(),
             filter: String::new(),
             history: History::default(),
@@ -526,6 +531,8 @@ impl App {
         self.wish.focus = pane;
         if pane.is_detail() {
             self.wish.detail = pane;
+        } else {
+            self.trail.clear();
         }
         self.arrange();
     }

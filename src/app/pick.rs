@@ -87,17 +87,15 @@ impl App {
         };
         let shown = self.store.get(flow).and_then(|flow| flow.frames.get(frame));
         let shown = shown.map(|frame| (frame.event, frame.dir));
-        self.tab = match shown {
+        let tab = match shown {
             // The end of a connection is told there, too.
             None => Tab::Headers,
             Some((None, _)) => Tab::Raw,
             Some((Some(_), crate::tap::Direction::Out)) => Tab::Request,
             Some((Some(_), crate::tap::Direction::In)) => Tab::Response,
         };
-        if of.is_some() {
-            self.show_flow(flow);
-        }
-        self.focus_on(Pane::Payload);
+        self.step_to(flow, Pane::Payload);
+        self.tab = tab;
         self.picks.pick(Picked { flow, frame }, None);
         true
     }
@@ -110,8 +108,8 @@ impl App {
         let flow = flow.id;
         let line = self.sheet(self.focus()).and_then(Leaf::current);
         let frame = line.and_then(|line| line.frame);
+        self.step_to(flow, Pane::Payload);
         self.tab = Tab::Response;
-        self.focus_on(Pane::Payload);
         // The items of an answer that was no stream have no frames.
         if let Some(frame) = frame {
             self.picks.pick(Picked { flow, frame }, None);

@@ -305,12 +305,16 @@ impl App {
         }
     }
 
-    /// Leaves what is on top or goes back to the list. Says whether there was something to leave.
+    /// Leaves what is on top or goes back: by a step, or else to the list. Says whether there was something to leave.
     fn back(&mut self) -> bool {
         if self.list.has_range() {
             self.list.toggle_range();
         } else if self.end_search() {
             // The pane stays as it is, without the marks.
+        } else if self.is_zoomed_since() {
+            self.wish.is_zoomed = false;
+        } else if self.step_back() {
+            // To where the line was opened.
         } else if self.wish.is_zoomed {
             self.wish.is_zoomed = false;
         } else if self.focus().is_detail() {
