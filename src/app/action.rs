@@ -207,7 +207,7 @@ actions! {
 
     Follow "follow" "follow" ["F"] Anywhere Show "Follow the newest turn";
     Pause "pause" "pause" ["p"] Anywhere Show "Pause the display; recording goes on";
-    Sort "sort" "sort" ["o"] List Show "Sort by the next column; at last as the flows came";
+    Sort "sort" "sort" ["o"] List Show "Choose the column that the list is sorted by";
     ReverseSort "reverse-sort" "reverse" ["O"] List Show "Sort the other way round";
     Fold "fold" "fold" ["c"] Anywhere Show
         "Fold the thread, connection or section under the cursor";

@@ -89,6 +89,26 @@ impl Column {
         }
     }
 
+    /// What it tells, in a few words.
+    #[must_use]
+    pub const fn about(self) -> &'static str {
+        match self {
+            Self::Time => "when it began, as a tree",
+            Self::Transport => "HTTP, SSE or WebSocket",
+            Self::Agent => "who asked",
+            Self::Model => "which one was asked for",
+            Self::Gist => "what it is about",
+            Self::Status => "how it ended",
+            Self::Size => "bytes on the wire",
+            Self::Input => "input tokens",
+            Self::Cached => "cached input tokens",
+            Self::Output => "output tokens",
+            Self::Cost => "what it cost",
+            Self::Duration => "how long it took",
+            Self::First => "how long to the first text",
+        }
+    }
+
     /// Whether it is aligned to the right.
     #[must_use]
     pub const fn is_number(self) -> bool {

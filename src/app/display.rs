@@ -34,12 +34,6 @@ impl App {
         self.list.set_follows(follows, &self.store);
     }
 
-    /// Sorts the list by the column that is so many behind the present one.
-    pub(super) fn sort_by_next(&mut self, times: usize) {
-        let sort = (0..times).fold(self.list.sort(), |sort, _| sort.next());
-        self.sort_so(sort);
-    }
-
     /// Sorts the list the other way round.
     pub(super) fn reverse_sort(&mut self) {
         self.sort_so(self.list.sort().reversed());

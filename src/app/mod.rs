@@ -46,6 +46,7 @@ pub mod scroll;
 mod search;
 mod seek;
 mod snapshot;
+mod sorting;
 mod status;
 mod text_search;
 mod themes;
@@ -77,6 +78,7 @@ pub use overlay::{Overlay, Question};
 pub use palette::{Entry, Palette};
 pub use quit::Stake;
 pub use search::{Found, Search};
+pub use sorting::Sorting;
 pub use status::{Capture, Options, Status, Stream};
 pub use themes::Themes;
 
@@ -122,7 +124,7 @@ pub struct App {
     /// Flows that are read from captures.
     loading: Loading,
     /// The request list.
-    list: List,
+    list: Box<List>,
     /// The text of the detail panes, in the order of [`Pane::DETAILS`].
     sheets: Box<[Sheet; 4]>,
     /// The focus, and what the reader chose about the arrangement.
@@ -165,6 +167,8 @@ pub struct App {
     log: Box<Log>,
     /// The theme picker.
     themes: Themes,
+    /// The menu of what the list can be sorted by.
+    sorting: Sorting,
     /// The dialog that saves, until the file is written.
     dialog: Option<Box<Dialog>>,
     /// How many flows of how many are written, while a file is.
@@ -205,7 +209,7 @@ impl App {
             relations: Relations::default(),
             gauges: Gauges::default(),
             loading: Loading::default(),
-            list: List::new(Arc::clone(&options.prices)),
+            list: Box::new(List::new(Arc::clone(&options.prices))),
             sheets: Box::default(),
             wish: Wish::default(),
             layout: Layout::default(),
@@ -227,6 +231,7 @@ impl App {
             palette: Box::default(),
             log: Box::default(),
             themes: Themes::default(),
+            sorting: Sorting::default(),
             dialog: None,
             writing: None,
             question: None,

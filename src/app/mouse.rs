@@ -95,6 +95,12 @@ impl App {
                 return self.preview_theme(Motion::To(row));
             }
             (Overlay::Themes, by, _) => return self.preview_theme(Motion::Rows(by.signum())),
+            (Overlay::Sort, 0, _) if is_beside => self.restore_sort(),
+            (Overlay::Sort, 0, Some(row)) => {
+                let row = self.sorting.scroll().top + row;
+                self.preview_sort(Motion::To(row));
+            }
+            (Overlay::Sort, by, _) => self.preview_sort(Motion::Rows(by.signum())),
             (Overlay::Dialog, by, _) => {
                 if let Some(dialog) = &mut self.dialog {
                     dialog.wheel(by);

@@ -9,6 +9,7 @@ use super::action::Action;
 use super::focus::Pane;
 use super::layout::Shape;
 use super::leaf::text_of;
+use super::order::SORTABLE;
 use super::page::Source;
 use super::scroll::Motion;
 use super::tree::Target;
@@ -29,6 +30,8 @@ pub enum Overlay {
     Log,
     /// The themes.
     Themes,
+    /// What the list can be sorted by.
+    Sort,
     /// What to save, and where.
     Dialog,
     /// A question that is answered with yes or no.
@@ -138,6 +141,17 @@ impl Overlay {
                     ]
                 }
             }
+            Self::Sort => {
+                const {
+                    &[
+                        own(Action::Open, "keep", "Sort by this column"),
+                        own(Action::Back, "restore", "Leave with the list as it was"),
+                        same(Action::ReverseSort),
+                        own(Action::Down, "next", "Try the next column"),
+                        own(Action::Up, "previous", "Try the column before"),
+                    ]
+                }
+            }
             Self::Palette | Self::Dialog | Self::Confirm => &[],
         }
     }
@@ -158,6 +172,7 @@ impl Overlay {
             Self::Confirm => "the question",
             Self::Log => "the log",
             Self::Themes => "the themes",
+            Self::Sort => "the columns",
             Self::Diff => "the diff",
             Self::Sessions => "the sessions",
         }
@@ -209,6 +224,7 @@ impl App {
             Overlay::Confirm => self.centered(52, self.question_lines() + 2),
             Overlay::Dialog => self.centered(96, u16::MAX / 2),
             Overlay::Themes => self.beside(NAMES, self.status.themes.len() as u16 + 3),
+            Overlay::Sort => self.beside(COLUMNS, SORTABLE.len() as u16),
         }
     }
 
@@ -245,7 +261,7 @@ impl App {
         let (left, top) = match overlay {
             Overlay::Sessions => (2, 2),
             Overlay::Diff => (4, 1),
-            Overlay::Themes => (3, 1),
+            Overlay::Themes | Overlay::Sort => (3, 1),
             Overlay::Dialog => (2, 6),
             Overlay::Palette => (2, 3),
             Overlay::Help | Overlay::Confirm | Overlay::Log => (2, 1),
@@ -283,6 +299,7 @@ impl App {
                 Overlay::Help => self.scroll_help(self.help.top()),
                 Overlay::Log => self.prepare_log(text),
                 Overlay::Themes => self.prepare_themes(text.height),
+                Overlay::Sort => self.prepare_sorting(text.height),
                 Overlay::Dialog => {
                     if let Some(dialog) = &mut self.dialog {
                         dialog.prepare(text);
@@ -382,6 +399,7 @@ impl App {
                 Overlay::Help
                 | Overlay::Palette
                 | Overlay::Themes
+                | Overlay::Sort
                 | Overlay::Dialog
                 | Overlay::Confirm,
             ) => None,
@@ -482,6 +500,8 @@ impl App {
     }
 }
 
+/// Columns of the menu of what the list can be sorted by.
+const COLUMNS: u16 = 35;
 /// Columns of the theme picker.
 const NAMES: u16 = 26;
 /// Rows of the palette for commands.

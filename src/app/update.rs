@@ -125,6 +125,10 @@ impl App {
             Some(Overlay::Help) => return self.help_key(key),
             Some(Overlay::Palette) => return self.palette_key(key),
             Some(Overlay::Themes) => return self.themes_key(key),
+            Some(Overlay::Sort) => {
+                self.sorting_key(key);
+                return Vec::new();
+            }
             Some(Overlay::Dialog) => return self.dialog_key(key),
             Some(Overlay::Diff | Overlay::Sessions | Overlay::Log) | None => {}
         }
@@ -246,7 +250,7 @@ impl App {
             Action::Fold => self.fold(),
             Action::FoldAll => self.list.fold_all(&self.store),
             Action::SideChannels => self.list.toggle_side_channels(&self.store),
-            Action::Sort => self.sort_by_next(times),
+            Action::Sort => self.show_sorting(),
             Action::ReverseSort => self.reverse_sort(),
             Action::Raw => self.toggle_raw(),
             Action::Diff => self.show(Overlay::Diff),

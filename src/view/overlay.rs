@@ -8,6 +8,7 @@ use super::pane::scrollbar;
 use super::theme::{Theme, Ui};
 use super::{border, cover, dialog, palette, prompt, put};
 use crate::app::help::HelpLine;
+use crate::app::order::SORTABLE;
 use crate::app::toast::{Toast, Tone};
 use crate::app::{App, Overlay, Question, Stake};
 use crate::content::Role;
@@ -22,6 +23,7 @@ pub(super) fn draw(app: &App, theme: &Theme, buf: &mut Buffer) {
             Overlay::Confirm => confirm(app, theme, buf),
             Overlay::Log => cover::log(app, theme, buf),
             Overlay::Themes => themes(app, theme, buf),
+            Overlay::Sort => sorting(app, theme, buf),
             Overlay::Dialog => dialog::draw(app, theme, buf),
             Overlay::Diff => cover::diff(app, theme, buf),
             Overlay::Sessions => cover::sessions(app, theme, buf),
@@ -216,6 +218,30 @@ fn themes(app: &App, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
+/// What the list can be sorted by, an arrow at what it is; the letters that go there stand out.
+fn sorting(app: &App, theme: &Theme, buf: &mut Buffer) {
+    let (area, inner) = (app.place(Overlay::Sort), app.place_of_text(Overlay::Sort));
+    frame("Sort by", area, theme, buf);
+    let (sort, scroll) = (app.list().sort(), app.sorting().scroll());
+    let (style, end) = (theme.ui(Ui::Overlay), inner.right());
+    let accent = style.patch(theme.ui(Ui::Accent));
+    let dim = style.patch(theme.role(Role::Dim));
+    let rows = SORTABLE.iter().enumerate().skip(scroll.top);
+    for ((index, column), y) in rows.zip(inner.y..inner.bottom()) {
+        let (letter, rest) = column.title().split_at(1);
+        if *column == sort.column {
+            put(buf, inner.x - 1, y, inner.x, sort.arrow(), accent);
+        }
+        let x = put(buf, inner.x + 1, y, end, letter, accent);
+        put(buf, x, y, end, rest, style);
+        put(buf, inner.x + TITLE, y, end, column.about(), dim);
+        if index == scroll.cursor {
+            cover::cursor(area, y, theme, buf);
+        }
+    }
+    scrollbar(area, inner, scroll.top, SORTABLE.len(), theme, buf);
+}
+
 /// Clears a box and draws its border.
 pub(super) fn frame(title: &str, outer: Rect, theme: &Theme, buf: &mut Buffer) {
     let style = theme.ui(Ui::Background).patch(theme.ui(Ui::Overlay));
@@ -232,3 +258,6 @@ pub(super) fn frame(title: &str, outer: Rect, theme: &Theme, buf: &mut Buffer) {
     let end = outer.right().saturating_sub(1);
     put(buf, outer.x + 1, outer.y, end, &text, style);
 }
+
+/// Columns of a column's title in the menu of them, what is before it included.
+const TITLE: u16 = 8;

@@ -263,7 +263,7 @@ fn frames_are_not_wrapped_and_that_is_said() {
 fn what_the_list_is_sorted_by_is_said() {
     let mut scene = Scene::finished();
     scene.app.prepare((120, 40));
-    scene.press("o");
+    scene.press("ot<enter>");
     assert_eq!(said(&scene), "sorted by took ▼");
     scene.press("O");
     assert_eq!(said(&scene), "sorted by took ▲");

@@ -1,7 +1,7 @@
 //! The request list: its tree, its order, and the cursor, which stays where it is.
 
 use codextap::app::layout::{Edge, Shape};
-use codextap::app::{Effect, Msg};
+use codextap::app::{Effect, Msg, Overlay};
 use codextap::flow::FlowKind;
 use crossterm::event::{MouseButton, MouseEventKind};
 use ratatui::layout::Position;
@@ -107,7 +107,7 @@ fn the_cursor_stays_on_its_flow_and_its_row_of_the_screen() {
     assert_ne!(scene.app.list().selected(), flow);
     screen(&mut scene, SIZE, "<esc>", "default-dark");
     assert_eq!(scene.app.list().selected(), flow);
-    for keys in ["o", "O", "ooooooooooo", "."] {
+    for keys in ["ot<enter>", "O", "ot<esc>", "."] {
         screen(&mut scene, SIZE, keys, "default-dark");
         assert_eq!(scene.app.list().selected(), flow, "{keys}");
     }
@@ -118,10 +118,10 @@ fn the_cursor_stays_on_its_flow_and_its_row_of_the_screen() {
 }
 
 #[test]
-fn the_list_is_sorted_by_the_next_column_or_the_one_that_is_clicked() {
+fn the_list_is_sorted_by_the_column_that_is_chosen_or_clicked() {
     let mut scene = Scene::live();
     let natural = gists(&scene);
-    let took = rows(&mut scene, "o");
+    let took = rows(&mut scene, "ot<enter>");
     assert!(took[0].contains("▼took"), "{}", took[0]);
     let sorted = gists(&scene);
     assert_eq!(sorted[0], "GET /v1/responses", "the longest");
@@ -166,12 +166,41 @@ fn the_list_is_sorted_by_the_next_column_or_the_one_that_is_clicked() {
         natural[..natural.len() - 1]
     );
     // Where the column has no room, the border says what the list is sorted by.
-    let narrow = screen(&mut scene, (60, 24), "oooooo", "default-dark");
+    let narrow = screen(&mut scene, (60, 24), "occ<enter>", "default-dark");
     assert!(
         row_of(&narrow, 0).contains("▼cost"),
         "{}",
         row_of(&narrow, 0)
     );
+}
+
+#[test]
+fn the_menu_sorts_at_once_and_esc_takes_it_back() {
+    let mut scene = Scene::finished();
+    screen(&mut scene, SIZE, "ot<enter>O", "default-dark");
+    let header = |scene: &mut Scene, keys: &str| rows(scene, keys).swap_remove(0);
+    let before = gists(&scene);
+    assert!(header(&mut scene, "os").contains("▼size"), "a letter");
+    assert!(header(&mut scene, "j").contains("▼cod"));
+    assert!(header(&mut scene, "O").contains("▲cod"));
+    assert_eq!(scene.app.overlay(), Some(Overlay::Sort));
+    assert!(header(&mut scene, "<esc>").contains("▲took"));
+    assert_eq!((scene.app.overlay(), gists(&scene)), (None, before));
+    // Letters that several titles begin with go round.
+    assert!(header(&mut scene, "oc").contains("▼cache"));
+    assert!(header(&mut scene, "c").contains("▼cost"));
+    assert!(header(&mut scene, "cc").contains("▼cache"));
+    assert!(header(&mut scene, "<enter>").contains("▼cache"));
+    assert_eq!(scene.app.overlay(), None);
+    // The mouse chooses, and beside the menu it leaves it.
+    let click = MouseEventKind::Down(MouseButton::Left);
+    screen(&mut scene, SIZE, "o", "default-dark");
+    let menu = scene.app.place_of_text(Overlay::Sort);
+    scene.mouse(click, (menu.x, menu.y + 1));
+    assert!(header(&mut scene, "").contains("▼took"));
+    scene.mouse(click, (1, 1));
+    assert!(header(&mut scene, "").contains("▼cache"));
+    assert_eq!(scene.app.overlay(), None);
 }
 
 #[test]
@@ -189,7 +218,7 @@ fn a_connection_is_as_large_as_what_it_carries() {
     let size = codextap::content::format::bytes(all);
     assert!(row.contains(&size), "{size}: {row}");
     // By size, it stands before its turns.
-    rows(&mut scene, "ooooooo");
+    rows(&mut scene, "os<enter>");
     let place = |id| {
         let mut rows = scene.app.list().rows().iter();
         rows.position(|row| *row == id).unwrap()
@@ -213,7 +242,7 @@ fn a_hundred_thousand_flows_are_sorted_between_keys() {
     }
     scene.wait(0);
     let natural = scene.app.list().rows().to_vec();
-    scene.press("o");
+    scene.press("ot<enter>");
     assert!(scene.app.is_busy());
     assert_eq!(scene.app.list().rows(), natural, "the list stands");
     let mut steps = 0;
@@ -301,7 +330,8 @@ fn every_layout_has_its_list() {
         (300, 100),
     ] {
         check("list", Scene::live(), size, "k");
-        check("list-sorted", Scene::live(), size, "oo");
+        check("list-sorted", Scene::live(), size, "of<enter>");
+        check("sort", Scene::live(), size, "oc");
     }
     for size in [(80, 24), (200, 50)] {
         check("list-folded", Scene::live(), size, "C.");
