@@ -124,10 +124,6 @@ impl Column {
 pub fn columns(width: u16) -> Vec<(Column, u16)> {
     let room = width.saturating_sub(PREFIX + 1);
     let mut shown = Column::ALL.to_vec();
-    let needed = |shown: &[Column]| {
-        let widths = shown.iter().map(|column| column.shape().1 + 1);
-        widths.sum::<u16>().saturating_sub(1)
-    };
     for column in Column::GIVE_WAY {
         let gist = if shown.len() > 6 { GIST } else { GIST_LEAST };
         if needed(&shown) + gist <= room {
@@ -144,6 +140,18 @@ pub fn columns(width: u16) -> Vec<(Column, u16)> {
         .into_iter()
         .map(|column| (column, width(column)))
         .collect()
+}
+
+/// The least width of a list in which no column gives way.
+#[must_use]
+pub fn whole() -> u16 {
+    needed(&Column::ALL) + GIST + PREFIX + 1
+}
+
+/// What these columns take with the blanks between them, the gist without a width.
+fn needed(shown: &[Column]) -> u16 {
+    let widths = shown.iter().map(|column| column.shape().1 + 1);
+    widths.sum::<u16>().saturating_sub(1)
 }
 
 /// The column at `x` of a list of `width` columns.
@@ -179,7 +187,8 @@ mod tests {
             let gist = columns.iter().find(|(column, _)| *column == Column::Gist);
             assert!(gist.is_some_and(|(_, width)| *width >= GIST_LEAST));
         }
-        assert_eq!(columns(160).len(), Column::ALL.len());
+        assert_eq!(columns(whole()).len(), Column::ALL.len());
+        assert_eq!(columns(whole() - 1).len(), Column::ALL.len() - 1);
     }
 
     #[test]

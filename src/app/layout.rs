@@ -5,6 +5,7 @@
 
 use ratatui::layout::{Position, Rect};
 
+use super::columns;
 use super::focus::Pane;
 use crate::content::Tab;
 
@@ -79,8 +80,8 @@ pub struct Wish {
 /// border to be wherever it was dragged to.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Shares {
-    /// The list's width, when all panes are shown.
-    pub list_width: u16,
+    /// The list's width, when all panes are shown; `None` for what suits the screen.
+    pub list_width: Option<u16>,
     /// The list's height, when it is above one pane.
     pub list_height: u16,
     /// The payload's height, of what is above the frames.
@@ -94,7 +95,7 @@ pub struct Shares {
 impl Default for Shares {
     fn default() -> Self {
         Self {
-            list_width: 4_900,
+            list_width: None,
             list_height: 4_600,
             payload: 5_000,
             output: 5_800,
@@ -286,7 +287,7 @@ impl Layout {
         };
         let panes = match shape {
             Shape::TooSmall => Vec::new(),
-            Shape::Columns => columns(body, wish),
+            Shape::Columns => side_by_side(body, wish),
             Shape::Stacked => stacked(body, wish),
             Shape::Single => vec![Placed {
                 pane: wish.focus,
@@ -334,6 +335,13 @@ impl Layout {
         }
     }
 
+    /// The list's share of the width, in ten-thousandths.
+    #[must_use]
+    pub fn list_share(&self) -> u16 {
+        let list = self.place(Pane::Requests).map_or(0, |list| list.area.width);
+        part(list, self.body.width)
+    }
+
     /// `shares`, but with a border at `position`.
     #[must_use]
     pub fn dragged(&self, edge: Edge, position: Position, mut shares: Shares) -> Shares {
@@ -343,7 +351,7 @@ impl Layout {
         let area = |pane| self.place(pane).map_or(body, |placed| placed.area);
         match (edge, self.shape) {
             (Edge::List, Shape::Stacked) => shares.list_height = part(row, body.height),
-            (Edge::List, _) => shares.list_width = part(column, body.width),
+            (Edge::List, _) => shares.list_width = Some(part(column, body.width)),
             (Edge::Payload, _) => shares.payload = part(row, area(Pane::Requests).height),
             (Edge::Output, _) => {
                 let right = area(Pane::Payload);
@@ -381,11 +389,15 @@ fn shape(area: Rect, mode: Mode) -> Shape {
 }
 
 /// The list on the left; Payload above Output and Reasoning on the right; Frames across the bottom.
-fn columns(body: Rect, wish: Wish) -> Vec<Placed> {
+fn side_by_side(body: Rect, wish: Wish) -> Vec<Placed> {
     let shares = wish.shares;
     let frames_height = share(body.height, shares.frames).clamp(6, body.height - 9);
     let top_height = body.height - frames_height + 1;
-    let list_width = share(body.width, shares.list_width).clamp(36, body.width - 50);
+    let list_width = match shares.list_width {
+        Some(part) => share(body.width, part),
+        None => list_width(body.width),
+    };
+    let list_width = list_width.clamp(36, body.width - 50);
     let right_x = body.x + list_width - 1;
     let right_width = body.width - list_width + 1;
     let payload_height = share(top_height, shares.payload).clamp(5, top_height - 4);
@@ -416,6 +428,13 @@ fn columns(body: Rect, wish: Wish) -> Vec<Placed> {
             frames_height,
         ),
     ]
+}
+
+/// The list's width that suits a screen of `width` columns: about half of it but, once there is room for what is
+/// right of it, so much that the list has all its columns.
+fn list_width(width: u16) -> u16 {
+    let whole = columns::whole() + BORDERS;
+    share(width, LIST).max(width.saturating_sub(DETAILS).min(whole))
 }
 
 /// The list above one pane that stands for all details.
@@ -456,6 +475,12 @@ fn part(cells: u16, whole: u16) -> u16 {
 /// In ten-thousandths.
 const WHOLE: u32 = 10_000;
 
+/// What the list has of the width where that suits the screen, in ten-thousandths.
+const LIST: u16 = 4_900;
+/// Columns that the panes right of the list need to be read with ease.
+const DETAILS: u16 = 84;
+/// Columns of a pane's borders.
+const BORDERS: u16 = 2;
 /// From this many rows on, the list spends one on column titles.
 const HEADER_FROM: u16 = 6;
 /// Fewer columns than this are too few.
@@ -477,7 +502,7 @@ mod tests {
                         let wish = Wish {
                             mode,
                             shares: Shares {
-                                list_width: part,
+                                list_width: Some(part),
                                 list_height: part,
                                 payload: part,
                                 output: part,
@@ -500,6 +525,18 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_wide_screen_has_as_many_columns_as_one_of_120() {
+        let shown = |width, height| -> Vec<_> {
+            let layout = Layout::of(Rect::new(0, 0, width, height), Wish::default());
+            let columns = columns::columns(layout.panes[0].inner().width);
+            columns.into_iter().map(|(column, _)| column).collect()
+        };
+        assert_eq!(shown(200, 50), shown(120, 40));
+        assert_eq!(shown(220, 50).len(), columns::Column::ALL.len());
+        assert_eq!(shown(300, 50).len(), columns::Column::ALL.len());
     }
 
     #[test]

@@ -405,8 +405,9 @@ impl App {
 
     /// Changes the list's share of the screen, by ten-thousandths.
     fn resize(&mut self, by: i16) {
+        let width = self.layout.list_share();
         let share = match self.layout.shape {
-            Shape::Columns => &mut self.wish.shares.list_width,
+            Shape::Columns => self.wish.shares.list_width.get_or_insert(width),
             Shape::Stacked => &mut self.wish.shares.list_height,
             Shape::Single | Shape::TooSmall => return,
         };
