@@ -28,6 +28,8 @@ mod quit;
 mod scene;
 #[path = "screens/search.rs"]
 mod search;
+#[path = "screens/storm.rs"]
+mod storm;
 #[path = "screens/table.rs"]
 mod table;
 #[path = "screens/trail.rs"]

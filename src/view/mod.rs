@@ -72,6 +72,28 @@ fn too_small(area: Rect, theme: &Theme, buf: &mut Buffer) {
     }
 }
 
+/// Empties an area for what is drawn on top. A character of two columns that reaches into it goes as a whole: the
+/// terminal would draw its second half over the area's first column.
+fn clear(buf: &mut Buffer, area: Rect, style: Style) {
+    let area = area.intersection(buf.area);
+    for position in area.positions() {
+        if let Some(cell) = buf.cell_mut(position) {
+            cell.reset();
+            cell.set_style(style);
+        }
+    }
+    let Some(left) = area.x.checked_sub(1) else {
+        return;
+    };
+    for y in area.y..area.bottom() {
+        if let Some(cell) = buf.cell_mut((left, y))
+            && width(cell.symbol()) > 1
+        {
+            cell.set_symbol(" ");
+        }
+    }
+}
+
 /// Writes `text` from column `x` on, up to but not into column `end`. Gives the column after it.
 ///
 /// Every text on the screen comes through here, and is made safe whoever made it.

@@ -2,11 +2,10 @@
 
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
-use ratatui::widgets::{Clear, Widget as _};
 
 use super::pane::scrollbar;
 use super::theme::{Theme, Ui};
-use super::{border, cover, dialog, palette, prompt, put};
+use super::{border, clear, cover, dialog, palette, prompt, put};
 use crate::app::help::HelpLine;
 use crate::app::order::SORTABLE;
 use crate::app::toast::{Toast, Tone};
@@ -51,9 +50,9 @@ fn message(toast: &Toast, row: Rect, theme: &Theme, buf: &mut Buffer) {
     let said = Clean::new(&toast.text);
     let text = format!(" {sign} {} ", truncate(said.as_str(), room));
     let x = row.right().saturating_sub(width(&text) as u16 + 2);
-    let ground = Rect::new(x, row.y, width(&text) as u16, 1).intersection(buf.area);
-    Clear.render(ground, buf);
     let style = theme.ui(Ui::Background).patch(style);
+    let ground = Rect::new(x, row.y, width(&text) as u16, 1);
+    clear(buf, ground, style);
     put(buf, x, row.y, row.right(), &text, style);
 }
 
@@ -245,12 +244,7 @@ fn sorting(app: &App, theme: &Theme, buf: &mut Buffer) {
 /// Clears a box and draws its border.
 pub(super) fn frame(title: &str, outer: Rect, theme: &Theme, buf: &mut Buffer) {
     let style = theme.ui(Ui::Background).patch(theme.ui(Ui::Overlay));
-    for position in outer.positions() {
-        if let Some(cell) = buf.cell_mut(position) {
-            cell.reset();
-            cell.set_style(style);
-        }
-    }
+    clear(buf, outer, style);
     let border = style.patch(theme.ui(Ui::BorderFocused));
     border::outline(outer, border, buf);
     let text = format!(" {title} ");
