@@ -348,7 +348,7 @@ mod tests {
         );
         screen.shows(&["What is six by nine", "Forty-two."]);
         screen.press("y");
-        screen.shows(&["copied 19 characters"]);
+        screen.shows(&["sent 19 characters"]);
         let encoded = STANDARD.encode("What is six by nine");
         let sequence = format!("\x1b]52;c;{encoded}\x07");
         let bytes = String::from_utf8(screen.bytes.clone()).unwrap();

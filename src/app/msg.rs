@@ -153,7 +153,7 @@ pub enum Outcome {
         /// Why, in one line.
         error: String,
     },
-    /// Text is in the clipboard.
+    /// Text was sent to the terminal for its clipboard. Whether that takes it, no terminal tells (OSC 52).
     Copied {
         /// How many characters.
         chars: usize,

@@ -173,20 +173,24 @@ impl From<Outcome> for Toast {
                 Self::error(format!("cannot stream to {}: {reason}", path.display()))
             }
             Outcome::ThemeFailed { error } => Self::error(error),
-            Outcome::Copied { chars, most: None } => {
-                Self::success(format!("copied {chars} characters"))
-            }
+            Outcome::Copied { chars, most: None } => Self::success(sent(chars)),
             Outcome::Copied {
                 chars,
                 most: Some(most),
             } => {
                 let most = format::bytes(most as u64);
-                let text = format!("copied {chars} characters; some terminals take {most} at most");
+                let text = format!("{}; some take {most} at most", sent(chars));
                 Self::note(text)
             }
             Outcome::CopyFailed { error } => Self::error(format!("cannot copy: {error}")),
         }
     }
+}
+
+/// What is known of a copy: no terminal tells whether it took it.
+fn sent(chars: usize) -> String {
+    let chars = format::counted(chars as u64, "character");
+    format!("sent {chars} to the terminal's clipboard")
 }
 
 /// Why a file could not be saved, without what the message around it says already.
