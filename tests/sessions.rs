@@ -406,8 +406,9 @@ fn an_incomplete_response_tells_its_reason() {
         let done = run(directory.path(), &[&[what], &partial[..], more].concat());
         String::from_utf8(done.stdout).unwrap()
     };
-    assert!(told("show", &[]).contains("  (max_output_tokens)\n"));
-    assert!(told("events", &[]).contains("  max_output_tokens\n"));
+    assert!(told("show", &[]).contains("  (incomplete: max_output_tokens)\n"));
+    assert!(told("events", &[]).contains("  incomplete: max_output_tokens\n"));
+    assert!(told("list", &[]).contains("  incomplete: max_output_tokens  "));
     let event: Value = serde_json::from_str(&told("events", &["--json"])).unwrap();
     assert_eq!(
         (&event["state"], &event["failure"]),

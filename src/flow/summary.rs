@@ -146,6 +146,33 @@ impl Summary {
         self.state == State::Failed
     }
 
+    /// Why it came to less than was asked for: `incomplete: max_output_tokens`, `refused: 426 Upgrade Required`, what
+    /// failed, or else the status of the answer. `None` while it goes on, and where it ended as it should.
+    #[must_use]
+    pub fn reason(&self) -> Option<String> {
+        if !matches!(self.state, State::Partial | State::Failed) {
+            return None;
+        }
+        let led = |what: &str| match self.failure.as_deref() {
+            Some(why) => format!("{what}: {why}"),
+            None => what.to_owned(),
+        };
+        Some(match (self.turn, self.status, self.close) {
+            (Some(Status::Incomplete), ..) => led("incomplete"),
+            (Some(Status::Cancelled), ..) => led("cancelled"),
+            (_, Some(status), _) if self.kind == FlowKind::Ws && status != 101 => {
+                led(&format!("refused: {}", named(status)))
+            }
+            (turn, status, close) => match (self.failure.as_deref(), status, close) {
+                (Some(why), ..) => why.to_owned(),
+                (None, Some(status), _) if status >= 400 => named(status),
+                _ if turn == Some(Status::Lost) => "ended without a terminal event".to_owned(),
+                (None, _, Some(code)) => format!("closed with {code}"),
+                (None, ..) => self.state.as_str().to_owned(),
+            },
+        })
+    }
+
     /// [`Flow::duration`].
     #[must_use]
     pub fn duration(&self) -> Option<Duration> {
@@ -163,6 +190,15 @@ impl Summary {
     #[must_use]
     pub fn agent(&self) -> &Agent {
         &self.identity.agent
+    }
+}
+
+/// A status with its reason phrase, where it has one (RFC 9110 §15): `426 Upgrade Required`.
+fn named(status: u16) -> String {
+    let known = http::StatusCode::from_u16(status).ok();
+    match known.and_then(|known| known.canonical_reason()) {
+        Some(phrase) => format!("{status} {phrase}"),
+        None => status.to_string(),
     }
 }
 

@@ -63,6 +63,7 @@ struct Session<'a> {
     cwd: Option<&'a str>,
     started: Option<String>,
     ended: Option<String>,
+    last_failure: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     threads: Option<Vec<Thread<'a>>>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,6 +126,7 @@ struct Try<'a> {
     state: &'static str,
     status: Option<u16>,
     failure: Option<&'a str>,
+    reason: Option<&'a str>,
     gist: &'a str,
     model: Option<&'a str>,
     served: Option<&'a str>,
@@ -212,6 +214,7 @@ impl<'a> Session<'a> {
             cwd: main.and_then(|main| main.cwd.as_deref()),
             started: session.started().map(stamp),
             ended: session.ended().map(stamp),
+            last_failure: session.last_failure(),
             threads: (detail == Detail::Threads).then(threads),
             models: (detail == Detail::Models).then(|| tallies(&session.by_model())),
             total: Tally::from(&session.total()),
@@ -300,6 +303,7 @@ impl<'a> Try<'a> {
             state: attempt.state.as_str(),
             status: attempt.status,
             failure: attempt.failure.as_deref(),
+            reason: attempt.reason.as_deref(),
             gist: &attempt.gist,
             model: attempt.model.as_deref(),
             served: attempt.served.as_deref(),

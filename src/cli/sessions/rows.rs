@@ -25,7 +25,9 @@ pub(super) fn list(sessions: &Sessions) -> Table {
             session.threads.len().to_string(),
         ];
         let title = title.unwrap_or_default().to_owned();
-        table.push(cells.into_iter().chain(tally(&total)).chain([title]));
+        let failure = session.last_failure().unwrap_or_default().to_owned();
+        let cells = cells.into_iter().chain(tally(&total));
+        table.push(cells.chain([failure, title]));
     }
     table
 }
@@ -107,7 +109,7 @@ pub(super) fn events(sessions: &Sessions) -> Table {
             cost_of(attempt),
             duration(attempt),
             attempt
-                .failure
+                .reason
                 .as_deref()
                 .unwrap_or(&attempt.gist)
                 .to_owned(),
@@ -183,7 +185,7 @@ fn turn_line(turn: &LogicalTurn) -> String {
     };
     let usage = tally.usage;
     // What several attempts failed with stands on their own lines.
-    let why = last.failure.as_deref().filter(|_| turn.attempts.len() == 1);
+    let why = last.reason.as_deref().filter(|_| turn.attempts.len() == 1);
     let has_usage = turn.attempts.iter().any(|attempt| attempt.usage.is_some());
     let used = if has_usage {
         let share = format::share(usage.cached, usage.input);
@@ -228,10 +230,10 @@ fn attempt_line(number: usize, attempt: &Attempt) -> String {
     let status = attempt
         .status
         .map_or_else(String::new, |status| format!(" {status}"));
-    let failure = attempt.failure.as_deref().unwrap_or_default();
+    let reason = attempt.reason.as_deref().unwrap_or_default();
     let (transport, state) = (attempt.transport.as_str(), attempt.state.as_str());
     let took = duration(attempt);
-    format!("attempt {number}  {what}{transport}{status}  {state}  {took}  {failure}")
+    format!("attempt {number}  {what}{transport}{status}  {state}  {took}  {reason}")
 }
 
 /// The cells that every tally has.
@@ -343,6 +345,7 @@ const LIST: &[Column] = &[
     number("REASONING"),
     number("COST"),
     number("TIME"),
+    text("LAST FAILURE", 40),
     text("TITLE", 80),
 ];
 

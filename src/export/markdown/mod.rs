@@ -17,7 +17,8 @@ use text::{END_OF_DETAILS, code, details, duration, fence, inline};
 
 use super::Format;
 use super::time::rfc3339;
-use crate::flow::{Body, Flow, FlowKind, State};
+use crate::flow::{Body, Flow, FlowKind, State, Summary};
+use crate::responses::Failure;
 use crate::tap::Field;
 use crate::text::count;
 
@@ -98,10 +99,10 @@ impl Markdown {
             FlowKind::Http | FlowKind::WsTurn { .. } => flow.gist.as_str(),
         };
         let state = match flow.state() {
-            State::Failed => " ✗",
-            State::Partial => " (partial)",
-            State::Waiting | State::Streaming => " (live)",
-            State::Complete => "",
+            State::Failed => " ✗".to_owned(),
+            State::Partial => format!(" ({})", inline(&reason(flow), 80)),
+            State::Waiting | State::Streaming => " (live)".to_owned(),
+            State::Complete => String::new(),
         };
         put!(out, "### {}. {}{state}\n\n", self.number, inline(what, 80));
         let transport = flow.transport().as_str();
@@ -269,6 +270,19 @@ fn status(flow: &Flow) -> String {
         .map_or_else(|| "no answer".to_owned(), |status| status.to_string())
 }
 
+/// Why a flow came to less than was asked for.
+fn reason(flow: &Flow) -> String {
+    Summary::of(flow).reason().unwrap_or_default()
+}
+
+/// The code of a failure, where it has one, and the message.
+pub(super) fn in_words(failure: &Failure) -> String {
+    match failure.code.as_deref() {
+        Some(code) if code != failure.message => format!("{code}: {}", failure.message),
+        _ => failure.message.clone(),
+    }
+}
+
 /// What failed, and what was wrong in the bytes.
 fn problems(flow: &Flow, out: &mut String) {
     let failures = flow.failures.iter().map(ToString::to_string);
@@ -279,12 +293,12 @@ fn problems(flow: &Flow, out: &mut String) {
     let mut problems: Vec<String> = failures.chain(faults).collect();
     if let Some(turn) = &flow.turn {
         let failure = turn.failure.iter();
-        problems.extend(failure.map(|failure| {
-            let code = failure.code.as_deref().unwrap_or("failed");
-            format!("{code}: {}", failure.message)
-        }));
-        problems.extend(turn.lints.iter().cloned());
+        problems.extend(failure.map(in_words));
     }
+    if flow.is_error() && problems.len() == flow.faults.len() {
+        problems.push(reason(flow));
+    }
+    problems.extend(flow.turn.iter().flat_map(|turn| turn.lints.iter().cloned()));
     for problem in problems.iter().take(MOST_PROBLEMS) {
         put!(out, "- **!** {}\n", inline(problem, 400));
     }

@@ -108,6 +108,8 @@ pub struct Attempt {
     pub status: Option<u16>,
     /// What failed.
     pub failure: Option<Box<str>>,
+    /// [`Summary::reason`].
+    pub reason: Option<Box<str>>,
     /// What it is about.
     pub gist: Box<str>,
     /// The model asked for.
@@ -179,6 +181,13 @@ impl Session {
     pub fn main(&self) -> Option<&Thread> {
         let is_main = |thread: &&Thread| thread.role.as_deref() == Some("main");
         self.threads.iter().find(is_main).or(self.threads.first())
+    }
+
+    /// The [`LogicalTurn::reason`] of the turn that began last among those that have one.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<&str> {
+        let failed = self.turns().filter(|turn| turn.reason().is_some());
+        failed.max_by_key(|turn| turn.started())?.reason()
     }
 
     /// The turns of all threads.
@@ -283,6 +292,15 @@ impl LogicalTurn {
         last.served.as_deref().or(last.model.as_deref())
     }
 
+    /// Why it came to nothing, or to less than was asked for. A warm-up that fails costs nobody anything; the
+    /// handshake for one matters, because it is that of all turns.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        let is_warm_up = self.purpose == Purpose::WarmUp && self.is_asked();
+        let last = self.last().filter(|_| !is_warm_up);
+        last?.reason.as_deref()
+    }
+
     /// Whether it came to nothing. A warm-up that fails costs nobody anything.
     #[must_use]
     pub fn is_error(&self) -> bool {
@@ -349,6 +367,7 @@ impl Attempt {
             state: summary.state,
             status: summary.status,
             failure: summary.failure.clone(),
+            reason: summary.reason().map(Into::into),
             gist: summary.gist.clone(),
             model: summary.model.clone(),
             served: context.and_then(|context| context.served.clone()),
