@@ -105,3 +105,64 @@ fn what_was_refused_or_cut_short_says_why_wherever_it_is_told() {
         "refused: 426 Upgrade Required"
     );
 }
+
+#[test]
+fn a_report_says_first_what_failed_was_dear_or_went_wrong() {
+    let capture = changed(|number, flow| match number {
+        5 => flow["request"]["body"]["input"][1]["content"][0]["text"] = "other rules".into(),
+        6 => cut_short(flow),
+        7 => {
+            let body = flow["response"]["body"].as_str().unwrap();
+            let served = body.replace("\"model\":\"gpt-6.1-sol\"", "\"model\":\"gpt-other-1\"");
+            flow["response"]["body"] = served.into();
+        }
+        _ => {}
+    });
+    // The provider had nothing of it.
+    let capture = capture.replace("\\\"cached_tokens\\\":8320", "\\\"cached_tokens\\\":1024");
+    let report = told(&["report"], &capture);
+    let (_, rest) = report.split_once("\n## In short\n\n").unwrap();
+    let (short, rest) = rest.split_once("\n## ").unwrap();
+    assert!(rest.starts_with("Endpoints\n"));
+    for expected in [
+        "apply\\_patch → Exit code: 0: incomplete: max\\_output\\_tokens (partial, HTTP 200)\n",
+        ": The usage limit has been reached (failed, HTTP 429)\n",
+        ": context\\_length\\_exceeded: Your input exceeds",
+        ": the prefix breaks at item 1, ",
+        " tokens read anew\n",
+        ": `gpt-6.1-sol` was asked for, `gpt-other-1` answered\n",
+        "\n| dearest of ",
+    ] {
+        assert!(short.contains(expected), "{expected} in {short}");
+    }
+    assert!(!short.contains("There is no"), "{short}");
+    let rows = short.lines().filter(|line| line.starts_with("| ["));
+    let costs = rows.map(|row| row.trim_end_matches(" |").rsplit_once(' ').unwrap().1);
+    let costs: Vec<f64> = costs
+        .map(|cost| cost.trim_start_matches(['~', '$']).parse().unwrap())
+        .collect();
+    assert_eq!(costs.len(), 5);
+    assert!(costs.is_sorted_by(|one, other| one >= other), "{costs:?}");
+    let links: Vec<&str> = short.split("](#").skip(1).collect();
+    assert!(links.len() >= 10, "{short}");
+    for link in links {
+        let (anchor, _) = link.split_once(')').unwrap();
+        let number = anchor.trim_start_matches('t');
+        let heading = report.lines().filter(|line| {
+            line.starts_with(&format!("### {number}. "))
+                && line.ends_with(&format!(" <a id=\"{anchor}\"></a>"))
+        });
+        assert_eq!(heading.count(), 1, "{anchor}");
+    }
+}
+
+#[test]
+fn where_there_is_nothing_to_say_a_line_says_so() {
+    let report = told(&["report", "--filter", "~u models"], &changed(|_, _| {}));
+    let (_, rest) = report.split_once("\n## In short\n\n").unwrap();
+    let (short, _) = rest.split_once("\n## ").unwrap();
+    assert_eq!(
+        short,
+        "There is no failure, no break of the cached prefix, no alert.\n"
+    );
+}

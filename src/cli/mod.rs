@@ -24,6 +24,7 @@ mod manual;
 mod open;
 mod opening;
 mod output;
+mod prefix;
 mod presence;
 mod prices;
 mod printer;

@@ -12,9 +12,11 @@ use super::error::Error;
 use super::export::{existing, redactor};
 use super::open::say_chosen;
 use super::output::Output;
+use super::prefix;
 use super::progress::Progress;
 use crate::capture::nameless;
-use crate::export::{Digest, Markdown, Statistics, mask_asked};
+use crate::export::{Digest, Lost, Markdown, Statistics, mask_asked};
+use crate::flow::lineage::Break;
 use crate::flow::sessions::Sessions;
 
 /// Reports on the flows that pass `--filter`.
@@ -60,7 +62,18 @@ pub(super) async fn report(
     let sessions = Sessions::of(summaries, &prices);
     say_chosen(common, statistics.flows().len() as u64);
     let names: Vec<String> = names.collect();
-    let mut text = statistics.markdown(&names, &sessions).into_bytes();
+    let breaks = prefix::breaks(&captures, &sessions, prefix::may_be_broken, &mut progress)?;
+    let felt = breaks
+        .into_iter()
+        .filter(|(_, broken)| broken.found.lost > Break::STEP);
+    let lost = felt.map(|(flow, broken)| Lost {
+        flow,
+        what: redactor.json(&broken.what).into_owned(),
+        tokens: broken.found.lost,
+    });
+    let lost: Vec<Lost> = lost.collect();
+    let text = statistics.markdown(&names, &sessions, &lost, &log);
+    let mut text = text.into_bytes();
     loop {
         output.write(&mut text)?;
         let mut next = io::Read::by_ref(&mut spool).take(CHUNK as u64);

@@ -26,7 +26,7 @@ pub use har::{Har, is_archive, read as read_archive};
 pub use markdown::{Digest, Markdown};
 pub use mask::{mask, mask_asked};
 pub use otlp::Otlp;
-pub use report::Statistics;
+pub use report::{Lost, Statistics};
 
 use crate::flow::Flow;
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::prefix::Breaks;
 use super::rows::{in_order, what};
+use crate::cli::prefix::Breaks;
 use crate::flow::lineage::{Break, Place};
 use crate::flow::sessions::{self, Attempt, Inferred, LogicalTurn, Purpose, Sessions};
 use crate::flow::{FlowId, Store};

@@ -4,7 +4,6 @@
 //! [`Sessions`], and those from summaries, so that a capture is read as fast as it is opened.
 
 mod document;
-mod prefix;
 mod rows;
 mod table;
 
@@ -20,11 +19,11 @@ use super::error::Error;
 use super::export::redactor;
 use super::open::say_chosen;
 use super::output::Output;
+use super::prefix::Breaks;
 use super::progress::Progress;
-use super::{filter, prices};
+use super::{filter, prefix, prices};
 use crate::flow::sessions::Sessions;
 use document::{Detail, Document, Namer};
-use prefix::Breaks;
 
 /// What is asked.
 #[derive(Args, Debug)]
@@ -86,7 +85,7 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<Exi
         }
     }
     let breaks = match question.what {
-        What::Show => prefix::breaks(&captures, &sessions, &mut progress)?,
+        What::Show => prefix::breaks(&captures, &sessions, |_| true, &mut progress)?,
         What::List | What::Events | What::Summary => Breaks::new(),
     };
     let namer = Namer::new(&captures.store, &breaks);

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::prefix::{Breaks, Broken};
 use super::table::{Column, Table};
+use crate::cli::prefix::{Breaks, Broken};
 use crate::content::format;
 use crate::flow::State;
 use crate::flow::lineage::Break;

@@ -17,7 +17,7 @@ use text::{END_OF_DETAILS, code, details, duration, fence, inline};
 
 use super::Format;
 use super::time::rfc3339;
-use crate::flow::{Body, Flow, FlowKind, State, Summary};
+use crate::flow::{Body, Flow, FlowId, FlowKind, State, Summary};
 use crate::responses::Failure;
 use crate::tap::Field;
 use crate::text::count;
@@ -27,6 +27,8 @@ use crate::text::count;
 pub struct Markdown {
     /// The section that was written last, from 1.
     number: u32,
+    /// The section of each flow, and what it is about, as Markdown.
+    sections: HashMap<FlowId, (u32, Box<str>)>,
     /// The section in which each thing stood first, by its mark.
     seen: HashMap<u64, u32>,
     /// What stood in each thread, by marks of both.
@@ -78,6 +80,19 @@ impl Markdown {
         out.extend_from_slice(section.as_bytes());
     }
 
+    /// A link to the section that tells of a flow, and what that is about; empty if none does.
+    pub(super) fn link(&self, flow: FlowId) -> String {
+        match self.sections.get(&flow) {
+            Some((number, about)) => format!("[{number}](#{ANCHOR}{number}) {about}"),
+            None => String::new(),
+        }
+    }
+
+    /// The number of the section that tells of a flow.
+    pub(super) fn section(&self, flow: FlowId) -> Option<u32> {
+        self.sections.get(&flow).map(|(number, _)| *number)
+    }
+
     /// The section in which the thing with this mark stood first, unless that is this one.
     fn seen(&mut self, mark: u64) -> Option<u32> {
         let first = *self.seen.entry(mark).or_insert(self.number);
@@ -104,7 +119,13 @@ impl Markdown {
             State::Waiting | State::Streaming => " (live)".to_owned(),
             State::Complete => String::new(),
         };
-        put!(out, "### {}. {}{state}\n\n", self.number, inline(what, 80));
+        let (number, what) = (self.number, inline(what, 80));
+        let about = inline(&flow.gist, LONGEST_ABOUT).into_boxed_str();
+        self.sections.insert(flow.id, (number, about));
+        put!(
+            out,
+            "### {number}. {what}{state} <a id=\"{ANCHOR}{number}\"></a>\n\n"
+        );
         let transport = flow.transport().as_str();
         let (method, upstream, path) = (flow.method(), &flow.upstream, flow.path());
         let target = code(&format!("{method} {upstream}{path}"));
@@ -224,6 +245,7 @@ impl Markdown {
         let mut gone = String::new();
         if let Some(Head { section, fields }) = before.as_deref() {
             let all = pairs.len();
+            let values: HashSet<String> = pairs.iter().map(|(_, value)| value.clone()).collect();
             let names: HashSet<String> = pairs.iter().map(|(name, _)| name.clone()).collect();
             let missing = fields.iter().filter(|(name, _)| !names.contains(name));
             let missing: Vec<&str> = missing.map(|(name, _)| name.as_str()).collect();
@@ -233,7 +255,7 @@ impl Markdown {
             pairs.retain(|pair| !fields.contains(pair));
             for (name, value) in &mut pairs {
                 let old = fields.iter().find(|(old, _)| old == name);
-                if let Some(short) = old.and_then(|(_, old)| differing(old, value)) {
+                if let Some(short) = old.and_then(|(_, old)| differing(old, value, &values)) {
                     *value = short;
                 }
             }
@@ -243,21 +265,26 @@ impl Markdown {
         }
         text.push_str(line);
         text.push('\n');
-        for (name, value) in pairs {
-            put!(text, "{name}: {value}\n");
+        // One after the other, Codex tells one id under several names.
+        for same in pairs.chunk_by(|(_, one), (_, other)| one == other) {
+            let names: Vec<&str> = same.iter().map(|(name, _)| name.as_str()).collect();
+            let value = same.first().map_or("", |(_, value)| value.as_str());
+            put!(text, "{}: {value}\n", names.join(", "));
         }
         text.push_str(&gone);
     }
 }
 
-/// Of a JSON object the members that `old` has not so, and `…` for the others; `None` unless both are objects.
-fn differing(old: &str, new: &str) -> Option<String> {
+/// Of a JSON object the members that `old` has not so and that other fields (`values`) do not tell, and `…` for the
+/// others; `None` unless both are objects.
+fn differing(old: &str, new: &str, values: &HashSet<String>) -> Option<String> {
     let object = |text: &str| match serde_json::from_str(text) {
         Ok(serde_json::Value::Object(members)) => Some(members),
         _ => None,
     };
     let (old, mut new) = (object(old)?, object(new)?);
-    new.retain(|name, value| old.get(name) != Some(value));
+    let is_told = |value: &serde_json::Value| value.as_str().is_some_and(|it| values.contains(it));
+    new.retain(|name, value| old.get(name) != Some(value) && !is_told(value));
     let members = serde_json::to_string(&new).ok()?;
     let members = members.strip_suffix('}')?;
     let comma = if new.is_empty() { "" } else { "," };
@@ -275,8 +302,14 @@ fn reason(flow: &Flow) -> String {
     Summary::of(flow).reason().unwrap_or_default()
 }
 
+/// The same, with all that the provider says of it; empty where there is nothing to say.
+pub(super) fn why(flow: &Flow) -> String {
+    let failure = flow.turn.as_ref().and_then(|turn| turn.failure.as_ref());
+    failure.map_or_else(|| reason(flow), in_words)
+}
+
 /// The code of a failure, where it has one, and the message.
-pub(super) fn in_words(failure: &Failure) -> String {
+fn in_words(failure: &Failure) -> String {
     match failure.code.as_deref() {
         Some(code) if code != failure.message => format!("{code}: {}", failure.message),
         _ => failure.message.clone(),
@@ -330,12 +363,18 @@ fn connection(flow: &Flow, out: &mut String) {
                 (true, None) => "closed it without a code".to_owned(),
                 (false, _) => "ended it without a close frame".to_owned(),
             };
-            put!(out, "{who} {how}. {}\n\n", inline(&close.reason, 200));
+            let why = inline(&close.reason, 200);
+            let colon = if why.is_empty() { "" } else { ": " };
+            put!(out, "{who} {how}{colon}{why}.\n\n");
         }
         None => out.push_str("\n\n"),
     }
 }
 
+/// What the anchors of sections begin with.
+const ANCHOR: char = 't';
+/// Characters of what a section is about, elsewhere.
+const LONGEST_ABOUT: usize = 50;
 /// Bytes of a body, or of header fields, that are shown.
 const MOST_OF_A_BODY: usize = 6_000;
 /// Keys by which heads are remembered, up to three each. Of more heads, they are told as a whole each time.

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::text::{END_OF_DETAILS, code, details, fence, inline};
+use super::text::{END_OF_DETAILS, cell, code, details, fence, inline};
 use super::{Markdown, hash};
 use crate::flow::Flow;
 use crate::responses::{Item, ItemKind, Part, Request, Tool};
@@ -19,7 +19,12 @@ impl Markdown {
     ) {
         let size = flow.request_text().map_or(0, str::len) as u64;
         put!(out, "**Request** {} bytes", count(size));
-        let [told, others] = settings(request).map(|settings| settings.join(" · "));
+        let parent = request.previous_response_id.as_deref();
+        let parent = parent.map(|id| match self.seen.get(&hash(&["response", id])) {
+            Some(section) => format!("continues {section}"),
+            None => format!("continues {}", code(id)),
+        });
+        let [told, others] = settings(request, parent).map(|settings| settings.join(" · "));
         let others = match self.seen(hash(&["settings", &others])) {
             Some(first) if others.len() > SHORT => format!("the rest as in {first}"),
             _ => others,
@@ -102,7 +107,7 @@ impl Markdown {
                 None => tool.name.clone(),
             };
             let (kind, size) = (inline(&tool.kind, 40), count(tool.bytes as u64));
-            put!(rows, "| {} | {kind} | {size} |\n", code(&name));
+            put!(rows, "| {} | {kind} | {size} |\n", cell(&name));
             bytes += tool.bytes as u64;
         }
         let what = format!("Tools: {}, {} bytes", tools.len(), count(bytes));
@@ -118,19 +123,20 @@ impl Markdown {
     }
 }
 
-/// The settings of a request, those that were told: first those that change from turn to turn.
-fn settings(request: &Request) -> [Vec<String>; 2] {
+/// The settings of a request, those that were told: first those that change from turn to turn. `parent` says which
+/// response it continues.
+fn settings(request: &Request, parent: Option<String>) -> [Vec<String>; 2] {
     let mut settings: Vec<String> = request.model.iter().map(|model| code(model)).collect();
     let told = [
         ("effort", &request.effort),
         ("summary", &request.summary),
         ("verbosity", &request.verbosity),
         ("tier", &request.service_tier),
-        ("continues", &request.previous_response_id),
     ];
     for (name, value) in told {
         settings.extend(value.iter().map(|value| format!("{name} {}", code(value))));
     }
+    settings.extend(parent);
     if request.is_warm_up {
         settings.push("warm-up".to_owned());
     }

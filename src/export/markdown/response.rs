@@ -1,7 +1,8 @@
 //! What a model response brought: text, reasoning, calls, usage, and its events by type.
 
 use super::Markdown;
-use super::text::{END_OF_DETAILS, code, details, fence, inline, share};
+use super::digest::hash;
+use super::text::{END_OF_DETAILS, cell, code, details, fence, inline, share};
 use crate::flow::Flow;
 use crate::responses::{ToolCall, Turn, Usage};
 use crate::text::{count, counted};
@@ -12,6 +13,9 @@ impl Markdown {
         for mark in marks {
             self.seen(*mark);
             self.is_new(flow, *mark);
+        }
+        if let Some(id) = &turn.response_id {
+            self.seen(hash(&["response", id]));
         }
         let events: u64 = turn
             .counts
@@ -82,7 +86,7 @@ fn event_types(turn: &Turn, out: &mut String) {
             .strip_prefix(NEARLY_ALL)
             .filter(|rest| rest.starts_with('.'))
             .unwrap_or(name);
-        put!(out, "| {} | {events} | {bytes} |\n", code(name));
+        put!(out, "| {} | {events} | {bytes} |\n", cell(name));
     }
     out.push('\n');
     out.push_str(END_OF_DETAILS);

@@ -21,7 +21,7 @@ pub(crate) fn inline(text: &str, most: usize) -> String {
             left -= 1;
             if matches!(
                 c,
-                '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '#' | '&' | '@'
+                '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '~' | '#' | '&' | '@' | '$'
             ) {
                 line.push('\\');
             }
@@ -32,14 +32,20 @@ pub(crate) fn inline(text: &str, most: usize) -> String {
     line
 }
 
-/// A name or value in a code span, in one line.
+/// A name or value in a code span, in a cell of a table: there a pipe is escaped within code, too.
+pub(crate) fn cell(text: &str) -> String {
+    code(text).replace('|', "\\|")
+}
+
+/// A name or value in a code span, in one line outside of tables.
 pub(crate) fn code(text: &str) -> String {
     let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    let text = Clean::new(&text).as_str().replace('|', "\\|");
+    let text = Clean::new(&text);
+    let text = text.as_str();
     if text.is_empty() {
         return String::new();
     }
-    let ticks = "`".repeat(longest_run(&text) + 1);
+    let ticks = "`".repeat(longest_run(text) + 1);
     let pad = if ticks.len() > 1 { " " } else { "" };
     format!("{ticks}{pad}{text}{pad}{ticks}")
 }
@@ -111,7 +117,9 @@ mod tests {
             "a\\|b \\<b\\> \\`x\\` \\*y\\*"
         );
         assert_eq!(inline("one two three", 5), "one t…");
+        assert_eq!(inline("$a$", 9), "\\$a\\$", "no formula");
         assert_eq!(code("a`b"), "`` a`b ``");
+        assert_eq!([code("a|b"), cell("a|b")], ["`a|b`", "`a\\|b`"]);
         let mut out = String::new();
         fence(&mut out, "text", "```\n\x1b[2J", 99);
         assert!(out.starts_with("````text\n```\n␛"), "{out}");

@@ -4,12 +4,15 @@
 //! counts turns is [`crate::flow::sessions`], here as everywhere. The conversation itself is the log of
 //! [`super::Markdown`].
 
+mod answers;
 mod structure;
 mod tables;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use answers::Lost;
+use answers::Notes;
 use structure::Structure;
 
 use crate::flow::{Channel, Flow, FlowId, FlowKind, Op};
@@ -29,6 +32,10 @@ pub struct Statistics {
     events: BTreeMap<String, (u64, u64)>,
     requests: BTreeMap<String, Structure>,
     responses: BTreeMap<String, Structure>,
+    /// Why flows failed.
+    failures: Notes,
+    /// What was wrong in the bytes of flows, or in the order of their events.
+    faults: Notes,
 }
 
 /// Where requests of a kind go: method, path without its query, transport.
@@ -78,6 +85,8 @@ impl Statistics {
         let channel = self.channels.entry(flow.channel.as_str()).or_default();
         channel.0 += 1;
         channel.1 = channel.1.saturating_add(flow.wire_len());
+        self.failures.add_failure(flow);
+        self.faults.add_faults(flow);
         self.add_events(flow);
         self.add_payloads(flow, &path);
     }
@@ -126,6 +135,8 @@ impl Statistics {
     pub fn merge(&mut self, other: Self) {
         self.flows.extend(other.flows);
         self.errors += other.errors;
+        self.failures.merge(other.failures);
+        self.faults.merge(other.faults);
         self.began = [self.began, other.began].into_iter().flatten().min();
         self.ended = self.ended.max(other.ended);
         for (endpoint, traffic) in other.endpoints {

@@ -3,19 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Statistics, Structure};
-use crate::export::markdown::text::{END_OF_DETAILS, code, details, duration, inline, share};
+use super::{Lost, Statistics, Structure};
+use crate::export::markdown::Markdown;
+use crate::export::markdown::text::{END_OF_DETAILS, cell, code, details, duration, inline, share};
 use crate::export::time::rfc3339;
 use crate::flow::sessions::{LogicalTurn, Purpose, Session, Sessions, Tally};
 use crate::text::{count, counted};
 
 impl Statistics {
-    /// The report's part before the conversation: `files` are the names of what was read, and `sessions` those of
-    /// the [`Statistics::flows`].
+    /// The report's part before the conversation: `files` are the names of what was read, `sessions` those of
+    /// the [`Statistics::flows`], `lost` what turns lost of the cached prefix, and `log` has the conversation.
     #[must_use]
-    pub fn markdown(&self, files: &[String], sessions: &Sessions) -> String {
+    pub fn markdown(
+        &self,
+        files: &[String],
+        sessions: &Sessions,
+        lost: &[Lost],
+        log: &Markdown,
+    ) -> String {
         let mut out = String::from("# Report of codextap\n\n");
         self.overview(files, sessions, &mut out);
+        self.answers(sessions, lost, log, &mut out);
         self.endpoints(&mut out);
         self.statuses(&mut out);
         self.channels(&mut out);
@@ -96,7 +104,7 @@ impl Statistics {
                 out,
                 "| {} | {} | {transport} | {} | {} | {} | {} | {half} | {most} |\n",
                 inline(method, 20),
-                code(path),
+                cell(path),
                 count(traffic.flows),
                 count(traffic.errors),
                 count(traffic.bytes[0]),
@@ -128,7 +136,7 @@ impl Statistics {
         out.push_str("## Events\n\n| event | count | bytes |\n|---|--:|--:|\n");
         for (name, (events, bytes)) in &self.events {
             let (events, bytes) = (count(*events), count(*bytes));
-            put!(out, "| {} | {events} | {bytes} |\n", code(name));
+            put!(out, "| {} | {events} | {bytes} |\n", cell(name));
         }
         out.push('\n');
     }
@@ -199,7 +207,7 @@ fn users<'a>(
             all,
         ];
         let name = if name.is_empty() { NOBODY } else { name };
-        put!(out, "| {} | {} |\n", code(name), numbers.join(" | "));
+        put!(out, "| {} | {} |\n", cell(name), numbers.join(" | "));
     }
     if more > 0 {
         put!(out, "| … and {} more |\n", count(more as u64));
@@ -208,7 +216,7 @@ fn users<'a>(
 }
 
 /// What the tokens cost by list prices; see [`Tally::price`].
-fn cost(tally: &Tally) -> String {
+pub(super) fn cost(tally: &Tally) -> String {
     tally.price().unwrap_or_default()
 }
 
@@ -220,18 +228,37 @@ fn paths(title: &str, structure: &Structure, out: &mut String) {
     details(out, &format!("{title}: {} paths", structure.len()));
     out.push_str("| path | types | members |\n|---|---|---|\n");
     for row in rows.iter().take(MOST_PATHS) {
-        let members = row.members.iter();
-        let members: Vec<String> = members
-            .map(|(name, types)| format!("{} {types}", code(name)))
-            .collect();
-        let (path, types) = (code(&row.path), &row.types);
-        put!(out, "| {path} | {types} | {} |\n", members.join(" · "));
+        let members = members(&row.members);
+        let (path, types) = (cell(&row.path), &row.types);
+        put!(out, "| {path} | {types} | {members} |\n");
     }
     if rows.len() > MOST_PATHS {
         put!(out, "| … and {} more | | |\n", rows.len() - MOST_PATHS);
     }
     out.push('\n');
     out.push_str(END_OF_DETAILS);
+}
+
+/// The members of an object, those of a type together: ``string `id`, `role` 43 · null `param` ``.
+fn members(members: &[(String, String)]) -> String {
+    let mut by_type: Vec<(&str, Vec<String>)> = Vec::new();
+    for (name, types) in members {
+        // One type and a count, or several of both.
+        let counted = types.rsplit_once(' ');
+        let counted =
+            counted.filter(|(of, count)| !of.contains(' ') && count.parse::<u64>().is_ok());
+        let (of, count) = counted.unwrap_or((types, ""));
+        let member = format!("{} {count}", cell(name)).trim_end().to_owned();
+        match by_type.iter_mut().find(|(known, _)| *known == of) {
+            Some((_, members)) => members.push(member),
+            None => by_type.push((of, vec![member])),
+        }
+    }
+    let groups = by_type.into_iter();
+    let groups: Vec<String> = groups
+        .map(|(of, members)| format!("{of} {}", members.join(", ")))
+        .collect();
+    groups.join(" · ")
 }
 
 /// Percentiles by the nearest rank, as durations; `–` of nothing.
@@ -278,6 +305,19 @@ mod tests {
         ] {
             assert_eq!(cost(&user), expected);
         }
+    }
+
+    #[test]
+    fn members_of_a_type_stand_together() {
+        let all = [
+            ("a", "string"),
+            ("b", "number 2"),
+            ("c", "string 1"),
+            ("d", "string 1, null 2"),
+        ];
+        let all = all.map(|(name, types)| (name.to_owned(), types.to_owned()));
+        let expected = "string `a`, `c` 1 · number `b` 2 · string 1, null 2 `d`";
+        assert_eq!(members(&all), expected);
     }
 
     #[test]

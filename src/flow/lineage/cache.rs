@@ -55,6 +55,21 @@ impl Place {
 }
 
 impl Break {
+    /// Tokens of a step of the cache. How much of the last steps is cached depends on where the provider cut.
+    pub const STEP: u64 = 128;
+
+    /// Tokens that a turn read anew and could have had from the cache, by what it and the turn before it used.
+    #[must_use]
+    pub fn lost_between(before: Option<Usage>, after: Option<Usage>) -> u64 {
+        let could = before.map_or(0, |usage| usage.input);
+        let could = if could < FIRST {
+            0
+        } else {
+            could / Self::STEP * Self::STEP
+        };
+        after.map_or(0, |usage| could.saturating_sub(usage.cached))
+    }
+
     /// Where the prompt `after` leaves that of `before`; `None` where it goes on from it, and the cache
     /// was used. Usage is what the responses reported. A warm-up without input leaves nothing: the rest of its prompt
     /// is yet to come.
@@ -66,13 +81,7 @@ impl Break {
         if after.items.is_empty() {
             return None;
         }
-        let could = used_before.map_or(0, |usage| usage.input);
-        let could = if could < FIRST {
-            0
-        } else {
-            could / STEP * STEP
-        };
-        let lost = used_after.map_or(0, |usage| could.saturating_sub(usage.cached));
+        let lost = Self::lost_between(used_before, used_after);
         let found = |place, byte| Some(Self { place, byte, lost });
         if before.request.model != after.request.model {
             return found(Place::Model, 0);
@@ -113,8 +122,7 @@ impl Break {
             }
             byte += other.item.raw.len() as u64;
         }
-        // How much of the last steps is cached depends on where the provider cut.
-        if lost > STEP {
+        if lost > Self::STEP {
             found(Place::Nothing, byte)
         } else {
             None
@@ -145,5 +153,3 @@ fn said(item: &Item) -> String {
 
 /// Tokens from which on prompts are cached.
 const FIRST: u64 = 1024;
-/// Tokens of a step.
-const STEP: u64 = 128;

@@ -1,11 +1,11 @@
-//! Where turns left the prefix that the provider had in its cache: what `codextap sessions show` tells beyond
-//! summaries. Flows are read one after the other, thread by thread.
+//! Where turns left the prefix that the provider had in its cache: what `codextap sessions show` and `report` tell
+//! beyond summaries. Flows are read one after the other, thread by thread.
 
 use std::collections::{HashMap, VecDeque};
 
-use crate::cli::captures::Captures;
-use crate::cli::error::Error;
-use crate::cli::progress::Progress;
+use super::captures::Captures;
+use super::error::Error;
+use super::progress::Progress;
 use crate::content::what_differs;
 use crate::flow::FlowId;
 use crate::flow::lineage::{Break, Effective, Parent};
@@ -24,17 +24,23 @@ pub(super) struct Broken {
 /// Every such turn, by the attempt of it that counts.
 pub(super) type Breaks = HashMap<FlowId, Broken>;
 
-/// Looks for them in all turns.
+/// Looks for them in all turns of the threads that `is_wanted` chooses.
 pub(super) fn breaks(
     captures: &Captures,
     sessions: &Sessions,
+    is_wanted: impl Fn(&Thread) -> bool,
     progress: &mut Progress,
 ) -> Result<Breaks, Error> {
     let mut breaks = Breaks::new();
-    let all: usize = sessions.sessions.iter().map(|it| it.turns().count()).sum();
+    let threads = || {
+        let all = sessions.sessions.iter();
+        let all = all.flat_map(|session| session.threads.iter().map(move |it| (session, it)));
+        all.filter(|(_, thread)| is_wanted(thread))
+    };
+    let all: usize = threads().map(|(_, thread)| thread.turns.len()).sum();
     let mut done: usize = 0;
-    for session in &sessions.sessions {
-        for thread in &session.threads {
+    for (session, thread) in threads() {
+        {
             let is_told = !(session.id.is_empty() && thread.id.is_empty());
             let mut search = Search {
                 captures,
@@ -52,6 +58,18 @@ pub(super) fn breaks(
     }
     progress.clear();
     Ok(breaks)
+}
+
+/// Whether a turn of it used more tokens than the provider would have had to read anew: by usage alone, so that
+/// threads whose prefix held are not read again.
+pub(super) fn may_be_broken(thread: &Thread) -> bool {
+    let turns = &thread.turns;
+    let usage = |at: usize| turns.get(at)?.last()?.usage;
+    (1..turns.len()).any(|at| {
+        // The first turn goes on from the warm-up before it.
+        let earlier = before(turns, at, None, true).unwrap_or(at - 1);
+        Break::lost_between(usage(earlier), usage(at)) > Break::STEP
+    })
 }
 
 /// A thread, turn by turn.
