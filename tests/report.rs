@@ -166,3 +166,30 @@ fn where_there_is_nothing_to_say_a_line_says_so() {
         "There is no failure, no break of the cached prefix, no alert.\n"
     );
 }
+
+#[test]
+fn sessions_and_attempts_are_sorted_by_what_they_took() {
+    let capture = changed(|_, _| {});
+    for (sort, member) in [("tokens", "input"), ("time", "busy"), ("errors", "errors")] {
+        let list = told(&["sessions", "list", "--json", "--sort", sort], &capture);
+        let list: Value = serde_json::from_str(&list).unwrap();
+        let totals = list["sessions"].as_array().unwrap().iter().map(|it| {
+            let total = &it["total"];
+            let number = total[member].as_u64();
+            number.or(total["usage"][member].as_u64()).unwrap()
+        });
+        assert!(totals.rev().is_sorted(), "{sort}");
+    }
+    let table = told(&["sessions", "list", "--sort", "errors"], &capture);
+    assert!(
+        table.lines().nth(1).unwrap().contains("usage limit"),
+        "{table}"
+    );
+    let events = told(
+        &["sessions", "events", "--json", "--sort", "cost"],
+        &capture,
+    );
+    let first: Value = serde_json::from_str(events.lines().next().unwrap()).unwrap();
+    assert_eq!(first["what"], "warm-up");
+    assert_eq!(events.lines().count(), 13);
+}

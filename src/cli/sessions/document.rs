@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 
 use super::rows::{in_order, what};
+use super::sort::Sort;
 use crate::cli::prefix::Breaks;
 use crate::flow::lineage::{Break, Place};
 use crate::flow::sessions::{self, Attempt, Inferred, LogicalTurn, Purpose, Sessions};
@@ -318,9 +319,10 @@ impl<'a> Try<'a> {
 /// Every attempt, in order.
 pub(super) fn events<'a>(
     sessions: &'a Sessions,
+    sort: Option<Sort>,
     namer: &Namer<'_>,
 ) -> impl Iterator<Item = Event<'a>> {
-    in_order(sessions)
+    in_order(sessions, sort)
         .into_iter()
         .map(|(session, thread, turn, at)| {
             let attempt = &turn.attempts[at];

@@ -5,6 +5,7 @@
 
 mod document;
 mod rows;
+mod sort;
 mod table;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use super::progress::Progress;
 use super::{filter, prefix, prices};
 use crate::flow::sessions::Sessions;
 use document::{Detail, Document, Namer};
+use sort::Sort;
 
 /// What is asked.
 #[derive(Args, Debug)]
@@ -40,6 +42,9 @@ pub(super) struct Question {
     /// Only sessions whose id begins with this; `last` is the one that began last
     #[arg(long, value_name = "ID")]
     session: Option<String>,
+    /// Sort sessions, or the rows of `events`, by this, the most first; without it as they began
+    #[arg(long, value_enum, value_name = "BY")]
+    sort: Option<Sort>,
 }
 
 /// What is printed.
@@ -84,6 +89,9 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<Exi
             return Err(Error::new(why).hint("`codextap sessions list` lists them"));
         }
     }
+    if let Some(sort) = question.sort {
+        sort.sessions(&mut sessions.sessions);
+    }
     let breaks = match question.what {
         What::Show => prefix::breaks(&captures, &sessions, |_| true, &mut progress)?,
         What::List | What::Events | What::Summary => Breaks::new(),
@@ -92,11 +100,11 @@ pub(super) async fn sessions(common: &Common, question: &Question) -> Result<Exi
     let out = match (question.what, question.json) {
         (What::List, false) => rows::list(&sessions).to_string(),
         (What::Show, false) => rows::show(&sessions, &breaks),
-        (What::Events, false) => rows::events(&sessions).to_string(),
+        (What::Events, false) => rows::events(&sessions, question.sort).to_string(),
         (What::Summary, false) => rows::summary(&sessions).to_string(),
         (What::Events, true) => {
             let mut lines = String::new();
-            for event in document::events(&sessions, &namer) {
+            for event in document::events(&sessions, question.sort, &namer) {
                 lines.push_str(&json(&event)?);
             }
             lines

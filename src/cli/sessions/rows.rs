@@ -1,7 +1,9 @@
 //! Sessions as tables.
 
+use std::cmp::Reverse;
 use std::fmt::Write as _;
 
+use super::sort::Sort;
 use super::table::{Column, Table};
 use crate::cli::prefix::{Breaks, Broken};
 use crate::content::format;
@@ -89,9 +91,9 @@ pub(super) fn show(sessions: &Sessions, breaks: &Breaks) -> String {
 }
 
 /// A row per attempt, in order.
-pub(super) fn events(sessions: &Sessions) -> Table {
+pub(super) fn events(sessions: &Sessions, sort: Option<Sort>) -> Table {
     let mut table = Table::new(EVENTS);
-    for (session, thread, turn, at) in in_order(sessions) {
+    for (session, thread, turn, at) in in_order(sessions, sort) {
         let attempt = &turn.attempts[at];
         let usage = attempt.usage.unwrap_or_default();
         table.push([
@@ -118,8 +120,11 @@ pub(super) fn events(sessions: &Sessions) -> Table {
     table
 }
 
-/// Every attempt, by its place in its turn, in the order in which they began.
-pub(super) fn in_order(sessions: &Sessions) -> Vec<(&Session, &Thread, &LogicalTurn, usize)> {
+/// Every attempt, by its place in its turn, sorted, or else in the order in which they began.
+pub(super) fn in_order(
+    sessions: &Sessions,
+    sort: Option<Sort>,
+) -> Vec<(&Session, &Thread, &LogicalTurn, usize)> {
     let mut all = Vec::new();
     for session in &sessions.sessions {
         for thread in &session.threads {
@@ -130,7 +135,11 @@ pub(super) fn in_order(sessions: &Sessions) -> Vec<(&Session, &Thread, &LogicalT
     }
     all.sort_by_key(|(_, _, turn, at)| {
         let attempt = &turn.attempts[*at];
-        (attempt.started, attempt.flow)
+        (
+            Reverse(sort.map(|sort| sort.of(attempt))),
+            attempt.started,
+            attempt.flow,
+        )
     });
     all
 }
