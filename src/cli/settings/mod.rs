@@ -464,9 +464,9 @@ mod tests {
     use super::*;
 
     /// Options that are of one run: what it reads, what it writes, and in which form.
-    const OF_ONE_RUN: [&str; 12] = [
-        "follow", "output", "force", "format", "content", "json", "session", "default", "online",
-        "split", "pace", "out",
+    const OF_ONE_RUN: [&str; 13] = [
+        "follow", "output", "force", "format", "content", "json", "session", "sort", "default",
+        "online", "split", "pace", "out",
     ];
 
     #[test]
