@@ -65,12 +65,22 @@ fn tell(told: &mut String, command: &[&str], help: &str, common: &HashSet<&str>)
     write!(told, "# {command}\n\n{own}\n\n").unwrap();
 }
 
+#[test]
+fn help_comes_with_a_command_or_before_it() {
+    assert_eq!(printed(&["help"]), help(&[]));
+    assert_eq!(printed(&["help", "report"]), help(&["report"]));
+}
+
 /// What `--help` prints.
 fn help(command: &[&str]) -> String {
+    printed(&[command, &["--help"]].concat())
+}
+
+/// What a command prints that succeeds.
+fn printed(command: &[&str]) -> String {
     let home = TempDir::new().unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_codextap"))
         .args(command)
-        .arg("--help")
         .env_clear()
         .env("HOME", home.path())
         .output()
@@ -89,7 +99,10 @@ fn commands(help: &str) -> impl Iterator<Item = &str> {
     let names = lines.take_while(|line| !line.is_empty());
     names.filter_map(|line| {
         let name = line.strip_prefix("  ")?;
-        name.split(' ').next().filter(|name| !name.is_empty())
+        // That of another one is no command of its own.
+        name.split(' ')
+            .next()
+            .filter(|name| !name.is_empty() && *name != "help")
     })
 }
 

@@ -24,7 +24,7 @@ use super::{completions, doctor};
 /// command it shows its screen; point Codex here with `codextap codex`, or with `codex -c
 /// openai_base_url=http://127.0.0.1:8787/v1`.
 #[derive(Parser, Debug)]
-#[command(name = "codextap", version = version(), styles = STYLES, disable_help_subcommand = true)]
+#[command(name = "codextap", version = version(), styles = STYLES)]
 pub(super) struct Cli {
     /// What to do; the screen if left out.
     #[command(subcommand)]

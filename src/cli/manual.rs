@@ -12,7 +12,8 @@ use super::settings;
 
 /// Prints the main page, or writes the pages of all commands to `directory`.
 pub(super) fn manual(directory: Option<&Path>) -> Result<(), Error> {
-    let command = settings::command();
+    // `help` prints the help of the others, and has no page.
+    let command = settings::command().disable_help_subcommand(true);
     if let Some(directory) = directory {
         let failed = |error: &dyn Display| {
             Error::new(format!("cannot write to {}: {error}", directory.display()))
