@@ -25,6 +25,14 @@ pub(crate) struct Held {
     pub(crate) threads: u64,
 }
 
+impl Held {
+    /// Whether it has no more than it had before, but for the few files that the tail keeps open for what comes next.
+    pub(crate) fn is_back_at(self, before: Self) -> bool {
+        let more = self.descriptors.saturating_sub(before.descriptors);
+        more <= SPARE && self.threads == before.threads
+    }
+}
+
 impl Codextap {
     /// Starts it before `upstream`; it records into `capture`.
     pub(crate) fn start(upstream: SocketAddr, capture: &Path, state: &Path) -> Self {
@@ -104,3 +112,6 @@ impl Drop for Codextap {
         let _ = self.process.wait();
     }
 }
+
+/// How many files the tail keeps open while nothing is in flight.
+const SPARE: usize = 4;

@@ -137,7 +137,7 @@ async fn main() -> ExitCode {
     if client != of_upstream || client != in_capture {
         wrongs.push("the counters differ".to_owned());
     }
-    if (after.descriptors, after.threads) != (before.descriptors, before.threads) {
+    if !after.is_back_at(before) {
         wrongs.push("something stayed open".to_owned());
     }
     let [early, late] = memory(&samples, run.length / SAMPLES);
@@ -236,8 +236,7 @@ async fn settled(codextap: &Codextap, before: Held) -> Held {
     let began = Instant::now();
     loop {
         let held = codextap.held();
-        let is_back = (held.descriptors, held.threads) == (before.descriptors, before.threads);
-        if is_back || began.elapsed() > Duration::from_secs(60) {
+        if held.is_back_at(before) || began.elapsed() > Duration::from_secs(60) {
             println!("settled after {} s", began.elapsed().as_secs());
             return held;
         }

@@ -84,9 +84,18 @@ struct Label {
 #[derive(Default)]
 struct Pool {
     /// Those that are wiped; the one that was used last has its memory still.
-    free: Vec<File>,
+    free: Vec<Room>,
     /// How many there are.
     made: usize,
+    /// The name of the next one.
+    next: usize,
+}
+
+/// A file of a slot.
+struct Room {
+    file: File,
+    /// Its name.
+    name: usize,
 }
 
 /// What of the tail is an exchange's.
@@ -97,7 +106,7 @@ pub(super) struct Slot {
 
 struct State {
     /// `None` once the exchange is dropped or done with.
-    file: Option<File>,
+    file: Option<Room>,
     /// Bytes in the file.
     len: u64,
     /// How many of them stand for what was told before a rest.
@@ -211,6 +220,10 @@ impl Tail {
                 slot.wipe(&mut lock(&slot.state));
             }
         }
+        drop(over);
+        if lock(&shared.live).is_empty() {
+            shared.shrink();
+        }
     }
 
     /// Whether an exchange takes so much room that a connection at rest is better kept by [`Tail::rest`]: much more than
@@ -315,22 +328,40 @@ impl Label {
 
 impl Shared {
     /// A file without content; `None` when there are enough.
-    fn file(&self) -> io::Result<Option<File>> {
+    fn file(&self) -> io::Result<Option<Room>> {
         let mut pool = lock(&self.pool);
-        if let Some(file) = pool.free.pop() {
-            return Ok(Some(file));
+        if let Some(room) = pool.free.pop() {
+            return Ok(Some(room));
         }
         if pool.made >= self.slots {
             return Ok(None);
         }
-        let path = self.directory.join(pool.made.to_string());
-        let file = private().create_new(true).open(path)?;
+        let name = pool.next;
+        let file = private().create_new(true).open(self.path(name))?;
         pool.made += 1;
-        Ok(Some(file))
+        pool.next += 1;
+        Ok(Some(Room { file, name }))
+    }
+
+    fn path(&self, name: usize) -> PathBuf {
+        self.directory.join(name.to_string())
+    }
+
+    /// Lets go of files that only many exchanges at once need.
+    fn shrink(&self) {
+        let mut pool = lock(&self.pool);
+        let spare = pool.free.len().saturating_sub(SPARE);
+        let spare: Vec<_> = pool.free.drain(..spare).collect();
+        pool.made -= spare.len();
+        for room in spare {
+            // One that stays is empty, and is removed with the rest.
+            let _ = std::fs::remove_file(self.path(room.name));
+        }
     }
 
     /// Takes a file back, whose first bytes hold what nobody needs any more.
-    fn wipe(&self, file: File, len: u64) {
+    fn wipe(&self, room: Room, len: u64) {
+        let file = &room.file;
         // Memory that is given back and taken again costs more than all the rest.
         let is_wiped = match usize::try_from(len) {
             Ok(len @ ..=WIPED) => file.write_all_at(&[0; WIPED][..len], 0),
@@ -338,25 +369,25 @@ impl Shared {
         };
         if is_wiped.or_else(|_| file.set_len(0)).is_ok() {
             self.bytes.fetch_sub(len, Ordering::Relaxed);
-            lock(&self.pool).free.push(file);
+            lock(&self.pool).free.push(room);
         }
     }
 
     /// A file that has these bytes, and how many they are; `None` if there is no room for them.
-    fn file_of(&self, bytes: &[u8]) -> Option<(File, u64)> {
+    fn file_of(&self, bytes: &[u8]) -> Option<(Room, u64)> {
         let more = bytes.len() as u64;
         let all = self.bytes.load(Ordering::Relaxed) + more;
         if more > MOST_OF_ONE || all > self.most {
             return None;
         }
-        let file = self.file().ok()??;
+        let room = self.file().ok()??;
         self.bytes.fetch_add(more, Ordering::Relaxed);
-        if let Err(error) = file.write_all_at(bytes, 0) {
+        if let Err(error) = room.file.write_all_at(bytes, 0) {
             self.failed(&error);
-            self.wipe(file, more);
+            self.wipe(room, more);
             return None;
         }
-        Some((file, more))
+        Some((room, more))
     }
 
     /// Has the label say what the redactor has learned; whether it does.
@@ -435,7 +466,7 @@ impl Slot {
 
     /// Writes what waits, or drops the exchange.
     fn put(&self, state: &mut State) {
-        let Some(file) = state.file.as_ref().filter(|_| !state.pending.is_empty()) else {
+        let Some(room) = state.file.as_ref().filter(|_| !state.pending.is_empty()) else {
             return;
         };
         let more = state.pending.len() as u64;
@@ -443,7 +474,8 @@ impl Slot {
         let written = if state.len + more > MOST_OF_ONE || all > self.tail.most {
             Err(None)
         } else {
-            (file.write_all_at(&state.pending, state.len)).map_err(Some)
+            let written = room.file.write_all_at(&state.pending, state.len);
+            written.map_err(Some)
         };
         // Part of it may be there.
         state.len += more;
@@ -515,7 +547,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 const LABEL: &str = "label";
 
 /// How many exchanges have slots at once where a process may have so many file descriptors (its soft limit; `None` for any
-/// number): each takes one for good, and connections need the most of them.
+/// number): each takes one, and connections need the most of them.
 fn slots(descriptors: Option<u64>) -> usize {
     let share = descriptors.and_then(|most| usize::try_from(most / 8).ok());
     share.map_or(SLOTS, |share| share.min(SLOTS))
@@ -523,6 +555,9 @@ fn slots(descriptors: Option<u64>) -> usize {
 
 /// How many there are at most.
 const SLOTS: usize = 256;
+
+/// How many files stay open while nothing is in flight.
+const SPARE: usize = 4;
 
 /// From how many bytes on a connection at rest is kept by what it needs alone: that is 100 KB or so.
 const LONG: u64 = 512 << 10;

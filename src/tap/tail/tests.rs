@@ -284,6 +284,27 @@ fn a_credential_is_known_even_if_its_exchange_has_no_slot() {
 }
 
 #[test]
+fn files_that_many_exchanges_needed_go_when_all_are_over() {
+    let run = Run::new();
+    let slots = || {
+        let files = fs::read_dir(&run.tail.shared.directory).unwrap();
+        let names = files.map(|file| file.unwrap().file_name().into_string().unwrap());
+        names.filter(|name| name.parse::<usize>().is_ok()).count()
+    };
+    let open: Vec<_> = (0..3 * SPARE).map(|_| run.open()).collect();
+    assert_eq!(slots(), open.len());
+    let (last, rest) = open.split_last().unwrap();
+    for (exchange, ..) in rest {
+        run.tail.settle(exchange.id());
+    }
+    assert_eq!(slots(), open.len(), "there may be as many again");
+    run.tail.settle(last.0.id());
+    assert_eq!(slots(), SPARE);
+    let again: Vec<_> = (0..3 * SPARE).map(|_| run.open()).collect();
+    assert_eq!(slots(), again.len());
+}
+
+#[test]
 fn turns_that_are_not_to_be_captured_are_named_after_a_rest_too() {
     let run = Run::new();
     let (exchange, _out, mut inn) = run.open();
