@@ -352,10 +352,16 @@ impl Flow {
         (size_of::<Self>() + HEADS + bodies + frames + items) as u64
     }
 
-    /// The HTTP status, once the head is here.
+    /// The HTTP status: of a turn on a WebSocket that failed, the one that its `error` message carries; else the head's,
+    /// once that is here.
     #[must_use]
     pub fn status(&self) -> Option<u16> {
-        self.response.head.as_ref().map(|head| head.status)
+        let turn = match self.kind {
+            FlowKind::WsTurn { .. } => self.turn.as_ref(),
+            FlowKind::Http | FlowKind::Ws => None,
+        };
+        let told = turn.and_then(|turn| turn.failure.as_ref()?.status);
+        told.or_else(|| self.response.head.as_ref().map(|head| head.status))
     }
 
     /// The method; empty if unknown.

@@ -147,6 +147,24 @@ fn fields_choose_what_they_name() {
 }
 
 #[test]
+fn the_status_of_an_error_message_is_its_turns() {
+    let mut flow = Flow::new("f".into(), "127.0.0.1:5".into(), "https://x".into(), START);
+    flow.kind = FlowKind::WsTurn {
+        connection: FlowId(0),
+        number: 1,
+    };
+    heads(&mut flow, "GET", "/v1/responses", 101);
+    let error = r#"{"type":"error","status":429,"error":{"code":"rate_limit_exceeded"}}"#;
+    frame(&mut flow, 10, Direction::In, FrameOp::Text, error);
+    flow.replay();
+    for text in ["~c 429", "status:429", "status>=400"] {
+        assert!(filter(text).matches(&flow, Standing::default()), "{text}");
+    }
+    flow.kind = FlowKind::Ws;
+    assert!(!filter("~c 429").matches(&flow, Standing::default()));
+}
+
+#[test]
 fn flags_that_other_flows_decide_choose_what_they_name() {
     let mut flow = turn();
     let chosen = |text: &str, flow: &Flow, standing| filter(text).matches(flow, standing);
