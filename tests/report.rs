@@ -131,7 +131,7 @@ fn a_report_says_first_what_failed_was_dear_or_went_wrong() {
         ": the prefix breaks at item 1, ",
         " tokens read anew\n",
         ": `gpt-6.1-sol` was asked for, `gpt-other-1` answered\n",
-        "\n| dearest of ",
+        "\n| dearest | ",
     ] {
         assert!(short.contains(expected), "{expected} in {short}");
     }

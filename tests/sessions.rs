@@ -249,6 +249,13 @@ fn understand(day: &Day) {
         .map(|it| &it["state"]);
     assert_eq!(states.collect::<Vec<_>>(), ["failed", "failed", "complete"]);
 
+    let report = codextap(home, &["report", CAPTURE]);
+    let report = String::from_utf8(report.stdout).unwrap();
+    let (short, _) = report.split_once("\n## Endpoints").unwrap();
+    for mended in ["attempt 1 of 3, the last", "attempt 2 of 3, the last"] {
+        assert!(short.contains(mended), "{short}");
+    }
+
     let events = run(home, &["events", CAPTURE, "--json"]);
     let events = String::from_utf8(events.stdout).unwrap();
     let attempts = day.meant.len() + 1 + 1;
@@ -509,8 +516,12 @@ fn json(home: &Path, arguments: &[&str]) -> Value {
 
 /// `codextap sessions …` in `home`.
 fn run(home: &Path, arguments: &[&str]) -> Output {
+    codextap(home, &[&["sessions"], arguments].concat())
+}
+
+/// `codextap …` in `home`.
+fn codextap(home: &Path, arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_codextap"))
-        .arg("sessions")
         .args(arguments)
         .env_clear()
         .env("HOME", home)

@@ -9,8 +9,8 @@ use super::tables::cost;
 use crate::export::markdown::text::{cell, code, inline, share};
 use crate::export::markdown::{Markdown, why};
 use crate::flow::sessions::{LogicalTurn, Session, Sessions, Tally};
-use crate::flow::{Flow, FlowId};
-use crate::text::{count, counted};
+use crate::flow::{Flow, FlowId, State};
+use crate::text::count;
 
 /// What a turn lost because its prompt left the cached prefix.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl Statistics {
         out.push_str("## In short\n\n");
         let lists = [
             ("Failed or incomplete", "failure", failed),
-            ("Cached prefix left", "break of the cached prefix", broken),
+            ("Cached prefix broken", "break of the cached prefix", broken),
             ("Alerts", "alert", alerts),
         ];
         let nothing = lists.iter().filter(|(.., lines)| lines.is_empty());
@@ -111,24 +111,38 @@ impl Statistics {
         dearest(&turns, log, out);
     }
 
-    /// Turns that came to nothing or to less than was asked for, and other flows that failed.
+    /// Turns that came to nothing or to less than was asked for, attempts that were repeated, and other flows that
+    /// failed.
     fn failed(&self, turns: &[&LogicalTurn], log: &Markdown) -> Vec<Line> {
         let mut lines = Vec::new();
-        for turn in turns.iter().filter(|turn| turn.reason().is_some()) {
-            let Some(last) = turn.last() else { continue };
-            let why = self.failures.0.get(&last.flow);
-            let why = inline(why.map_or("", String::as_str), LONGEST_NOTE);
-            let status = last.status.map(|status| status.to_string());
-            let status = status.filter(|status| !why.contains(status.as_str()));
-            let tries = Some(turn.attempts.len()).filter(|tries| *tries > 1);
-            let more = [
-                Some(last.state.as_str().to_owned()),
-                status.map(|status| format!("HTTP {status}")),
-                tries.map(|tries| format!("attempt {tries}")),
-            ];
-            let more: Vec<String> = more.into_iter().flatten().collect();
-            let text = format!("{}: {why} ({})", log.link(last.flow), more.join(", "));
-            lines.push(Line::new(last.flow, text, log));
+        for turn in turns {
+            let tries = turn.attempts.len();
+            for (at, attempt) in turn.attempts.iter().enumerate() {
+                let is_last = at + 1 == tries;
+                let is_told = if is_last {
+                    turn.reason().is_some()
+                } else {
+                    attempt.state == State::Failed
+                };
+                if !is_told {
+                    continue;
+                }
+                let why = self.failures.0.get(&attempt.flow);
+                let why = inline(why.map_or("", String::as_str), LONGEST_NOTE);
+                let status = attempt.status.filter(|status| *status != SWITCHING);
+                let status = status.map(|status| status.to_string());
+                let status = status.filter(|status| !why.contains(status.as_str()));
+                let is_mended = !is_last && turn.reason().is_none();
+                let more = [
+                    Some(attempt.state.as_str().to_owned()),
+                    status.map(|status| format!("HTTP {status}")),
+                    (tries > 1).then(|| format!("attempt {} of {tries}", at + 1)),
+                    is_mended.then(|| "the last one succeeded".to_owned()),
+                ];
+                let more: Vec<String> = more.into_iter().flatten().collect();
+                let text = format!("{}: {why} ({})", log.link(attempt.flow), more.join(", "));
+                lines.push(Line::new(attempt.flow, text, log));
+            }
         }
         let attempts = turns.iter().flat_map(|turn| &turn.attempts);
         let known: HashSet<FlowId> = attempts.map(|attempt| attempt.flow).collect();
@@ -205,11 +219,7 @@ fn dearest(turns: &[&LogicalTurn], log: &Markdown, out: &mut String) {
         return;
     }
     used.sort_by_key(|(_, tally)| Reverse((tally.cost.0, tokens(tally))));
-    let all = counted(used.len() as u64, "turn");
-    put!(
-        out,
-        "| dearest of {all} | model | tokens in | cached | tokens out | cost |\n"
-    );
+    out.push_str("| dearest | model | tokens in | cached | tokens out | cost |\n");
     out.push_str("|---|---|--:|--:|--:|--:|\n");
     for (turn, tally) in used.iter().take(MOST_DEAR) {
         let Some(last) = turn.last() else { continue };
@@ -228,6 +238,8 @@ fn dearest(turns: &[&LogicalTurn], log: &Markdown, out: &mut String) {
     out.push('\n');
 }
 
+/// The status of every turn on a WebSocket whose failure has none of its own (RFC 9110 §15.2.2).
+const SWITCHING: u16 = 101;
 /// Flows of which notes are kept.
 const MOST_NOTES: usize = 1_000;
 /// Characters of a note.
