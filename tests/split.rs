@@ -103,6 +103,33 @@ exit $code
     const OPTIONS: &str = "--listen 127.0.0.1:0 --api-upstream UPSTREAM --capture capture.jsonl";
 
     #[test]
+    fn what_is_copied_reaches_tmux_as_it_is_set_up_at_first() {
+        let capture = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/demo.jsonl");
+        let Some(mut tmux) = Tmux::start(&format!("exec codextap open {capture}")) else {
+            return;
+        };
+        tmux.window.shows(&["Requests", "follow"]);
+        tmux.window.press("Y");
+        tmux.window.shows(&["to the terminal's clipboard"]);
+        let socket = tmux.home.path().join("tmux");
+        let buffer = || {
+            let mut show = Command::new("tmux");
+            let show = show.arg("-S").arg(&socket).arg("show-buffer");
+            show.stderr(Stdio::null()).output().unwrap().stdout
+        };
+        // tmux takes it in its own time.
+        let mut copied = buffer();
+        while copied.is_empty() {
+            copied = buffer();
+        }
+        let line = String::from_utf8(copied).unwrap();
+        assert!(
+            line.starts_with(r#"{"v":1,"kind":"ws_turn","id":"#),
+            "{line:.80}"
+        );
+    }
+
+    #[test]
     fn codex_and_the_screen_stand_side_by_side_and_codex_may_end_first() {
         let command = format!(
             "OF_THE_SHELL=\"it's here\" CODEXTAP_CODEX=$HOME/codex exec codextap --split {OPTIONS}"

@@ -4,7 +4,9 @@
 //! message.
 
 use std::fmt::Write as _;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot};
@@ -15,6 +17,7 @@ use super::saving::{Source, completions, expanded};
 use super::{Screen, Session};
 use crate::app::{Effect, Msg, Outcome, Save};
 use crate::capture::{self, Choice, Recording, Stream, Written};
+use crate::config::environment;
 use crate::content::format;
 use crate::flow::{Flow, Store};
 use crate::tap::Redactor;
@@ -219,7 +222,7 @@ impl Effects {
                 });
             }
             Effect::Copy(text) => {
-                let _ = self.done.send(Msg::Done(copy(&text, screen)));
+                let _ = self.done.send(Msg::Done(copy(text, screen)));
             }
             Effect::Title(title) => {
                 let mut sequence = String::from("\x1b]2;");
@@ -243,18 +246,22 @@ impl Effects {
 }
 
 /// Puts `text` into the clipboard, if terminals take that much.
-fn copy(text: &str, screen: &Screen) -> Outcome {
-    let sequence = clipboard(text);
+fn copy(text: String, screen: &Screen) -> Outcome {
+    let sequence = clipboard(&text);
     if sequence.len() > MOST_COPIED {
         let [len, most] = [text.len(), MOST_COPIED / 4 * 3].map(|len| format::bytes(len as u64));
         let error = format!("{len} is more than terminals take (OSC 52: {most}); save or view it");
         return Outcome::CopyFailed { error };
     }
     screen.send(sequence.as_bytes());
-    Outcome::Copied {
+    let copied = Outcome::Copied {
         chars: text.chars().count(),
         most: (text.len() > SURELY_COPIED).then_some(SURELY_COPIED),
+    };
+    if environment("TMUX").is_some() {
+        tokio::task::spawn_blocking(move || give_to_tmux(&text));
     }
+    copied
 }
 
 /// The sequence that puts `text` on the clipboard (OSC 52), through SSH and tmux too.
@@ -262,6 +269,21 @@ fn clipboard(text: &str) -> String {
     use base64::Engine as _;
     let encoded = base64::engine::general_purpose::STANDARD.encode(text);
     format!("\x1b]52;c;{encoded}\x07")
+}
+
+/// Gives `text` to the tmux that this runs in, for a paste buffer and the terminal's clipboard. As it is set up at first
+/// (`set-clipboard external`), tmux takes no OSC 52 of the programs in it, but passes on what it is given so.
+fn give_to_tmux(text: &str) {
+    let mut tmux = Command::new("tmux");
+    let tmux = tmux.args(["load-buffer", "-w", "-"]).stdin(Stdio::piped());
+    // Where there is no `tmux`, the sequence was all that could be done.
+    let Ok(mut tmux) = tmux.stdout(Stdio::null()).stderr(Stdio::null()).spawn() else {
+        return;
+    };
+    if let Some(mut input) = tmux.stdin.take() {
+        let _ = input.write_all(text.as_bytes());
+    }
+    let _ = tmux.wait();
 }
 
 /// How long the end of the program waits for files that are being saved.

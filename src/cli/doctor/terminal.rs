@@ -89,12 +89,14 @@ fn tmux() -> Vec<Finding> {
     let mut findings = Vec::new();
     let clipboard = option(&["show-options", "-sv", "set-clipboard"]);
     findings.push(match clipboard.as_deref() {
-        Some("on") => Finding::ok("tmux", "copies reach the terminal's clipboard (OSC 52)"),
-        Some(value) if !value.is_empty() => Finding::warning(
+        Some("off") => Finding::warning(
             "tmux",
-            format!("set-clipboard is {value}, so copies do not leave tmux"),
+            "set-clipboard is off, so copies do not leave tmux",
             "tmux set-option -s set-clipboard on",
         ),
+        Some(value) if !value.is_empty() => {
+            Finding::ok("tmux", "copies reach the terminal's clipboard (OSC 52)")
+        }
         _ => Finding::warning(
             "tmux",
             "tmux does not tell its options",
