@@ -233,6 +233,12 @@ impl List {
         self.judge.unread()
     }
 
+    /// Whether a filter is in force.
+    #[must_use]
+    pub fn is_filtered(&self) -> bool {
+        self.judge.filter().is_some()
+    }
+
     /// The filter that those are to be judged by, and its round.
     pub(super) fn filter(&self) -> Option<(&Arc<Filter>, u64)> {
         self.judge.filter()

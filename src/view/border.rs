@@ -178,7 +178,13 @@ fn numbers(app: &App, width: u16) -> String {
     }
     let rows = list.rows().len();
     if rows > 0 {
-        parts.push(format!("{}/{rows}", list.scroll().cursor + 1));
+        let place = format!("{}/{rows}", list.scroll().cursor + 1);
+        let all = app.store().len();
+        parts.push(if list.is_filtered() {
+            format!("{place} of {all}")
+        } else {
+            place
+        });
     }
     parts.join(" · ")
 }
