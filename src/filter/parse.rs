@@ -272,7 +272,21 @@ fn field(row: &Field, sign: Sign, value: &str, span: Range<usize>) -> Result<Exp
         let message = format!("expected {} after {name} ({})", kind.signs(), row.doc);
         error(sign_start..place.start, message)
     };
-    let wrong = |kind: Value| error(place.clone(), format!("expected {}", kind.expected()));
+    let wrong = |kind: Value| {
+        let expected = kind.expected();
+        error(
+            place.clone(),
+            match SHARES.iter().find(|(count, _)| *count == name) {
+                Some((_, share)) if value.ends_with('%') => {
+                    format!(
+                        "expected {expected}; a share is {share}{}{value}",
+                        sign.as_str()
+                    )
+                }
+                _ => format!("expected {expected}"),
+            },
+        )
+    };
     let how = match sign {
         Sign::Colon => Some(How::Within),
         Sign::Order(Order::Equal) => Some(How::Whole),
@@ -355,6 +369,9 @@ fn error(span: Range<usize>, message: impl Into<String>) -> ParseError {
 /// What can stand where a term begins.
 const EXPECTED_TERM: &str =
     "expected a word, a field such as model:, an operator such as ~u, ! or (";
+
+/// Fields of counts, and those that tell them as shares.
+const SHARES: [(&str, &str); 1] = [("cached", "hit")];
 
 /// The same within `frame( )`.
 const EXPECTED_FRAME: &str = "expected a word, a field of frames such as dir:, ! or (";

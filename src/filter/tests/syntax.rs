@@ -74,6 +74,11 @@ const WRONG: &[(&str, Range<usize>, &str)] = &[
         "expected :, =, <, <=, > or >= after in (input",
     ),
     ("in>5s", 3..5, "expected a number such as 500, 12k"),
+    (
+        "cached<50%",
+        7..10,
+        "expected a number such as 500, 12k or 1.5M; a share is hit<50%",
+    ),
     ("dur>5", 4..5, "expected a length of time such as 300ms"),
     ("cost>5%", 5..7, "expected an amount such as 0.05$"),
     ("hit>5k", 4..6, "expected a share such as 50%"),
