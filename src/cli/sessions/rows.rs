@@ -95,7 +95,10 @@ pub(super) fn events(sessions: &Sessions, sort: Option<Sort>) -> Table {
     let mut table = Table::new(EVENTS);
     for (session, thread, turn, at) in in_order(sessions, sort) {
         let attempt = &turn.attempts[at];
-        let usage = attempt.usage.unwrap_or_default();
+        let told = |tokens: fn(&Usage) -> u64| {
+            let usage = attempt.usage.as_ref();
+            usage.map_or_else(|| NONE.to_owned(), |usage| format::tokens(tokens(usage)))
+        };
         table.push([
             second(attempt.started),
             name(session),
@@ -105,9 +108,9 @@ pub(super) fn events(sessions: &Sessions, sort: Option<Sort>) -> Table {
             attempt.transport.as_str().to_owned(),
             attempt.state.as_str().to_owned(),
             model(attempt),
-            format::tokens(usage.input),
-            format::tokens(usage.cached),
-            format::tokens(usage.output),
+            told(|usage| usage.input),
+            told(|usage| usage.cached),
+            told(|usage| usage.output),
             cost_of(attempt),
             duration(attempt),
             attempt
